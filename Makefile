@@ -1,0 +1,64 @@
+# Everything a newcomer needs: `make run` and `make test`. The rest is for us.
+# Needs: python3 (3.11 or newer) with venv and headers, gcc, make, openssl. No root, no Docker.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUN_OK := $(VENV)/.run-installed
+TEST_OK := $(VENV)/.test-installed
+CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx)
+ARGS   ?=
+
+.PHONY: run test test-slow lint check bench fuzz lock clean preflight
+
+run: $(RUN_OK)
+	$(BIN)/jpki demo $(ARGS)
+
+test: $(TEST_OK)
+	$(BIN)/python -m pytest -q $(ARGS)
+
+test-slow: $(TEST_OK)
+	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+lint: $(TEST_OK)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: $(RUN_OK)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# One sentence for each thing that is missing on this machine, before anything is downloaded.
+preflight:
+	@sh deploy/preflight.sh $(PYTHON)
+
+# The lock is installed as it is: pip refuses hashes together with an editable install, and an isolated
+# build would fetch unpinned tools. So: pinned build tools first, then the pinned set, then ourselves.
+$(RUN_OK): requirements-build.lock requirements.lock pyproject.toml setup.py $(CORE) | preflight
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing (once; about half a minute) ..."
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-build.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TEST_OK): $(RUN_OK) requirements-test.lock
+	@echo "installing the test tools (once) ..."
+	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements-test.lock
+	@touch $@
+
+# New locks, resolved with every index address left out. Slow (minutes): only when a dependency changes.
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style=line
+lock: $(RUN_OK)
+	$(PIP) install pip-tools
+	$(COMPILE) -o requirements-build.lock requirements-build.in
+	$(COMPILE) -o requirements.lock pyproject.toml
+	$(COMPILE) --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build demo-data *.egg-info
+	find revocation -name '*.so' -delete

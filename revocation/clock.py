@@ -1,0 +1,60 @@
+"""The one clock. ``now`` is an argument everywhere; only this module reads the time of day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Source of the time of day: aware, UTC."""
+
+    def now(self) -> datetime:
+        """The time of day, timezone-aware UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, as it is."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class FixedClock:
+    """Stands still until it is set; for tests and for answers ``--at`` a time."""
+
+    def __init__(self, at: datetime) -> None:
+        self.set(at)
+
+    def set(self, at: datetime) -> None:
+        if at.tzinfo is None:
+            raise ValueError("expected an aware datetime, got a naive one; give it a time zone")
+        self._at = at.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        self._at += by
+
+    def now(self) -> datetime:
+        return self._at
+
+
+class OffsetClock:
+    """Another clock moved into the past; the offset is never positive, so that no clock runs ahead."""
+
+    def __init__(self, base: Clock, offset: timedelta = timedelta(0)) -> None:
+        self._base = base
+        self._offset = timedelta(0)
+        self.set_offset(offset)
+
+    @property
+    def offset(self) -> timedelta:
+        return self._offset
+
+    def set_offset(self, offset: timedelta) -> None:
+        if offset > timedelta(0):
+            raise ValueError("expected an offset of zero or less, got a positive one; a clock never runs ahead")
+        self._offset = offset
+
+    def now(self) -> datetime:
+        return self._base.now() + self._offset
