@@ -47,7 +47,8 @@ class CertificateIdentity:
             raise _serial_refused(f"{len(self.serial)} octets")
 
     def __repr__(self) -> str:
-        return f"CertificateIdentity(ca_id={self.ca_id!r}, issuer_key={self.issuer_key.hex()[:16]}..., serial=hidden)"
+        key = self.issuer_key.hex()[:16]
+        return f"CertificateIdentity(ca_id={self.ca_id!r}, issuer_key={key}..., serial=hidden)"
 
 
 def _serial_refused(got: str) -> InputRefused:
