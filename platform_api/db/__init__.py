@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded one and any other, roles, migrations, tenant transactions."""

@@ -1,0 +1,47 @@
+"""All state of the application, under typed keys, in one place; no string keys, no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from platform_api.institutions.model import Principal
+
+if TYPE_CHECKING:
+    from platform_api.config import Settings
+    from platform_api.db.transactions import Pool
+    from platform_api.institutions.api_keys import KeyHasher
+    from platform_api.jlis.gateway import Gateway
+    from platform_api.logs import Log
+    from platform_api.metrics import Metrics
+    from platform_api.sealing import Sealer
+    from platform_api.snapshots import CurrentSnapshot
+    from platform_api.tagging import Tagger
+    from revocation.authorities import Authorities
+    from revocation.clock import Clock
+    from revocation.ocsp.responder import Responder
+
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings")
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+LOG: web.AppKey[Log] = web.AppKey("log")
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
+
+#: asyncpg pool of the role ``jpki_app``; reach rows only through ``db.transactions.tenant``.
+POOL: web.AppKey[Pool] = web.AppKey("pool")
+#: ``app[STORE].current()``: the newest snapshot seen, without any I/O.
+STORE: web.AppKey[CurrentSnapshot] = web.AppKey("store")
+AUTHORITIES: web.AppKey[Authorities] = web.AppKey("authorities")
+SEALER: web.AppKey[Sealer] = web.AppKey("sealer")
+TAGGER: web.AppKey[Tagger] = web.AppKey("tagger")
+KEY_HASHER: web.AppKey[KeyHasher] = web.AppKey("key_hasher")
+#: The port to J-LIS (``platform_api.jlis.gateway``).
+JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
+#: OCSP responders by mode: ``local`` (locally trusted) always, ``delegated`` where certificates exist.
+RESPONDERS: web.AppKey[Mapping[str, Responder]] = web.AppKey("responders")
+
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+QUERY: web.RequestKey[BaseModel] = web.RequestKey("query", BaseModel)
