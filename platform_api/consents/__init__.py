@@ -1,0 +1,1 @@
+"""Signed consents to the fetching of four items: application, verification, validity."""

@@ -1,0 +1,1 @@
+"""Everything that touches J-LIS stands behind ``gateway``; ``http`` is the adapter that we ship."""

@@ -1,0 +1,1 @@
+"""The customers' certificates that an institution's service watches."""

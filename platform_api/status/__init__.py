@@ -1,0 +1,1 @@
+"""The JSON side of status: one certificate checked, one signature verified."""
