@@ -1,0 +1,48 @@
+"""`jpki`: one command line for the people who run the service.
+
+Every command has ``--json`` (the last line of standard output is one object), ``--help`` with an
+example, and the fixed exit codes of ``revocation.exits``. Heavy modules are imported inside the
+commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import typer
+
+from platform_api.cli import demo, doctor, institution, nightly, sandbox, serve, status
+from platform_api.cli.output import fail
+from revocation.errors import RevocationError
+from revocation.exits import Exit
+
+app = typer.Typer(
+    name="jpki",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="JPKI certificate status and four-information service: who changed, and what is valid.\n\n"
+    "Exit codes: 0 done, 1 own fault, 2 usage, 3 nothing new, 4 partial, 5 refused, 6 upstream down, "
+    "130 interrupted.",
+)
+
+demo.register(app)
+serve.register(app)
+nightly.register(app)
+sandbox.register(app)
+institution.register(app)
+status.register(app)
+doctor.register(app)
+
+
+def main() -> None:
+    """Run a command; every failure ends in one sentence with its remedy and a fixed exit code."""
+    as_json = "--json" in sys.argv
+    try:
+        app()
+    except RevocationError as error:
+        sys.exit(fail(error, as_json=as_json))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("interrupted; nothing is half-made, start it again to go on", err=True)
+        sys.exit(Exit.INTERRUPTED)

@@ -1,0 +1,61 @@
+"""How commands speak: rich text for people on standard error or output, one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from revocation.exits import Exit
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
+]
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="Data folder of the service.", show_default=True),
+]
+DEFAULT_DATA = Path("jpki-data")
+
+
+def console(*, as_json: bool) -> Console:
+    """Where people read: standard output, or standard error when standard output belongs to a program."""
+    return Console(stderr=as_json, highlight=False)
+
+
+def emit(record: dict[str, Any]) -> None:
+    """The machine's line. One line, so that ``tail -1`` finds it."""
+    typer.echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+
+
+def exit_code_of(error: RevocationError) -> Exit:
+    """Which fixed exit code an error family has; an error may carry its own (a refusing child does)."""
+    own = getattr(error, "exit_code", None)
+    if isinstance(own, int) and own in set(Exit):
+        return Exit(own)
+    if isinstance(error, InputRefused):
+        return Exit.REFUSED
+    if isinstance(error, OutsideFailed):
+        return Exit.UPSTREAM_DOWN
+    return Exit.OWN_FAULT
+
+
+def fail(error: RevocationError, *, as_json: bool) -> Exit:
+    """Say the one sentence and return the exit code."""
+    code = exit_code_of(error)
+    typer.echo(f"jpki: {error}", err=True)
+    if as_json:
+        emit(
+            {
+                "error": error.code,
+                "expected": error.expected,
+                "got": error.got,
+                "remedy": error.remedy,
+                "exit_code": int(code),
+            }
+        )
+    return code

@@ -1,0 +1,33 @@
+"""`jpki sandbox`: the simulated J-LIS alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(sandbox)
+
+
+def sandbox(
+    folder: Annotated[Path, typer.Option(help="Its own folder: CA keys, settings, journal, lists.")] = Path(
+        "sandbox-data"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8089,
+    seed: Annotated[int, typer.Option(help="The world's seed; fixed when the folder is made.")] = 1,
+    residents: Annotated[int, typer.Option(help="People; fixed when the folder is made.")] = 2000,
+    auto: Annotated[
+        bool, typer.Option(help="Publish by itself: a list at start, then one every 24 hours.")
+    ] = False,
+) -> None:
+    """Run the simulated J-LIS: real certificates, daily signed CRLs, consents, four items.
+
+    Example: jpki sandbox --folder sandbox-data --port 8089 --seed 7 --auto
+    """
+    from platform_api.sandbox.main import run
+
+    raise typer.Exit(run(folder, host=host, port=port, seed=seed, residents=residents, auto=auto))

@@ -1,0 +1,117 @@
+"""The sandbox's life log, read as the truth: what every certificate's state was at each published list.
+
+Source: ``GET /sandbox/v1/life-log`` (the only way to read it; reports and tests use it, the service never).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+GOOD: Final = "GOOD"
+REVOKED: Final = "REVOKED"
+ON_HOLD: Final = "ON_HOLD"
+
+#: RFC 5280 section 5.3.1: certificateHold
+CERTIFICATE_HOLD: Final = 6
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CertificateKey:
+    """What names one certificate in the log: issuer key (hex) and serial number (hex of its value)."""
+
+    issuer_key: str
+    serial_number: str
+
+    def __repr__(self) -> str:
+        return "CertificateKey(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One line of a certificate's fate."""
+
+    at: datetime
+    reason_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A certificate handed to a person."""
+
+    at: datetime
+    key: CertificateKey
+    not_after: datetime
+
+
+def moment(text: str) -> datetime:
+    """RFC 3339 with Z, as every interface of ours writes it."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+class LifeLog:
+    """All entries of the log, indexed by certificate and by person."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        self.entries = entries
+        self._revocations: dict[CertificateKey, list[Revocation]] = {}
+        self._issues: dict[str, list[Issue]] = {}
+        self._items: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
+        self._holder: dict[CertificateKey, str] = {}
+        for entry in entries:
+            self._read(entry)
+
+    def _read(self, entry: dict[str, Any]) -> None:
+        at, resident = moment(entry["at"]), str(entry["resident_id"])
+        for revoked in entry["revoked"]:
+            key = CertificateKey(revoked["issuer_key"], revoked["serial_number"])
+            self._holder.setdefault(key, resident)
+            self._revocations.setdefault(key, []).append(
+                Revocation(moment(revoked["revoked_at"]), int(revoked["reason_code"]))
+            )
+        if (issued := entry["issued"]) is not None:
+            key = CertificateKey(issued["issuer_key"], issued["serial_number"])
+            self._holder[key] = resident
+            self._issues.setdefault(resident, []).append(Issue(at, key, moment(issued["not_after"])))
+        if entry["items"] is not None:
+            self._items.setdefault(resident, []).append((at, entry["items"]))
+
+    def state(self, key: CertificateKey, at: datetime) -> str:
+        """What a complete list with this thisUpdate has to say of the certificate."""
+        past = [r for r in self._revocations.get(key, ()) if r.at <= at]
+        if not past:
+            return GOOD
+        last = max(past, key=lambda r: r.at)
+        return ON_HOLD if last.reason_code == CERTIFICATE_HOLD else REVOKED
+
+    def reason(self, key: CertificateKey, at: datetime) -> int | None:
+        past = [r for r in self._revocations.get(key, ()) if r.at <= at]
+        return max(past, key=lambda r: r.at).reason_code if past else None
+
+    def newest_certificate(self, resident: str, at: datetime) -> CertificateKey | None:
+        """The person's last certificate issued by then, if it is neither revoked nor over; else None."""
+        issued = [i for i in self._issues.get(resident, ()) if i.at <= at]
+        if not issued:
+            return None
+        last = max(issued, key=lambda i: i.at)
+        if last.not_after < at or self.state(last.key, at) != GOOD:
+            return None
+        return last.key
+
+    def items(self, resident: str, at: datetime) -> dict[str, Any] | None:
+        """The four items in the person's register at that moment."""
+        known = [(when, items) for when, items in self._items.get(resident, ()) if when <= at]
+        return max(known, key=lambda pair: pair[0])[1] if known else None
+
+    def revoked_certificates(self, at: datetime) -> dict[CertificateKey, int]:
+        """Every certificate listed by then, with its last reason."""
+        found: dict[CertificateKey, int] = {}
+        for key in self._revocations:
+            reason = self.reason(key, at)
+            if reason is not None:
+                found[key] = reason
+        return found
+
+    def holder(self, key: CertificateKey) -> str | None:
+        return self._holder.get(key)

@@ -1,0 +1,313 @@
+"""One demo from start to stop: folder, processes, play, report, and then serving until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any, Final
+
+import aiohttp
+
+from platform_api.demo import openssl_check
+from platform_api.demo.commands import Try, commands_to_try
+from platform_api.demo.export import export
+from platform_api.demo.lifelog import GOOD, CertificateKey, LifeLog, moment
+from platform_api.demo.openssl_check import Responder
+from platform_api.demo.report import build, clean
+from platform_api.demo.sandbox_client import SandboxClient
+from platform_api.demo.scenario import Scenario, Teller
+from platform_api.demo.state import DemoState
+from platform_api.demo.world import Addresses, World, require_free_port
+from revocation.authorities import Authorities
+from revocation.clock import Clock
+from revocation.errors import InputRefused, RevocationError
+from revocation.exits import Exit
+
+#: After the report a night follows every real day; looked for this often.
+NIGHT_AFTER: Final = timedelta(hours=24)
+LOOK_EVERY_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line says."""
+
+    folder: Path
+    days: int
+    seed: int
+    residents: int
+    customers: int
+    port: int
+    sandbox_port: int
+    once: bool
+    fresh: bool
+    export: Path | None
+
+
+class Demo:
+    """Plays once (or goes on where it stopped), reports, and serves on."""
+
+    def __init__(self, options: DemoOptions, clock: Clock, teller: Teller) -> None:
+        self._options = options
+        self._clock = clock
+        self._tell = teller
+        self._addresses = Addresses(options.port, options.sandbox_port)
+        self.state = DemoState(options.folder)
+        self.report: dict[str, Any] = {}
+        self.tries: list[Try] = []
+
+    async def run(self, on_report: Callable[[dict[str, Any], list[Try]], None]) -> Exit:
+        """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
+        folder_lock = await asyncio.to_thread(_lock, self._options.folder)
+        world: World | None = None
+        try:
+            await asyncio.to_thread(self._open_state)
+            require_free_port(self._options.sandbox_port, "--sandbox-port")
+            require_free_port(self._options.port, "--port")
+            world = World(
+                self._options.folder,
+                self._addresses,
+                seed=self._options.seed,
+                residents=self._options.residents,
+            )
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+                self._tell.progress("starting the sandbox J-LIS")
+                await world.sandbox.start()
+                scenario = Scenario(self.state, world, session, self._tell)
+                await self._play(scenario, world)
+                on_report(self.report, self.tries)
+                if not self._options.once:
+                    await self._serve_on(scenario.sandbox, world)
+        finally:
+            if world is not None:
+                await asyncio.shield(world.stop())
+            folder_lock.close()
+        return Exit.DONE if clean(self.report) else Exit.OWN_FAULT
+
+    async def _play(self, scenario: Scenario, world: World) -> None:
+        if self.state.finished:
+            await scenario.open_service()
+            self.report = self.state.data["report"]
+            await self._prepare_tries(scenario, world)
+            return
+        await scenario.play()
+        self._tell.progress("comparing what was received with what really happened")
+        life_log = await scenario.sandbox.life_log()
+        openssl = await self._ask_openssl(scenario, world, LifeLog(life_log))
+        received = self._received()
+        self.report = build(
+            seed=self.state.data["seed"],
+            life_log=life_log,
+            sets=self.state.data["sets"],
+            nights=self.state.data["nights"],
+            customers=received["customers"],
+            events=[e for feed in received["feeds"] for e in feed],
+            fetches=received["fetches"],
+            openssl=openssl,
+        )
+        if self._options.export is not None:
+            await asyncio.to_thread(
+                export,
+                self._options.export,
+                life_log=life_log,
+                sets=self.state.data["sets"],
+                report=self.report,
+                **received,
+            )
+        self.state.data["report"] = self.report
+        self.state.data["finished"] = True
+        self.state.save()
+        await self._prepare_tries(scenario, world)
+
+    def _received(self) -> dict[str, Any]:
+        """Everything written down, each event once (a crash may have read a page twice)."""
+        feeds = []
+        for number in range(len(self.state.data["institutions"])):
+            by_seq = {e["seq"]: e for e in self.state.read(f"events-{number + 1}")}
+            feeds.append([by_seq[seq] for seq in sorted(by_seq)])
+        return {
+            "customers": list(self.state.read("customers")),
+            "feeds": feeds,
+            "fetches": list(self.state.read("fetches")),
+        }
+
+    async def _ask_openssl(self, scenario: Scenario, world: World, log: LifeLog) -> dict[str, int]:
+        """Ask both responders about certificates of every kind, as a stranger with OpenSSL would."""
+        self._tell.progress("openssl ocsp asks both responders")
+        issuers, ceiling = await asyncio.to_thread(write_issuers, world)
+        residents = await scenario.sandbox.residents(self.state.data["residents"])
+        at = moment(self.state.data["sets"][-1]["this_update"])
+        valid = [
+            key
+            for resident in residents
+            if (key := log.newest_certificate(resident["resident_id"], at)) is not None
+        ]
+        questions = openssl_check.choose(
+            log,
+            valid,
+            at=at,
+            seed=self.state.data["seed"],
+            ceiling=ceiling,
+            issuer_keys=list(issuers),
+        )
+        service = self._addresses.service
+        everyone = world.data / "issuers.pem"
+        return await openssl_check.ask_all(
+            questions,
+            issuers,
+            [
+                Responder(f"{service}/ocsp", ("-VAfile", str(world.data / "keys" / "responder.crt"))),
+                Responder(f"{service}/ocsp/delegated", ("-CAfile", str(everyone))),
+            ],
+        )
+
+    async def _prepare_tries(self, scenario: Scenario, world: World) -> None:
+        issuers, _ = await asyncio.to_thread(write_issuers, world)
+        log = LifeLog(await scenario.sandbox.life_log())
+        at = moment(self.state.data["sets"][-1]["this_update"])
+        customers = [c for c in self.state.read("customers") if c["institution"] == 0]
+        lucky = next(
+            c for c in customers if log.state(CertificateKey(c["issuer_key"], c["serial_number"]), at) == GOOD
+        )
+        revoked = min(k for k in log.revoked_certificates(at) if k.issuer_key in issuers)
+        self.tries = commands_to_try(
+            service=self._addresses.service,
+            sandbox=self._addresses.sandbox,
+            data=world.data,
+            api_key=self.state.data["institutions"][0]["api_key"],
+            registration_id=lucky["registration_id"],
+            resident_id=lucky["resident_id"],
+            revoked=revoked,
+            issuer=issuers[revoked.issuer_key],
+            responder=world.data / "keys" / "responder.crt",
+            jpki=str(Path(sys.argv[0]).parent / "jpki") if sys.argv[0].endswith("jpki") else "jpki",
+        )
+
+    async def _serve_on(self, sandbox: SandboxClient, world: World) -> None:
+        """A list and a night every real 24 hours, until SIGINT or SIGTERM or a server ends."""
+        await sandbox.play_by_itself()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        waiting = [
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(self._nights(world)),
+            asyncio.create_task(world.service.ended()),
+            asyncio.create_task(world.sandbox.ended()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _nights(self, world: World) -> None:
+        """The demo's own timer. A night that fails says so and is tried again; what is served stays."""
+        due = self._clock.now()
+        while True:
+            if self._clock.now() >= due:
+                try:
+                    night = await world.night()
+                except RevocationError as error:
+                    self._tell.said(f"a night failed: {error.remedy}")
+                else:
+                    self._tell.said(f"night: {night['outcome']}, set {night['set_seq']}")
+                    due = self._clock.now() + NIGHT_AFTER
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _open_state(self) -> None:
+        """Create the plan, or go on with the one that is there if it is the same plan."""
+        options, state = self._options, self.state
+        if state.exists:
+            state.load()
+            if options.fresh or (options.once and state.finished):
+                _empty(options.folder)
+            else:
+                self._require_same_plan()
+                return
+        state.create(
+            seed=options.seed,
+            days=options.days,
+            residents=options.residents,
+            customers=options.customers,
+            start=self._clock.now(),
+        )
+
+    def _require_same_plan(self) -> None:
+        asked = {
+            "seed": self._options.seed,
+            "days": self._options.days,
+            "residents": self._options.residents,
+            "customers": self._options.customers,
+        }
+        other = [name for name, value in asked.items() if self.state.data[name] != value]
+        if other:
+            raise InputRefused(
+                "DEMO_OTHER_PLAN",
+                expected="the plan that this folder was made for",
+                got=f"another {', '.join(other)}",
+                remedy="name another folder with --data, or start this one anew with --fresh",
+            )
+
+
+def write_issuers(world: World) -> tuple[dict[str, Path], int]:
+    """The CA certificates that the service trusts, as PEM files for OpenSSL; and the serial ceiling."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    authority = Authorities.load(world.data / "authorities.json").by_id("card-sign")
+    issuers: dict[str, Path] = {}
+    everyone = b""
+    for generation in authority.generations:
+        pem = generation.certificate.public_bytes(Encoding.PEM)
+        path = world.data / f"issuer-{generation.name}.pem"
+        path.write_bytes(pem)
+        issuers[generation.key_id.hex()] = path
+        everyone += pem
+    (world.data / "issuers.pem").write_bytes(everyone)
+    return issuers, authority.serial_ceiling or 0
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    """One demo per folder; the lock goes with the process, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "demo.lock").open("ab")
+    except OSError as error:
+        raise InputRefused(
+            "FOLDER_NOT_WRITABLE",
+            expected="a folder that this user may write to",
+            got=os.strerror(error.errno or 0),
+            remedy="name another folder with --data",
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise InputRefused(
+            "SECOND_INSTANCE",
+            expected="no other demo on this folder",
+            got="one that is running",
+            remedy="stop it, or name another folder with --data (and other ports)",
+        ) from None
+    return lock
+
+
+def _empty(folder: Path) -> None:
+    """A new world in the same folder. Synthetic data only: nothing of value is lost."""
+    for entry in folder.iterdir():
+        if entry.name == "demo.lock":
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

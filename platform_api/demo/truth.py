@@ -1,0 +1,105 @@
+"""What the institutions must have received, worked out from the life log alone; compared both ways.
+
+Nothing here asks the service. A *watch* says which certificate a registration stood for, from which
+set on; it begins at on-boarding and again when a fetch handed over the successor.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from platform_api.demo.lifelog import GOOD, CertificateKey, LifeLog
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSet:
+    """One published set of the played days: its number and the thisUpdate of its lists."""
+
+    set_seq: int
+    this_update: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A registration stood for this certificate in every set after ``from_set``."""
+
+    registration_id: str
+    key: CertificateKey
+    from_set: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One four-information:fetch, as the institution sent it and what came back."""
+
+    registration_id: str
+    resident_id: str
+    asked_for: CertificateKey
+    at: datetime
+    consented: frozenset[str]
+    consent_effective_from: datetime | None
+    outcome: str
+    items: dict[str, Any] | None
+
+
+Transition = tuple[str, int, str]
+
+
+def expected_transitions(log: LifeLog, watches: list[Watch], sets: list[PublishedSet]) -> set[Transition]:
+    """Distinct (registration, set, state entered) for entering REVOKED or ON_HOLD; the first set is day 0."""
+    found: set[Transition] = set()
+    for before, after in itertools.pairwise(sets):
+        for watch in watches:
+            if after.set_seq <= watch.from_set:
+                continue
+            now = log.state(watch.key, after.this_update)
+            if now != GOOD and now != log.state(watch.key, before.this_update):
+                found.add((watch.registration_id, after.set_seq, now))
+    return found
+
+
+def expected_outcome(log: LifeLog, fetch: Fetch) -> tuple[str, dict[str, Any] | None]:
+    """What J-LIS must answer to this fetch: outcome and, for DATA, the consented items."""
+    if fetch.consent_effective_from is None:
+        return "CONSENT_MISSING", None
+    if fetch.at < fetch.consent_effective_from:
+        return "CONSENT_NOT_YET_EFFECTIVE", None
+    newest = log.newest_certificate(fetch.resident_id, fetch.at)
+    if newest is None:
+        return "NO_NEW_CERTIFICATE", None
+    if newest == fetch.asked_for:
+        return "NO_NEWER_INFORMATION", None
+    items = log.items(fetch.resident_id, fetch.at) or {}
+    return "DATA", {name: items[name] for name in sorted(fetch.consented)}
+
+
+@dataclass(slots=True)
+class FourInformationResult:
+    """Counts for the report; ``surprises`` names outcome pairs only, never a person."""
+
+    due: int = 0
+    delivered: int = 0
+    wrong_items: int = 0
+    without_consent: int = 0
+    by_outcome: Counter[str] = field(default_factory=Counter)
+    surprises: Counter[str] = field(default_factory=Counter)
+
+
+def judge_fetches(log: LifeLog, fetches: list[Fetch]) -> FourInformationResult:
+    """Each fetch against the truth of its moment. A right outcome with other items is a wrong item."""
+    result = FourInformationResult()
+    for fetch in fetches:
+        outcome, items = expected_outcome(log, fetch)
+        result.by_outcome[fetch.outcome] += 1
+        result.due += outcome == "DATA"
+        if fetch.outcome == "DATA":
+            result.delivered += 1
+            result.without_consent += outcome.startswith("CONSENT_")
+            result.wrong_items += outcome != "DATA" or fetch.items != items
+        if fetch.outcome != outcome:
+            result.surprises[f"expected {outcome}, got {fetch.outcome}"] += 1
+    return result
