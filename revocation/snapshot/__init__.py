@@ -1,1 +1,1 @@
-"""Published sets: signed manifests over immutable index files, and the one commit (design of publish in publish.py)."""
+"""Published sets: signed manifests over immutable index files, and the one commit (``publish.py``)."""

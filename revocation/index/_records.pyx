@@ -1,0 +1,249 @@
+# cython: language_level=3, boundscheck=True, wraparound=False
+"""The loops over packed records: sort, unite duplicates, find, check, compare. FORMAT.md has the layout.
+
+Every function takes buffers and checks their length against the stride before the first access; inside,
+offsets are products of an index below the count and the stride, so they cannot leave the buffer.
+"""
+
+from libc.stdlib cimport free, malloc, qsort
+from libc.string cimport memcmp, memcpy
+
+DEF SOURCE = 32      # a record as the decoder gives it
+DEF ENTRY = 34       # the same and the partition number, little-endian u16
+DEF GONE = 40        # an entry, u16 flags, u32 the last set that listed it
+DEF KEY = 21         # length octet and serial, zero-padded: the order of the file
+DEF SERIAL_MAX = 20
+
+SOURCE_SIZE = SOURCE
+ENTRY_SIZE = ENTRY
+GONE_SIZE = GONE
+KEY_SIZE = KEY
+
+ctypedef const unsigned char* octets
+
+#: The duplicate that counts is the one with the greatest severity (FORMAT.md, "One entry for each serial").
+cdef unsigned char[256] SEVERITY
+cdef int _code
+for _code in range(256):
+    SEVERITY[_code] = 3          # unspecified, absent and every code that RFC 5280 does not know
+SEVERITY[2] = 9                  # cACompromise
+SEVERITY[10] = 8                 # aACompromise
+SEVERITY[1] = 7                  # keyCompromise
+SEVERITY[9] = 6                  # privilegeWithdrawn
+SEVERITY[5] = 5                  # cessationOfOperation
+SEVERITY[3] = 4                  # affiliationChanged
+SEVERITY[4] = 4                  # superseded
+SEVERITY[8] = 2                  # removeFromCRL in a complete list: an anomaly, stays revoked
+SEVERITY[6] = 1                  # certificateHold: the only one that could come back
+
+
+cdef int _by_record(const void* left, const void* right) noexcept nogil:
+    # Key, then partition, then the rest: a total order, so the same records give the same bytes.
+    cdef octets a = <octets>left
+    cdef octets b = <octets>right
+    cdef int order = memcmp(a, b, KEY)
+    if order == 0:
+        order = (a[32] | (a[33] << 8)) - (b[32] | (b[33] << 8))
+    if order == 0:
+        order = memcmp(a + KEY, b + KEY, SOURCE - KEY)
+    return order
+
+
+cdef long long _date(octets record) noexcept nogil:
+    # Little-endian, whatever the machine: assembled octet by octet.
+    cdef unsigned long long value = 0
+    cdef int at
+    for at in range(8):
+        value |= (<unsigned long long>record[24 + at]) << (8 * at)
+    return <long long>value
+
+
+cdef Py_ssize_t _count(const unsigned char[::1] records, Py_ssize_t stride) except -1:
+    if records.shape[0] % stride:
+        raise ValueError(f"expected whole records of {stride} octets, got {records.shape[0]} octets")
+    return records.shape[0] // stride
+
+
+def collect(parts):
+    """Join (partition number, source records) into sorted 34-octet entries; duplicates stay in."""
+    cdef Py_ssize_t total = 0, at = 0, index, count
+    cdef const unsigned char[::1] source
+    cdef unsigned char[::1] target
+    cdef unsigned int number
+    listed = []
+    for partition, records in parts:
+        if not 0 < partition <= 0xFFFF:
+            raise ValueError("expected a partition number of 1 to 65535")
+        if len(records):
+            source = records
+            total += _count(source, SOURCE)
+            listed.append((partition, records))
+    joined = bytearray(total * ENTRY)
+    if not total:
+        return joined
+    target = joined
+    for partition, records in listed:
+        source = records
+        number = partition
+        count = source.shape[0] // SOURCE
+        for index in range(count):
+            memcpy(&target[at], &source[index * SOURCE], SOURCE)
+            target[at + 32] = number & 0xFF
+            target[at + 33] = number >> 8
+            at += ENTRY
+    with nogil:
+        qsort(&target[0], total, ENTRY, _by_record)
+    return joined
+
+
+def unite(bytearray entries, ranks):
+    """Keep one entry for each serial of sorted ``entries``; returns (entries, repeated, conflicting).
+
+    The most severe reason wins with its partition; of equal ones the partition with the higher rank
+    (its list is the newer), then the lower number. The date is the earliest of all.
+    """
+    cdef unsigned char[::1] data = entries
+    cdef Py_ssize_t count = _count(data, ENTRY), index, last, kept = 0
+    cdef Py_ssize_t repeated = 0, conflicting = 0
+    cdef octets best, other
+    cdef unsigned char* target
+    cdef bint differs
+    cdef unsigned char[ENTRY] merged
+    cdef long long date
+    index = 0
+    while index < count:
+        last = index + 1
+        while last < count and memcmp(&data[index * ENTRY], &data[last * ENTRY], KEY) == 0:
+            last += 1
+        target = &data[kept * ENTRY]
+        if last == index + 1:
+            if kept != index:
+                memcpy(target, &data[index * ENTRY], ENTRY)
+        else:
+            memcpy(merged, &data[index * ENTRY], ENTRY)
+            date = _date(merged)
+            differs = False
+            for other_index in range(index + 1, last):
+                other = &data[<Py_ssize_t>other_index * ENTRY]
+                if memcmp(merged + KEY, other + KEY, SOURCE - KEY):
+                    differs = True
+                if _date(other) < date:
+                    date = _date(other)
+                if _wins(other, merged, ranks):
+                    memcpy(merged, other, ENTRY)
+            _put_date(merged, date)
+            memcpy(target, merged, ENTRY)
+            repeated += last - index - 1
+            if differs:
+                conflicting += 1
+        kept += 1
+        index = last
+    return bytes(entries[: kept * ENTRY]), repeated, conflicting
+
+
+cdef bint _wins(octets challenger, octets holder, dict ranks) except -1:
+    if SEVERITY[challenger[21]] != SEVERITY[holder[21]]:
+        return SEVERITY[challenger[21]] > SEVERITY[holder[21]]
+    # Sorted input: the holder has the lower partition number and keeps its place unless it is outranked.
+    return ranks.get(challenger[32] | (challenger[33] << 8), 0) > ranks.get(holder[32] | (holder[33] << 8), 0)
+
+
+cdef void _put_date(unsigned char* record, long long date) noexcept nogil:
+    cdef int at
+    for at in range(8):
+        record[24 + at] = (<unsigned long long>date >> (8 * at)) & 0xFF
+
+
+def find(const unsigned char[::1] section, Py_ssize_t stride, bytes serial):
+    """Index of the record with this serial in a sorted section, or -1."""
+    cdef unsigned char[KEY] key
+    cdef Py_ssize_t low = 0, middle, high = _count(section, stride), length = len(serial)
+    cdef octets text = serial
+    cdef int order
+    if stride < KEY:
+        raise ValueError("expected a stride that holds a key")
+    if not 1 <= length <= SERIAL_MAX:
+        return -1
+    for middle in range(KEY):
+        key[middle] = 0
+    key[0] = <unsigned char>length
+    memcpy(&key[1], text, length)
+    while low < high:
+        middle = low + (high - low) // 2
+        order = memcmp(&section[middle * stride], key, KEY)
+        if order == 0:
+            return middle
+        if order < 0:
+            low = middle + 1
+        else:
+            high = middle
+    return -1
+
+
+def fault(const unsigned char[::1] section, Py_ssize_t stride, partitions):
+    """Index of the first record that breaks FORMAT.md (order, padding, reserved octet, partition), or -1."""
+    cdef Py_ssize_t count = _count(section, stride), index, at
+    cdef octets record
+    cdef unsigned char[::1] known
+    if stride < ENTRY:
+        raise ValueError("expected entries or gone entries")
+    known_numbers = bytearray(65536)
+    for number in partitions:
+        known_numbers[number] = 1
+    known = known_numbers
+    for index in range(count):
+        record = &section[index * stride]
+        if not 1 <= record[0] <= SERIAL_MAX or record[23] != 0 or not known[record[32] | (record[33] << 8)]:
+            return index
+        for at in range(1 + record[0], KEY):
+            if record[at] != 0:
+                return index
+        if index and memcmp(&section[(index - 1) * stride], record, KEY) >= 0:
+            return index
+    return -1
+
+
+def tally(const unsigned char[::1] section, Py_ssize_t stride):
+    """Number of records by partition number."""
+    cdef Py_ssize_t count = _count(section, stride), index, number
+    cdef Py_ssize_t* counts = <Py_ssize_t*>malloc(65536 * sizeof(Py_ssize_t))
+    if counts == NULL:
+        raise MemoryError
+    try:
+        for number in range(65536):
+            counts[number] = 0
+        for index in range(count):
+            counts[section[index * stride + 32] | (section[index * stride + 33] << 8)] += 1
+        return {number: counts[number] for number in range(65536) if counts[number]}
+    finally:
+        free(counts)
+
+
+def differing(const unsigned char[::1] old, Py_ssize_t old_stride, const unsigned char[::1] new, Py_ssize_t new_stride):
+    """Merge two sorted sections; (old index or -1, new index or -1) wherever serial, reason or date differ."""
+    cdef Py_ssize_t old_count = _count(old, old_stride), new_count = _count(new, new_stride), a = 0, b = 0
+    cdef int order
+    found = []
+    while a < old_count or b < new_count:
+        if a == old_count:
+            order = 1
+        elif b == new_count:
+            order = -1
+        else:
+            order = memcmp(&old[a * old_stride], &new[b * new_stride], KEY)
+        if order < 0:
+            found.append((a, -1))
+            a += 1
+        elif order > 0:
+            found.append((-1, b))
+            b += 1
+        else:
+            # [21] reason and [24:32] date; flags and the partition are no change of status.
+            if (
+                old[a * old_stride + 21] != new[b * new_stride + 21]
+                or memcmp(&old[a * old_stride + 24], &new[b * new_stride + 24], 8)
+            ):
+                found.append((a, b))
+            a += 1
+            b += 1
+    return found

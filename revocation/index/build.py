@@ -1,0 +1,153 @@
+"""Build an index file's bytes from accepted lists and from the index of the set before.
+
+Deterministic: the same lists, states and predecessor give the same bytes. Nothing is written here;
+the bytes go out in chunks through ``snapshot.durable``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from revocation.authorities import Lineage
+from revocation.errors import InputRefused
+from revocation.index import _records, layout
+from revocation.index.layout import ListState
+from revocation.index.search import Index
+from revocation.reasons import CRLReason
+
+_ALIGNMENT: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIndex:
+    """The file's chunks in order, and what it holds."""
+
+    chunks: tuple[bytes, ...]
+    entries: int
+    gone: int
+    #: Entries that repeat a serial of the same lineage, and serials whose repetitions disagree.
+    repeated: int
+    conflicting: int
+
+
+def build_index(
+    lineage: Lineage,
+    states: Mapping[int, ListState],
+    records: Mapping[int, bytes | memoryview],
+    *,
+    previous: Index | None,
+    hold_releasable: bool,
+) -> BuiltIndex:
+    """One lineage of the new set.
+
+    ``states`` declares every partition; ``records`` has the decoder's records of those accepted today.
+    A partition that ``states`` carries over takes its entries from ``previous``. What ``previous`` listed
+    or had as gone, and nobody lists now, is gone; a hold that its CA may release is released.
+    """
+    carried = _carried_records(states, records, previous)
+    parts = sorted([*records.items(), *carried.items()])
+    if unknown := [number for number, _ in parts if number not in states]:
+        raise InputRefused(
+            "PARTITION_NOT_DECLARED",
+            expected="a state for every partition with entries",
+            got=f"{len(unknown)} without",
+            remedy="declare each list of the set",
+        )
+    ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
+    entries, repeated, conflicting = _records.unite(_records.collect(parts), ranks)
+    gone = _gone_records(entries, previous, hold_releasable=hold_releasable)
+    table = b"".join(states[number].pack() for number in sorted(states))
+    return BuiltIndex(
+        chunks=tuple(_assemble(lineage, table, entries, gone)),
+        entries=len(entries) // _records.ENTRY_SIZE,
+        gone=len(gone) // _records.GONE_SIZE,
+        repeated=repeated,
+        conflicting=conflicting,
+    )
+
+
+def _carried_records(
+    states: Mapping[int, ListState],
+    records: Mapping[int, bytes | memoryview],
+    previous: Index | None,
+) -> dict[int, bytes]:
+    """Entries of the partitions that have no new list, as the decoder's records."""
+    if previous is None:
+        return {}
+    parts: dict[int, bytearray] = {
+        number: bytearray() for number in states if number not in records and number in previous.lists
+    }
+    stride, size = _records.ENTRY_SIZE, _records.SOURCE_SIZE
+    section = previous.entry_section
+    for at in range(0, len(section), stride):
+        part = parts.get(int.from_bytes(section[at + size : at + stride], "little"))
+        if part is not None:
+            part += section[at : at + size]
+    return {number: bytes(part) for number, part in parts.items()}
+
+
+def _gone_records(entries: bytes, previous: Index | None, *, hold_releasable: bool) -> bytes:
+    """Entries that somebody listed once and nobody lists now, with the last set that did (design 5, Gone)."""
+    if previous is None:
+        return b""
+    gone: list[bytes] = []
+    for section, stride in (
+        (previous.entry_section, _records.ENTRY_SIZE),
+        (previous.gone_section, _records.GONE_SIZE),
+    ):
+        for old, new in _records.differing(section, stride, entries, _records.ENTRY_SIZE):
+            if new != -1:
+                continue  # still listed, or newly
+            record = bytes(section[old * stride : (old + 1) * stride])
+            if stride == _records.GONE_SIZE:
+                gone.append(record)
+            elif record[21] != CRLReason.certificate_hold:
+                gone.append(record + _gone_tail(0, previous.set_seq))
+            elif not hold_releasable:
+                # RFC 5280 section 5.3.1 lets a hold end; the CA says that it never does: an anomaly, kept.
+                gone.append(record + _gone_tail(layout.GONE_HELD, previous.set_seq))
+    gone.sort()
+    return b"".join(gone)
+
+
+def _gone_tail(flags: int, last_seq: int) -> bytes:
+    return flags.to_bytes(2, "little") + last_seq.to_bytes(4, "little")
+
+
+def _assemble(lineage: Lineage, table: bytes, entries: bytes, gone: bytes) -> Iterator[bytes]:
+    """Header, section table, then the sections, each padded to eight octets."""
+    names = [lineage.ca_id.encode("ascii"), lineage.key_id.encode("ascii")]
+    line = b"".join(len(name).to_bytes(2, "little") + name for name in names)
+    sections = (line, table, entries, gone)
+    directory = b""
+    offset = layout.HEADER_LENGTH
+    for tag, section in zip(layout.SECTION_TAGS, sections, strict=True):
+        directory += layout.SECTION.pack(tag, layout.checksum(section), offset, len(section), 0)
+        offset += len(section) + _padding(len(section))
+    counts = (
+        len(entries) // _records.ENTRY_SIZE,
+        len(gone) // _records.GONE_SIZE,
+        len(table) // layout.PARTITION.size,
+    )
+    fields = (
+        layout.MAGIC,
+        layout.VERSION,
+        len(layout.SECTION_TAGS),
+        layout.HEADER_LENGTH,
+        offset,
+        *counts,
+        _records.ENTRY_SIZE,
+        _records.GONE_SIZE,
+        bytes(12),
+    )
+    unsealed = layout.HEADER.pack(*fields, 0) + directory
+    yield layout.HEADER.pack(*fields, layout.checksum(unsealed)) + directory
+    for section in sections:
+        yield section
+        yield bytes(_padding(len(section)))
+
+
+def _padding(length: int) -> int:
+    return -length % _ALIGNMENT

@@ -1,0 +1,160 @@
+"""Layout of the index file, version 1: the structures of FORMAT.md and nothing else.
+
+Everything is little-endian. Numbers here are the format; changing one means a new version.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from revocation.errors import OwnFault
+
+MAGIC: Final = b"\x89RVX\r\n\x1a\n"
+VERSION: Final = 1
+
+#: magic, version, sections, header length, file length, entries, gone, partition rows, entry size,
+#: gone size, reserved, CRC-32 of header and section table with this field zero.
+HEADER: Final = struct.Struct("<8sHHIQQQIHH12sI")
+#: tag, CRC-32 of the section, offset, length, reserved.
+SECTION: Final = struct.Struct("<4sIQQQ")
+SECTION_TAGS: Final = (b"LINE", b"PART", b"ENTR", b"GONE")
+HEADER_LENGTH: Final = HEADER.size + SECTION.size * len(SECTION_TAGS)
+
+#: partition, state, length of cRLNumber, reserved, cRLNumber (20 octets big-endian, right-justified),
+#: signing key, SHA-256 of the list, thisUpdate, nextUpdate, ingested at (µs), accepted in set, entries.
+PARTITION: Final = struct.Struct("<HBBI20s32s32sqqqQQ")
+
+#: The decoder's record: length, serial, reason, flags, zero, revocationDate; then the partition number.
+ENTRY: Final = struct.Struct("<B20sBBBqH")
+#: An entry, flags, and the last set that still listed it.
+GONE: Final = struct.Struct("<B20sBBBqHHI")
+
+#: Flag of a gone entry: it was on hold when it left, and its CA does not release holds.
+GONE_HELD: Final = 0x0001
+
+#: "No such time": the smallest i64, which no calendar date reaches.
+NO_TIME: Final = -(1 << 63)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_MOMENT: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+class ListPresence(StrEnum):
+    """What a set declares for each of its lists."""
+
+    ACCEPTED = "accepted"
+    CARRIED = "carried"
+    ABSENT = "absent"
+
+
+_STATE_CODE: Final = {ListPresence.ABSENT: 0, ListPresence.ACCEPTED: 1, ListPresence.CARRIED: 2}
+_STATE_OF: Final = {code: state for state, code in _STATE_CODE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """One list of a set: its own numbers and times, also when it was carried over from an earlier set."""
+
+    partition_number: int
+    #: Hex of the key that signed it; of an absent list the key that is expected to.
+    signing_key: str
+    state: ListPresence
+    crl_number: int | None = None
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    ingested_at: datetime | None = None
+    #: SHA-256 of the whole list, DER.
+    sha256: bytes | None = None
+    #: The set in which this list was accepted; None for an absent one.
+    accepted_seq: int | None = None
+    #: Entries that the list itself holds.
+    entries: int = 0
+
+    @property
+    def carried_from_seq(self) -> int | None:
+        return self.accepted_seq if self.state is ListPresence.CARRIED else None
+
+    def pack(self) -> bytes:
+        number = b"" if self.crl_number is None else _unsigned(self.crl_number)
+        return PARTITION.pack(
+            self.partition_number,
+            _STATE_CODE[self.state],
+            len(number),
+            0,
+            number.rjust(20, b"\0"),
+            bytes.fromhex(self.signing_key),
+            self.sha256 or bytes(32),
+            seconds_of(self.this_update),
+            seconds_of(self.next_update),
+            _micros_of(self.ingested_at),
+            self.accepted_seq or 0,
+            self.entries,
+        )
+
+    @classmethod
+    def unpack(cls, row: bytes | memoryview) -> ListState:
+        (partition, code, length, reserved, number, key, digest, this, following, ingested, seq, entries) = (
+            PARTITION.unpack(row)
+        )
+        if code not in _STATE_OF or length > 20 or reserved or not partition:
+            raise broken("a partition row of FORMAT.md", "another state, length or number")
+        state = _STATE_OF[code]
+        return cls(
+            partition_number=partition,
+            signing_key=key.hex(),
+            state=state,
+            crl_number=int.from_bytes(number, "big") if length else None,
+            this_update=moment(this),
+            next_update=moment(following),
+            ingested_at=None if ingested == NO_TIME else _EPOCH + ingested * _MICROSECOND,
+            sha256=None if state is ListPresence.ABSENT else digest,
+            accepted_seq=seq or None,
+            entries=entries,
+        )
+
+
+def _unsigned(value: int) -> bytes:
+    """RFC 5280 section 5.2.3: a cRLNumber has at most 20 octets and is not negative."""
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+
+
+def seconds_of(at: datetime | None) -> int:
+    return NO_TIME if at is None else (at - _EPOCH) // timedelta(seconds=1)
+
+
+def _micros_of(at: datetime | None) -> int:
+    return NO_TIME if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def moment(seconds: int) -> datetime | None:
+    """The time of an i64; a date beyond the calendar of years 1 to 9999 becomes its nearest end.
+
+    The clamp can only move a revocation date; that the certificate is listed does not depend on it.
+    """
+    if seconds == NO_TIME:
+        return None
+    try:
+        return _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return _FIRST_MOMENT if seconds < 0 else _LAST_MOMENT
+
+
+def checksum(data: bytes | memoryview) -> int:
+    return zlib.crc32(data)
+
+
+def broken(expected: str, got: str) -> OwnFault:
+    """An index file that is not what it must be: never used, not even in part."""
+    return OwnFault(
+        "INDEX_CORRUPT",
+        expected=expected,
+        got=got,
+        remedy="the last good set keeps serving; publish again, and look at the disk",
+    )

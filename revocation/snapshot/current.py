@@ -1,0 +1,187 @@
+"""A published set, opened: one manifest and its index files, checked whole before the first look-up.
+
+A ``Snapshot`` never reads across two manifests: it maps the files that its own manifest names, and keeps
+them mapped for as long as somebody holds it, whatever is published or removed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from revocation.authorities import Lineage, ListScope
+from revocation.errors import OwnFault, RevocationError
+from revocation.index.layout import ListState
+from revocation.index.search import Entry, Index
+from revocation.snapshot.manifest import IndexFile, Manifest, read_manifest
+from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, read_pointer
+
+
+class Snapshot:
+    """One set. Immutable; safe to share between threads."""
+
+    __slots__ = ("_indexes", "lists", "manifest")
+
+    def __init__(self, manifest: Manifest, indexes: Mapping[Lineage, Index]) -> None:
+        self.manifest: Final = manifest
+        self._indexes: Final = dict(indexes)
+        #: Every list that the set declares, accepted, carried over or absent.
+        self.lists: Final[Mapping[ListScope, ListState]] = MappingProxyType(
+            {
+                ListScope(lineage, state.signing_key, number): state
+                for lineage, index in sorted(self._indexes.items())
+                for number, state in index.lists.items()
+            }
+        )
+
+    @property
+    def seq(self) -> int:
+        return self.manifest.seq
+
+    @property
+    def snapshot_id(self) -> str:
+        return self.manifest.snapshot_id
+
+    @property
+    def business_date(self) -> date | None:
+        return self.manifest.business_date
+
+    @property
+    def partial(self) -> bool:
+        return self.manifest.partial
+
+    @property
+    def entries(self) -> int:
+        """Listed entries, without those that are gone."""
+        return sum(index.entry_count for index in self._indexes.values())
+
+    @property
+    def gone(self) -> int:
+        return sum(index.gone_count for index in self._indexes.values())
+
+    def __repr__(self) -> str:
+        return f"Snapshot(seq={self.seq}, snapshot_id={self.snapshot_id})"
+
+    def lineages(self) -> tuple[Lineage, ...]:
+        return tuple(sorted(self._indexes))
+
+    def index(self, lineage: Lineage) -> Index | None:
+        return self._indexes.get(lineage)
+
+    def list_state(self, lineage: Lineage, partition_number: int) -> ListState | None:
+        """The list of a partition, whichever key signed it; None where the set declares none."""
+        index = self._indexes.get(lineage)
+        return None if index is None else index.lists.get(partition_number)
+
+    def lookup(self, lineage: Lineage, serial: bytes) -> Entry | None:
+        """Listed or gone; None means only that this set has no entry, which is not yet "good"."""
+        index = self._indexes.get(lineage)
+        return None if index is None else index.lookup(serial)
+
+
+def open_snapshot(
+    folder: Path, seq: int, trusted: Sequence[Ed25519PublicKey], *, pointer: Pointer | None = None
+) -> Snapshot:
+    """Open and verify a set whole: signature, hash of every file, every record. Costs a pass over it."""
+    manifest = load_manifest(folder, seq, trusted)
+    if pointer is not None and manifest.sha256 != pointer.sha256:
+        raise OwnFault(
+            "MANIFEST_MISMATCH",
+            expected="the manifest that CURRENT names",
+            got="another one under its number",
+            remedy="publish again; the last good set keeps serving",
+        )
+    return Snapshot(manifest, dict(_indexes(folder, manifest)))
+
+
+def load_manifest(folder: Path, seq: int, trusted: Sequence[Ed25519PublicKey]) -> Manifest:
+    try:
+        data = manifest_path(folder, seq).read_bytes()
+    except FileNotFoundError as error:
+        raise OwnFault(
+            "MANIFEST_MISSING",
+            expected=f"the manifest of set {seq}",
+            got="none in the folder",
+            remedy="restore the folder, or publish again",
+        ) from error
+    manifest = read_manifest(data, trusted)
+    if manifest.seq != seq:
+        raise OwnFault(
+            "MANIFEST_MISMATCH",
+            expected=f"the manifest of set {seq}",
+            got=f"that of set {manifest.seq}",
+            remedy="restore the folder, or publish again",
+        )
+    return manifest
+
+
+def _indexes(folder: Path, manifest: Manifest) -> Iterator[tuple[Lineage, Index]]:
+    for file in manifest.files:
+        try:
+            index = Index.open(folder / file.name, set_seq=manifest.seq)
+        except FileNotFoundError as error:
+            raise OwnFault(
+                "INDEX_MISSING",
+                expected="every file that the manifest names",
+                got="one missing",
+                remedy="restore the folder, or publish again",
+            ) from error
+        check_index(index, file)
+        yield file.lineage, index
+
+
+def check_index(index: Index, file: IndexFile) -> None:
+    """Is this, octet for octet, the file that the manifest names? The publisher asks the same."""
+    found = (index.lineage, index.entry_count, index.gone_count, index.verify().hex())
+    if found != (file.lineage, file.entries, file.gone, file.sha256):
+        raise OwnFault(
+            "INDEX_MISMATCH",
+            expected="an index file with the hash in its manifest",
+            got="another file",
+            remedy="restore the folder, or publish again; the last good set keeps serving",
+        )
+
+
+def newest_good(
+    folder: Path, trusted: Sequence[Ed25519PublicKey]
+) -> tuple[Snapshot | None, RevocationError | None]:
+    """The published set; where it cannot be used, the newest one below it that can, and why.
+
+    Readers that start and the publisher that builds upon a set use the same answer.
+    """
+    refusal: RevocationError | None = None
+    numbers = manifest_numbers(folder)
+    try:
+        pointer = read_pointer(folder)
+        if pointer is not None:
+            return open_snapshot(folder, pointer.seq, trusted, pointer=pointer), None
+        if not numbers or numbers == [1]:
+            return None, None  # nothing published yet, or killed before the first commit
+        refusal = OwnFault(
+            "CURRENT_MISSING",
+            expected="CURRENT beside the manifests",
+            got="none",
+            remedy="publish again: the next set is numbered above every manifest in the folder",
+        )
+        below = numbers[-1] + 1
+    except OwnFault as error:
+        refusal = error
+        below = pointer.seq if (pointer := _readable_pointer(folder)) else numbers[-1] + 1 if numbers else 0
+    for seq in reversed([number for number in numbers if number < below]):
+        try:
+            return open_snapshot(folder, seq, trusted), refusal
+        except OwnFault:
+            continue  # the first refusal is the one to report; this one is older and as unusable
+    return None, refusal
+
+
+def _readable_pointer(folder: Path) -> Pointer | None:
+    try:
+        return read_pointer(folder)
+    except OwnFault:
+        return None

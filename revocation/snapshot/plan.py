@@ -1,0 +1,213 @@
+"""What a new set will declare: each expected list accepted, carried over or absent. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Final, Protocol
+
+from revocation.authorities import Authorities, Lineage, ListScope
+from revocation.errors import InputRefused
+from revocation.index.layout import ListPresence, ListState
+from revocation.snapshot.current import Snapshot
+
+#: A day is a JST day (design 4).
+_JST: Final = timezone(timedelta(hours=9))
+
+
+class PackedEntries(Protocol):
+    """The decoder's entries: 32 octets each."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def records(self) -> bytes | memoryview: ...
+
+
+class ListFacts(Protocol):
+    """What a set needs to know of a decoded list."""
+
+    @property
+    def this_update(self) -> datetime: ...
+    @property
+    def next_update(self) -> datetime | None: ...
+    @property
+    def crl_number(self) -> int | None: ...
+    @property
+    def entries(self) -> PackedEntries: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedList:
+    """A list that passed every rule of acceptance, with the SHA-256 of its bytes."""
+
+    list: ListFacts
+    source_sha256: bytes
+    ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineagePlan:
+    """One lineage of the new set."""
+
+    lineage: Lineage
+    states: Mapping[int, ListState]
+    records: Mapping[int, bytes | memoryview]
+    hold_releasable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlan:
+    """The whole new set, before anything is written."""
+
+    seq: int
+    lineages: tuple[LineagePlan, ...]
+    partial: bool
+    business_date: date | None
+    accepted: int
+    carried: int
+    absent: int
+
+
+def plan_set(
+    seq: int,
+    lists: Mapping[ListScope, AcceptedList],
+    authorities: Authorities,
+    base: Snapshot | None,
+    *,
+    confirmed: Collection[ListScope] = (),
+) -> SetPlan:
+    """Declare every list. ``confirmed``: not given, yet the CA's newest still (same bytes, or 304)."""
+    if not lists:
+        raise _refused("NOTHING_TO_PUBLISH", "at least one accepted list", "none", "fetch again later")
+    expected = {scope for authority in authorities for scope in authority.expected_lists()}
+    if foreign := set(lists) - expected:
+        raise _refused(
+            "SCOPE_NOT_EXPECTED",
+            "lists of the approved partitions and live keys",
+            f"{len(foreign)} others",
+            "approve the partition or the generation first",
+        )
+    plans = tuple(
+        LineagePlan(
+            lineage,
+            _states(lineage, seq, lists, expected, base),
+            {
+                scope.partition_number: lists[scope].list.entries.records
+                for scope in lists
+                if scope.lineage == lineage
+            },
+            authority.hold_releasable,
+        )
+        for authority in authorities
+        for lineage in authority.lineages()
+    )
+    wanted = {
+        scope: plan.states[scope.partition_number]
+        for plan in plans
+        for scope in sorted(expected)
+        if scope.lineage == plan.lineage
+    }
+    days = [business_day(state.this_update) for state in wanted.values() if state.this_update is not None]
+    newest = max(days)
+    presences = [state.state for state in wanted.values()]
+    return SetPlan(
+        seq=seq,
+        lineages=plans,
+        partial=any(_behind(state, newest) for scope, state in wanted.items() if scope not in confirmed),
+        business_date=min(days),
+        accepted=presences.count(ListPresence.ACCEPTED),
+        carried=presences.count(ListPresence.CARRIED),
+        absent=presences.count(ListPresence.ABSENT),
+    )
+
+
+def business_day(at: datetime) -> date:
+    return at.astimezone(_JST).date()
+
+
+def _behind(state: ListState, newest: date) -> bool:
+    """Is this list missing from the newest day of the set? A list carried within its own day is not."""
+    return state.this_update is None or (
+        state.state is ListPresence.CARRIED and business_day(state.this_update) < newest
+    )
+
+
+def _states(
+    lineage: Lineage,
+    seq: int,
+    lists: Mapping[ListScope, AcceptedList],
+    expected: Collection[ListScope],
+    base: Snapshot | None,
+) -> dict[int, ListState]:
+    index = None if base is None else base.index(lineage)
+    states: dict[int, ListState] = {}
+    if index is not None:
+        # A partition that is no longer expected (closed, merged) keeps its list: its revoked stay revoked.
+        for number, old in index.lists.items():
+            states[number] = (
+                old if old.state is ListPresence.ABSENT else replace(old, state=ListPresence.CARRIED)
+            )
+    for scope in expected:
+        if scope.lineage != lineage:
+            continue
+        number = scope.partition_number
+        before = states.get(number)
+        if scope in lists:
+            states[number] = _accepted_state(scope, lists[scope], seq, before)
+        elif before is None or before.state is ListPresence.ABSENT:
+            states[number] = ListState(number, scope.signing_key, ListPresence.ABSENT)
+    return states
+
+
+def _accepted_state(
+    scope: ListScope, accepted: AcceptedList, seq: int, before: ListState | None
+) -> ListState:
+    facts = accepted.list
+    if before is not None and before.signing_key == scope.signing_key:
+        _check_not_older(facts, accepted.source_sha256, before)
+    return ListState(
+        partition_number=scope.partition_number,
+        signing_key=scope.signing_key,
+        state=ListPresence.ACCEPTED,
+        crl_number=facts.crl_number,
+        this_update=facts.this_update,
+        next_update=facts.next_update,
+        ingested_at=accepted.ingested_at,
+        sha256=accepted.source_sha256,
+        accepted_seq=seq,
+        entries=facts.entries.count,
+    )
+
+
+def _check_not_older(facts: ListFacts, sha256: bytes, before: ListState) -> None:
+    """RFC 5280 section 5.2.3, once more at the last moment, though acceptance asked: never go backwards."""
+    if before.sha256 == sha256:
+        return
+    if before.this_update is not None and facts.this_update < before.this_update:
+        raise _refused(
+            "THIS_UPDATE_ROLLBACK",
+            "a thisUpdate that is not before the published list's",
+            "an earlier one",
+            "find out why the CA serves an older list",
+        )
+    if facts.crl_number is None or before.crl_number is None or facts.crl_number > before.crl_number:
+        return
+    if facts.crl_number == before.crl_number:
+        raise _refused(
+            "CRL_NUMBER_REUSED",
+            "a new cRLNumber for other content",
+            "the published list's number",
+            "ask the CA: one number stands for one list",
+        )
+    raise _refused(
+        "CRL_NUMBER_ROLLBACK",
+        "a cRLNumber above the published list's",
+        "a lower one",
+        "find out why the CA serves an older list",
+    )
+
+
+def _refused(code: str, expected: str, got: str, remedy: str) -> InputRefused:
+    return InputRefused(code, expected=expected, got=got, remedy=remedy)

@@ -1,0 +1,216 @@
+"""The snapshot folder as one object: publish into it, read the current set from it, open earlier ones."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from revocation.authorities import Authorities, ListScope
+from revocation.errors import OutsideFailed, OwnFault, RevocationError
+from revocation.index.layout import ListPresence
+from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
+from revocation.snapshot.durable import Disk, disk_errors, folder_lock
+from revocation.snapshot.names import CURRENT, LOCK, read_pointer
+from revocation.snapshot.plan import AcceptedList, plan_set
+from revocation.snapshot.publish import publish_set, settle
+from revocation.snapshot.retention import remove_before
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The greatest list accepted so far for a scope: acceptance refuses what lies below (RFC 5280 5.2.3)."""
+
+    crl_number: int
+    this_update: datetime
+    sha256: bytes
+
+
+class SnapshotStore:
+    """One folder of sets. Readers need only the trusted keys; a publisher also the private one.
+
+    Thread-safe. Opening, publishing and retention block on the disk: call them outside an event loop.
+    ``current()`` on an unchanged folder is one stat(2).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        publisher_key: Ed25519PrivateKey | None = None,
+        trusted_publishers: tuple[Ed25519PublicKey, ...] = (),
+        disk: Disk | None = None,
+    ) -> None:
+        self.folder: Final = folder
+        self._key = publisher_key
+        own = () if publisher_key is None else (publisher_key.public_key(),)
+        self._trusted: Final = (*trusted_publishers, *own)
+        self._disk: Final = disk or Disk()
+        self._opening: Final = threading.Lock()
+        self._held: Snapshot | None = None
+        self._seen: tuple[int, int, int] | None = None
+        self._refusal: RevocationError | None = None
+
+    # --- reading ---
+
+    @property
+    def refusal(self) -> RevocationError | None:
+        """Why what the folder says is not what ``current()`` gives; None when all is well."""
+        return self._refusal
+
+    def current(self) -> Snapshot | None:
+        """The published set. A set that cannot be trusted is refused and the last good one goes on.
+
+        Within one store the sequence never goes back. A store that starts on a broken set takes the newest
+        good one below it; ``refusal`` says so.
+        """
+        token = self._token()
+        if token is not None and token == self._seen:
+            return self._held
+        # One thread opens; the others answer from the set they have, if they have one.
+        if not self._opening.acquire(blocking=self._held is None):
+            return self._held
+        try:
+            if self._token() != self._seen or token is None:
+                self._reopen()
+            return self._held
+        finally:
+            self._opening.release()
+
+    def _token(self) -> tuple[int, int, int] | None:
+        try:
+            status = (self.folder / CURRENT).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _reopen(self) -> None:
+        token = self._token()
+        try:
+            if self._held is None:
+                self._held, self._refusal = newest_good(self.folder, self._trusted)
+            else:
+                self._held, self._refusal = self._newer(self._held), None
+        except OwnFault as error:
+            self._refusal = error
+        except OSError as error:
+            # Out of descriptors, a mount that hangs: not the set's fault, so the next call tries again.
+            self._refusal = OutsideFailed(
+                "SNAPSHOT_UNREADABLE",
+                expected="a snapshot folder that can be read",
+                got=errno.errorcode.get(error.errno or 0, "unknown error"),
+                remedy="look at the disk and at the limits of this process",
+            )
+            return
+        self._seen = token
+
+    def _newer(self, held: Snapshot) -> Snapshot:
+        pointer = read_pointer(self.folder)
+        if pointer is None or pointer.seq < held.seq:
+            raise OwnFault(
+                "SEQUENCE_ROLLBACK",
+                expected=f"set {held.seq} or a later one",
+                got="none" if pointer is None else f"set {pointer.seq}",
+                remedy="find out who restored an older folder; publish again",
+            )
+        if pointer.seq > held.seq:
+            return open_snapshot(self.folder, pointer.seq, self._trusted, pointer=pointer)
+        if pointer.sha256 != held.manifest.sha256:
+            raise OwnFault(
+                "SEQUENCE_REUSED",
+                expected=f"one set under number {held.seq}",
+                got="another",
+                remedy="find out who restored an older folder; publish again",
+            )
+        return held
+
+    def open(self, seq: int) -> Snapshot:
+        """An earlier set, or the current one, by number; refused above what is committed."""
+        pointer = read_pointer(self.folder)
+        if pointer is None or seq > pointer.seq:
+            raise OwnFault(
+                "SET_NOT_PUBLISHED",
+                expected="the number of a published set",
+                got=f"{seq}",
+                remedy="choose one of the sequences",
+            )
+        return open_snapshot(self.folder, seq, self._trusted, pointer=pointer if seq == pointer.seq else None)
+
+    def sequences(self) -> list[int]:
+        """Numbers of the sets that the published one was built upon, and its own, ascending.
+
+        Follows the chain of hashes, so a set that was found broken and built around is not among them.
+        """
+        pointer = read_pointer(self.folder)
+        found: list[int] = []
+        link: tuple[int, str] | None = None if pointer is None else (pointer.seq, pointer.sha256)
+        while link is not None:
+            try:
+                manifest = load_manifest(self.folder, link[0], self._trusted)
+            except OwnFault:
+                break  # retention ended the chain here, or the rest of it cannot be trusted
+            if manifest.sha256 != link[1]:
+                break
+            found.append(manifest.seq)
+            link = manifest.previous
+        return found[::-1]
+
+    def mark(self, scope: ListScope) -> Mark | None:
+        """High-water mark from the manifest chain: each set keeps every list of the one before or a newer."""
+        snapshot = self.current()
+        state = None if snapshot is None else snapshot.lists.get(scope)
+        if (
+            state is None
+            or state.state is ListPresence.ABSENT
+            or state.this_update is None
+            or state.sha256 is None
+            or state.crl_number is None
+        ):
+            return None
+        return Mark(state.crl_number, state.this_update, state.sha256)
+
+    # --- writing ---
+
+    def publish(
+        self,
+        lists: Mapping[ListScope, AcceptedList],
+        authorities: Authorities,
+        *,
+        now: datetime,
+        confirmed: Collection[ListScope] = (),
+    ) -> Snapshot:
+        """Publish the next set: ``lists`` replace theirs, every other list is carried over or absent.
+
+        ``confirmed`` names lists that were not given because the CA still serves the published bytes.
+        Raises with the old set in place; ``OutsideFailed`` after the commit is told apart by ``current()``.
+        """
+        if self._key is None:
+            raise OwnFault(
+                "PUBLISHER_KEY_MISSING",
+                expected="a store with the publisher's private key",
+                got="a reader's store",
+                remedy="open the store with the publisher's key",
+            )
+        with disk_errors("PUBLISH_FAILED", "the snapshot folder"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.folder / LOCK):
+            seq = settle(self._disk, self.folder)
+            base, _ = newest_good(self.folder, self._trusted)
+            plan = plan_set(seq, lists, authorities, base, confirmed=confirmed)
+            pointer = publish_set(self._disk, self.folder, plan, base, key=self._key, now=now)
+        published = open_snapshot(self.folder, pointer.seq, self._trusted, pointer=pointer)
+        with self._opening:
+            if self._held is None or self._held.seq < published.seq:
+                self._held, self._refusal, self._seen = published, None, None
+        return published
+
+    def retention(self, *, keep_from_seq: int) -> tuple[int, ...]:
+        """Remove the sets below a number; those that detection has not processed are pinned by it."""
+        with folder_lock(self.folder / LOCK):
+            return remove_before(self._disk, self.folder, keep_from_seq, self._trusted)
