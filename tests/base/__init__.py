@@ -1,0 +1,1 @@
+"""Tests of the platform's base: database, application, sealing, logs."""
