@@ -1,0 +1,121 @@
+"""Signature algorithms of lists: which AlgorithmIdentifier is which name, and how each is verified.
+
+An identifier is recognised by its whole DER, parameters included. RSASSA-PSS with odd parameters, SHA-1
+and MD5 are therefore simply unknown here: nothing that is not in this table can pass an allow-list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from revocation.authorities import SignatureAlgorithm
+
+_NULL: Final = "0500"
+_SHA: Final[dict[str, tuple[str, hashes.HashAlgorithm]]] = {
+    # RFC 5754 section 2: content octets of the OID's DER.
+    "sha256": ("0609608648016503040201", hashes.SHA256()),
+    "sha384": ("0609608648016503040202", hashes.SHA384()),
+    "sha512": ("0609608648016503040203", hashes.SHA512()),
+}
+
+
+class _Kind(NamedTuple):
+    name: SignatureAlgorithm
+    family: str
+    digest: str
+
+
+def _sequence(content: str) -> str:
+    """Hex of a SEQUENCE shorter than 128 octets around hex content."""
+    return f"30{len(content) // 2:02x}{content}"
+
+
+def _pss(digest: str) -> list[str]:
+    """RFC 4055 section 3.1: hash and MGF1 with one hash, salt as long as it; NULL present or absent."""
+    found = []
+    for null in (_NULL, ""):
+        hash_identifier = _sequence(_SHA[digest][0] + null)
+        mgf = _sequence("06092a864886f70d010108" + hash_identifier)
+        salt = f"0201{_SHA[digest][1].digest_size:02x}"
+        parameters = "".join(
+            f"{tag}{len(field) // 2:02x}{field}"
+            for tag, field in (("a0", hash_identifier), ("a1", mgf), ("a2", salt))
+        )
+        found.append(_sequence("06092a864886f70d01010a" + _sequence(parameters)))
+    return found
+
+
+def _table() -> dict[bytes, _Kind]:
+    table: dict[str, _Kind] = {}
+    for digest, arc, rsa_name in (
+        ("sha256", "0b", SignatureAlgorithm.RSA_SHA256),
+        ("sha384", "0c", SignatureAlgorithm.RSA_SHA384),
+        ("sha512", "0d", SignatureAlgorithm.RSA_SHA512),
+    ):
+        # RFC 4055 section 5: parameters are NULL; an absent one must be accepted too.
+        for null in (_NULL, ""):
+            table[_sequence(f"06092a864886f70d0101{arc}{null}")] = _Kind(rsa_name, "rsa", digest)
+    for digest, pss_name in (
+        ("sha256", SignatureAlgorithm.RSA_PSS_SHA256),
+        ("sha384", SignatureAlgorithm.RSA_PSS_SHA384),
+        ("sha512", SignatureAlgorithm.RSA_PSS_SHA512),
+    ):
+        for identifier in _pss(digest):
+            table[identifier] = _Kind(pss_name, "pss", digest)
+    # RFC 5758 section 3.2: parameters absent.
+    table[_sequence("06082a8648ce3d040302")] = _Kind(SignatureAlgorithm.ECDSA_SHA256, "ec", "sha256")
+    table[_sequence("06082a8648ce3d040303")] = _Kind(SignatureAlgorithm.ECDSA_SHA384, "ec", "sha384")
+    # RFC 8410 section 3: parameters absent.
+    table[_sequence("06032b6570")] = _Kind(SignatureAlgorithm.ED25519, "ed25519", "")
+    return {bytes.fromhex(identifier): kind for identifier, kind in table.items()}
+
+
+_KINDS: Final = _table()
+
+
+def algorithm_name(identifier: bytes) -> SignatureAlgorithm | None:
+    """The name of an AlgorithmIdentifier (DER), or None for one that nothing here verifies."""
+    kind = _KINDS.get(identifier)
+    return None if kind is None else kind.name
+
+
+def signature_verifies(
+    key: CertificatePublicKeyTypes, identifier: bytes, signature: bytes, signed: memoryview
+) -> bool:
+    """Does this key's signature with this (known) algorithm stand under these octets?
+
+    A key of another kind than the algorithm's answers False. The octets are hashed by hashlib, which
+    lets other threads run meanwhile; a list may be hundreds of megabytes.
+    """
+    kind = _KINDS[identifier]
+    try:
+        if kind.family == "ed25519":
+            if not isinstance(key, ed25519.Ed25519PublicKey):
+                return False
+            key.verify(signature, signed)
+            return True
+        digest = hashlib.new(kind.digest, signed).digest()
+        algorithm = _SHA[kind.digest][1]
+        if kind.family == "ec":
+            if not isinstance(key, ec.EllipticCurvePublicKey):
+                return False
+            key.verify(signature, digest, ec.ECDSA(Prehashed(algorithm)))
+            return True
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        scheme: padding.AsymmetricPadding = (
+            padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+            if kind.family == "pss"
+            else padding.PKCS1v15()
+        )
+        key.verify(signature, digest, scheme, Prehashed(algorithm))
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""The folder of fetched lists: those of a running cycle, and the bytes of every accepted list, by day.
+
+Losing it costs one full fetch and the evidence of past days; nothing here is needed to answer. What is
+kept is trusted no more than a download: a list taken from here is decoded and verified again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import orjson
+
+from revocation.authorities import ListScope
+from revocation.errors import OutsideFailed
+from revocation.snapshot.durable import Disk, disk_errors, folder_lock, stage
+
+#: A day is a JST day.
+_JST: Final = timezone(timedelta(hours=9))
+
+_INDEX: Final = "fetched.json"
+_INCOMING: Final = "incoming"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredList:
+    """The list of a scope accepted last, and what the server called it."""
+
+    path: Path
+    sha256: bytes
+    #: Where it came from: an ETag means nothing at another address.
+    address: str
+    etag: str | None
+
+
+class ListArchive:
+    """One folder; one cycle at a time. All methods block on the disk: call them outside an event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Final = folder
+        #: Files of the running cycle; wiped at the start of each, so a killed one leaves nothing that counts.
+        self.incoming: Final = folder / _INCOMING
+        self._disk: Final = Disk()
+
+    @contextmanager
+    def cycle(self) -> Iterator[None]:
+        """Hold the folder for one cycle: a second one is refused with PUBLISH_LOCKED."""
+        with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.folder / "ingest.lock"):
+            with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
+                self._wipe()
+                self.incoming.mkdir(mode=0o700)
+            try:
+                yield
+            finally:
+                self._wipe()
+
+    def _wipe(self) -> None:
+        shutil.rmtree(self.incoming, ignore_errors=True)
+
+    def stored(self) -> dict[str, StoredList]:
+        """By ``str(scope)``, what was accepted last and is still here. A damaged index means: fetch all."""
+        try:
+            rows = orjson.loads((self.folder / _INDEX).read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return {}
+        except OSError as error:
+            raise OutsideFailed(
+                "ARCHIVE_UNREADABLE",
+                expected="a readable archive folder",
+                got=error.strerror or "an I/O error",
+                remedy="check the data folder and its permissions",
+            ) from error
+        found: dict[str, StoredList] = {}
+        for key, row in rows.items() if isinstance(rows, dict) else ():
+            stored = self._from_row(row)
+            if stored is not None and stored.path.is_file():
+                found[key] = stored
+        return found
+
+    def _from_row(self, row: Any) -> StoredList | None:
+        match row:
+            case {
+                "path": str(path),
+                "sha256": str(digest),
+                "address": str(address),
+                "etag": str() | None as etag,
+            }:
+                relative = PurePosixPath(path)
+                if relative.is_absolute() or ".." in relative.parts:
+                    return None
+                try:
+                    return StoredList(self.folder / relative, bytes.fromhex(digest), address, etag)
+                except ValueError:
+                    return None
+            case _:
+                return None
+
+    def keep(self, scope: ListScope, file: Path, *, sha256: bytes, this_update: datetime) -> Path:
+        """Move an accepted list's file from ``incoming`` to its day; the same list again is the same file."""
+        day = f"{this_update.astimezone(_JST):%Y-%m-%d}"
+        lineage = scope.lineage
+        folder = self.folder / day / f"{lineage.ca_id}.{scope.signing_key[:16]}"
+        target = folder / f"{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
+        with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+        return target
+
+    def remember(self, stored: Mapping[str, StoredList]) -> None:
+        """Replace the index, whole. Called after the publish: a crash before it costs fetching once more."""
+        rows = {
+            key: {
+                "path": str(PurePosixPath(value.path.relative_to(self.folder))),
+                "sha256": value.sha256.hex(),
+                "address": value.address,
+                "etag": value.etag,
+            }
+            for key, value in sorted(stored.items())
+        }
+        target = self.folder / _INDEX
+        with disk_errors("ARCHIVE_UNWRITABLE", "the archive's index"):
+            temporary = stage(self._disk, target, [orjson.dumps(rows, option=orjson.OPT_INDENT_2)])
+            self._disk.rename(temporary, target)
+            self._disk.sync_folder(self.folder)

@@ -1,0 +1,97 @@
+"""Who signed this list? Issuer, algorithm and signature (RFC 5280 sections 5.1 and 6.3.3 (f), (g)).
+
+All generations of a JPKI CA share one DN, so the DN only says which authority; the key is found by the
+list's authorityKeyIdentifier, else by trying the signature. Each generation is its own trust anchor.
+"""
+
+from __future__ import annotations
+
+from cryptography import x509
+
+from revocation.authorities import Authority, Generation
+from revocation.crl.algorithms import algorithm_name, signature_verifies
+from revocation.crl.decode import CertificateList
+from revocation.distinguished_names import same_name
+from revocation.errors import InputRefused
+
+
+def verify_list(certificate_list: CertificateList, authority: Authority) -> Generation:
+    """The generation whose key signed the list; ``InputRefused`` where that is none of ours."""
+    check_issuer(certificate_list, authority)
+    check_algorithms_agree(certificate_list)
+    check_algorithm_allowed(certificate_list, authority)
+    generation = _signer(certificate_list, authority)
+    check_crl_sign(generation)
+    return generation
+
+
+def check_issuer(certificate_list: CertificateList, authority: Authority) -> None:
+    """RFC 5280 section 6.3.3 (b): the list's issuer is the CA, compared as section 7.1 wants."""
+    if not same_name(certificate_list.issuer, authority.subject):
+        raise InputRefused(
+            "ISSUER_UNKNOWN",
+            expected=f"a list whose issuer is the DN of authority {authority.ca_id}",
+            got="another issuer",
+            remedy="check the address of the list, or configure that CA with jpki authority add",
+        )
+
+
+def check_algorithms_agree(certificate_list: CertificateList) -> None:
+    """RFC 5280 section 5.1.1.2: signatureAlgorithm equals the signature field of the signed part."""
+    if certificate_list.tbs_signature_algorithm != certificate_list.outer_signature_algorithm:
+        raise InputRefused(
+            "ALGORITHM_MISMATCH",
+            expected="one AlgorithmIdentifier inside and outside the signed part (RFC 5280 section 5.1.1.2)",
+            got="two different ones",
+            remedy="fetch it again; a list altered on the way looks like this",
+        )
+
+
+def check_algorithm_allowed(certificate_list: CertificateList, authority: Authority) -> None:
+    """The CA's allow-list; SHA-1, MD5 and odd RSASSA-PSS parameters are on none."""
+    name = algorithm_name(certificate_list.tbs_signature_algorithm)
+    if name is None or name not in authority.signature_algorithms:
+        raise InputRefused(
+            "ALGORITHM_NOT_ALLOWED",
+            expected=f"one of {', '.join(sorted(authority.signature_algorithms))}",
+            got="an algorithm that we do not verify" if name is None else str(name),
+            remedy="ask the CA; if it announced it, add it to the authority's signature_algorithms",
+        )
+
+
+def _signer(certificate_list: CertificateList, authority: Authority) -> Generation:
+    """RFC 5280 section 5.2.1: the key by AKI; without a known AKI, each key is tried."""
+    identifier = certificate_list.authority_key_identifier
+    named = [g for g in authority.generations if g.subject_key_identifier == identifier]
+    # Newest first: its lists are the ones that come every day.
+    for generation in named or reversed(authority.generations):
+        if signature_verifies(
+            generation.certificate.public_key(),
+            certificate_list.tbs_signature_algorithm,
+            certificate_list.signature,
+            certificate_list.tbs,
+        ):
+            return generation
+    raise InputRefused(
+        "SIGNATURE_INVALID",
+        expected=f"a signature by a key of authority {authority.ca_id}",
+        got="a signature that none of its keys verifies"
+        if not named
+        else f"a signature that the key named by the list ({named[0].name}) does not verify",
+        remedy="fetch it again; if the CA has a new key, add its certificate with jpki authority add",
+    )
+
+
+def check_crl_sign(generation: Generation) -> None:
+    """RFC 5280 section 6.3.3 (f): if the signer's certificate has keyUsage, cRLSign is set in it."""
+    try:
+        usage = generation.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.crl_sign:
+        raise InputRefused(
+            "SIGNER_NOT_ALLOWED",
+            expected="a signer whose keyUsage has cRLSign",
+            got=f"generation {generation.name} without it",
+            remedy="correct the CA certificate of this authority",
+        )
