@@ -1,0 +1,1 @@
+"""A simulated J-LIS: its CA, its lists, residents and clock; reached over HTTP only, like the real one."""

@@ -1,0 +1,158 @@
+"""Published list sets: signed once, stored whole, served from what is stored.
+
+One file per publication: a JSON line that says what follows, then the lists' octets one after the other.
+The journal's clock step stands before the file, so after a crash in between the file is written again from
+the same register: the same octets, as their hash in the journal proves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from platform_api.sandbox.ca import CertificateAuthority
+from platform_api.sandbox.dates import parse_instant, wire
+from platform_api.sandbox.durable import write_whole
+from platform_api.sandbox.lists import LIFE, sign_list
+from platform_api.sandbox.municipalities import MUNICIPALITIES
+from platform_api.sandbox.refusals import FolderDamaged
+from platform_api.sandbox.register import Register
+
+#: Lists were published before day 0 too; three of those nights are kept, so that an older list always exists.
+NIGHTS_BEFORE: Final = 3
+_NUMBER_OF_DAY_0: Final = 1004
+
+ListKey = tuple[str, str]
+"""(key_id of the generation in hex, municipality code)."""
+
+
+def number_of_day(day: int) -> int:
+    """The cRLNumber of all lists of one day, whatever the partition and the generation."""
+    return _NUMBER_OF_DAY_0 + day
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """One list as it is served."""
+
+    der: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """All lists of one day."""
+
+    day: int
+    this_update: datetime
+    entries: int
+    lists: Mapping[ListKey, SignedList]
+
+    @property
+    def next_update(self) -> datetime:
+        return self.this_update + LIFE
+
+
+class Publications:
+    """The folder of publications; ``hashes`` (by cRLNumber) come from the journal and must hold."""
+
+    def __init__(self, folder: Path, authority: CertificateAuthority) -> None:
+        self._folder = folder
+        self._authority = authority
+        self.hashes: dict[int, str] = {}
+        self._loaded: dict[int, Publication] = {}
+
+    def publish(
+        self, register: Register, day: int, this_update: datetime, signed: Callable[[int, str], None]
+    ) -> Publication:
+        """The publication of that day: loaded if stored, else signed, stored and noted by ``signed``."""
+        number = number_of_day(day)
+        if self._path(number).exists():
+            publication = self._load(number)
+            known = number in self.hashes
+            whole = self._path(number).read_bytes() if not known else b""
+        else:
+            whole = self._sign(register, day, this_update)
+            known = number in self.hashes
+            if known and self.hashes[number] != hashlib.sha256(whole).hexdigest():
+                raise FolderDamaged(
+                    f"lists number {number} would be signed a second time with other octets; "
+                    "restore the folder from a copy, or use the version that wrote it"
+                )
+            write_whole(self._path(number), whole)
+            publication = _parse(whole, self._path(number).name)
+        if not known:
+            signed(number, hashlib.sha256(whole).hexdigest())
+        if publication.this_update != this_update:
+            raise FolderDamaged(
+                f"lists number {number} are of {wire(publication.this_update)}, the journal says "
+                f"{wire(this_update)}; restore the folder from a copy"
+            )
+        self._loaded = {day: publication}
+        return publication
+
+    def of_day(self, day: int) -> Publication:
+        """An earlier publication, for the faults that serve old lists."""
+        found = self._loaded.get(day)
+        if found is None:
+            found = self._load(number_of_day(day))
+            self._loaded[day] = found
+        return found
+
+    def _load(self, number: int) -> Publication:
+        whole = self._path(number).read_bytes()
+        known = self.hashes.get(number)
+        if known is not None and known != hashlib.sha256(whole).hexdigest():
+            raise FolderDamaged(
+                f"lists number {number}: the stored octets are not those that were signed; "
+                "delete the file, it is written again from the journal"
+            )
+        return _parse(whole, self._path(number).name)
+
+    def _sign(self, register: Register, day: int, this_update: datetime) -> bytes:
+        header: list[dict[str, object]] = []
+        bodies: list[bytes] = []
+        entries = 0
+        for generation in self._authority.generations:
+            for place in MUNICIPALITIES:
+                der, count = sign_list(
+                    generation,
+                    place.code,
+                    register.listed(generation.number, place.code),
+                    crl_number=number_of_day(day),
+                    this_update=this_update,
+                )
+                header.append(
+                    {"generation": generation.key_id, "municipality": place.code, "octets": len(der)}
+                )
+                bodies.append(der)
+                entries += count
+        head = {"day": day, "this_update": wire(this_update), "entries": entries, "lists": header}
+        return b"\n".join((json.dumps(head, separators=(",", ":")).encode(), b"".join(bodies)))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08d}.lists"
+
+
+def _parse(whole: bytes, name: str) -> Publication:
+    try:
+        first, _, rest = whole.partition(b"\n")
+        head = json.loads(first)
+        lists = {}
+        at = 0
+        for row in head["lists"]:
+            der = rest[at : at + row["octets"]]
+            at += row["octets"]
+            lists[row["generation"], row["municipality"]] = SignedList(der, hashlib.sha256(der).hexdigest())
+        if at != len(rest):
+            raise ValueError("lengths")
+        return Publication(head["day"], parse_instant(head["this_update"]), head["entries"], lists)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FolderDamaged(
+            f"{name}: expected a whole set of lists; delete the file, it is written again from the journal"
+        ) from error

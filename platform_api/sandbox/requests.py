@@ -1,0 +1,126 @@
+"""The bodies of the sandbox's requests: strict, nothing unknown, refused without echoing what was sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from platform_api.sandbox.acts import Options
+from platform_api.sandbox.faults import FaultKind, Target
+from platform_api.sandbox.municipalities import BY_CODE
+from platform_api.sandbox.refusals import RequestRefused
+
+Model = TypeVar("Model", bound=BaseModel)
+Item = Literal["name", "address", "date_of_birth", "gender"]
+Hex = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{1,64}$")]
+Encoded = Annotated[str, Field(max_length=200_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PlayDay(_Strict):
+    this_update: Annotated[str, Field(max_length=40)]
+
+
+class AutoDays(_Strict):
+    enabled: bool
+
+
+class SignWithCard(_Strict):
+    data: Encoded
+
+
+class ResponderKey(_Strict):
+    public_key: Annotated[str, Field(max_length=8192)]
+
+
+class GiveConsent(_Strict):
+    service_code: Annotated[str, Field(min_length=1, max_length=128)]
+    application: Encoded
+    signature: Encoded
+    signature_algorithm: Literal["RSASSA-PKCS1-v1_5-SHA256"]
+    certificate: Encoded
+
+
+class QueryFourInformation(_Strict):
+    ca_id: Annotated[str, Field(max_length=64)]
+    issuer_key: Hex
+    serial_number: Hex
+    service_code: Annotated[str, Field(min_length=1, max_length=128)]
+    items: Annotated[list[Item], Field(min_length=1, max_length=4)]
+
+
+class ActByHand(_Strict):
+    reissue: Literal["same_day", "never"] | Annotated[int, Field(ge=1, le=3650)] | None = None
+    municipality_code: str | None = None
+
+    def options(self) -> Options:
+        place = None
+        if self.municipality_code is not None:
+            place = BY_CODE.get(self.municipality_code)
+            if place is None:
+                raise RequestRefused(
+                    422, "NO_SUCH_MUNICIPALITY", "expected a municipality_code of GET /jlis/v1/crls/card-sign"
+                )
+        return Options(self.reissue, place)
+
+
+class AddFault(_Strict):
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+    kind: FaultKind
+    target: Target
+    municipality_code: str | None = None
+    generation: str | None = None
+    status: Annotated[int, Field(ge=500, le=599)] = 503
+    delay_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    times: Annotated[int, Field(ge=1)] | None = None
+
+
+async def body_of(request: web.Request, model: type[Model]) -> Model:
+    """The request's body as that model; an absent body is an empty object."""
+    octets = await request.read()
+    try:
+        return model.model_validate(orjson.loads(octets) if octets else {})
+    except orjson.JSONDecodeError:
+        raise RequestRefused(400, "REQUEST_MALFORMED", "expected a JSON object as the body") from None
+    except ValidationError as error:
+        raise RequestRefused(400, "REQUEST_MALFORMED", _said(error)) from None
+
+
+def _said(error: ValidationError) -> str:
+    """Which field is wrong and how, never its value, nor the name of an unknown field."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "extra_forbidden":
+        return "expected only the documented fields, got another one; leave it out"
+    field = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    return f"{field or 'body'}: {first['msg']}"
+
+
+def decoded(field: str, text: str) -> bytes:
+    """Strict base64 (RFC 4648 section 4)."""
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except (ValueError, binascii.Error):
+        raise RequestRefused(400, "REQUEST_MALFORMED", f"{field}: expected base64") from None
+
+
+def whole_number(request: web.Request, name: str, default: int, *, most: int) -> int:
+    """A query parameter that is a whole number from 0."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise RequestRefused(400, "REQUEST_MALFORMED", f"{name}: expected a whole number from 0")
+    return min(int(text), most)
+
+
+def json_response(payload: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(payload), status=status, content_type="application/json")
