@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from revocation.authorities import Lineage, ListScope
+from revocation.authorities import Authority, Lineage, ListScope
 from revocation.errors import OwnFault, RevocationError
 from revocation.index.layout import ListState
 from revocation.index.search import Entry, Index
@@ -25,10 +25,12 @@ from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, 
 class Snapshot:
     """One set. Immutable; safe to share between threads."""
 
-    __slots__ = ("_indexes", "lists", "manifest")
+    __slots__ = ("_indexes", "coverages", "lists", "manifest")
 
     def __init__(self, manifest: Manifest, indexes: Mapping[Lineage, Index]) -> None:
         self.manifest: Final = manifest
+        #: Kept by ``coverage.py`` for as long as this set lives: an authority and what its lists cover.
+        self.coverages: Final[dict[Lineage, tuple[Authority, object]]] = {}
         self._indexes: Final = dict(indexes)
         #: Every list that the set declares, accepted, carried over or absent.
         self.lists: Final[Mapping[ListScope, ListState]] = MappingProxyType(

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from revocation.authorities import Authorities, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
-from revocation.index.layout import ListPresence
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
 from revocation.snapshot.names import CURRENT, LOCK, read_pointer
@@ -27,7 +26,8 @@ from revocation.snapshot.retention import remove_before
 class Mark:
     """The greatest list accepted so far for a scope: acceptance refuses what lies below (RFC 5280 5.2.3)."""
 
-    crl_number: int
+    #: None only where the CA's lists have none (tolerance missing_crl_number).
+    crl_number: int | None
     this_update: datetime
     sha256: bytes
 
@@ -165,14 +165,8 @@ class SnapshotStore:
         """High-water mark from the manifest chain: each set keeps every list of the one before or a newer."""
         snapshot = self.current()
         state = None if snapshot is None else snapshot.lists.get(scope)
-        if (
-            state is None
-            or state.state is ListPresence.ABSENT
-            or state.this_update is None
-            or state.sha256 is None
-            or state.crl_number is None
-        ):
-            return None
+        if state is None or state.this_update is None or state.sha256 is None:
+            return None  # absent: nothing was ever accepted
         return Mark(state.crl_number, state.this_update, state.sha256)
 
     # --- writing ---

@@ -1,0 +1,137 @@
+"""Which lists must speak before an unlisted certificate may be said not to be listed (design 5, Coverage).
+
+A known partition needs its own list; a bare serial needs the list of every open partition of its CA. This
+module knows which and whether they are in force; what is then said of a certificate is for ``status.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Literal
+
+from revocation.authorities import Authority, Lineage
+from revocation.index.layout import ListPresence, ListState
+from revocation.snapshot.current import Snapshot
+
+#: Clocks differ: acceptance lets a thisUpdate lie this far ahead, so coverage must too (design 5).
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+
+#: For ``partition``: the certificate was presented, and its distribution point is none that we approved.
+PARTITION_NOT_APPROVED: Final = 0
+
+CoverageKind = Literal["list", "partition", "ca"]
+
+
+class Gap(StrEnum):
+    """Why no list can speak, fresh or not."""
+
+    NO_CRL = "NO_CRL"
+    PARTITION_UNDETERMINED = "PARTITION_UNDETERMINED"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The lists that must all be in force, and the ends of what they say together."""
+
+    states: tuple[ListState, ...]
+    kind: CoverageKind
+    gap: Gap | None
+    #: Of several lists the oldest word, the newest, the earliest end; None: not every list has one.
+    oldest_this_update: datetime | None
+    newest_this_update: datetime | None
+    earliest_next_update: datetime | None
+    oldest_ingested_at: datetime | None
+
+    @property
+    def crl_number(self) -> int | None:
+        """Where one list spoke."""
+        return self.states[0].crl_number if self.kind != "ca" and self.states else None
+
+    def in_force(self, now: datetime) -> bool:
+        """Is every list between thisUpdate and nextUpdate (RFC 5280 sections 5.1.2.4, 5.1.2.5)?
+
+        A list without nextUpdate says not how long it may be believed; so it is not.
+        """
+        return (
+            self.gap is None
+            and self.newest_this_update is not None
+            and self.earliest_next_update is not None
+            and self.newest_this_update <= now + CLOCK_TOLERANCE
+            and now < self.earliest_next_update
+        )
+
+    def partly_in_force(self, now: datetime) -> bool:
+        return any(cover_by([state], self.kind).in_force(now) for state in self.states)
+
+
+def cover_by(states: Iterable[ListState], kind: CoverageKind, gap: Gap | None = None) -> Coverage:
+    """Coverage by these lists, all of which were accepted once."""
+    found = tuple(states)
+    updates = [state.this_update for state in found if state.this_update is not None]
+    ends = [state.next_update for state in found if state.next_update is not None]
+    ingested = [state.ingested_at for state in found if state.ingested_at is not None]
+    whole = bool(found) and len(updates) == len(found)
+    return Coverage(
+        found,
+        kind,
+        gap,
+        oldest_this_update=min(updates) if whole else None,
+        newest_this_update=max(updates) if whole else None,
+        earliest_next_update=min(ends) if found and len(ends) == len(found) else None,
+        oldest_ingested_at=min(ingested) if found and len(ingested) == len(found) else None,
+    )
+
+
+def coverage_of(
+    authority: Authority, lineage: Lineage, snapshot: Snapshot | None, partition: int | None
+) -> Coverage:
+    """Coverage of one certificate of this lineage."""
+    if partition is not None:
+        return _of_partition(authority, lineage, snapshot, partition)
+    if snapshot is None:
+        return cover_by((), "ca", Gap.NO_CRL)
+    # One answer for every bare serial of the lineage: with 1,900 partitions too dear to find each time.
+    kept = snapshot.coverages.get(lineage)
+    if kept is None or kept[0] is not authority:
+        numbers = [partition.number for partition in authority.partitions if partition.closed is None]
+        kept = (authority, _of_numbers(lineage, snapshot, numbers, "ca"))
+        snapshot.coverages[lineage] = kept
+    coverage = kept[1]
+    assert isinstance(coverage, Coverage)  # noqa: S101 - the snapshot keeps it for us, untyped
+    return coverage
+
+
+def _of_partition(
+    authority: Authority, lineage: Lineage, snapshot: Snapshot | None, partition: int
+) -> Coverage:
+    number = open_partition(authority, partition)
+    if number is None:
+        return cover_by((), "partition", Gap.PARTITION_UNDETERMINED)
+    if snapshot is None:
+        return cover_by((), "partition", Gap.NO_CRL)
+    return _of_numbers(lineage, snapshot, [number], "partition")
+
+
+def _of_numbers(lineage: Lineage, snapshot: Snapshot, numbers: list[int], kind: CoverageKind) -> Coverage:
+    found = [snapshot.list_state(lineage, number) for number in numbers]
+    states = [state for state in found if state is not None and state.state is not ListPresence.ABSENT]
+    return cover_by(states, kind, None if numbers and len(states) == len(numbers) else Gap.NO_CRL)
+
+
+def open_partition(authority: Authority, number: int) -> int | None:
+    """The partition that speaks for a certificate today: a merged municipality's is its successor's."""
+    seen: set[int] = set()
+    while number not in seen:
+        seen.add(number)
+        partition = authority.partition(number)
+        if partition is None:
+            return None
+        if partition.closed is None:
+            return number
+        if partition.successor is None:
+            return None
+        number = partition.successor
+    return None  # successors in a ring name nobody
