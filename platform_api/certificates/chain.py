@@ -13,6 +13,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID as Oid
 
 from platform_api.certificates.profile import PresentedCertificate
 from revocation.authorities import Authorities, Authority, Generation, SignatureAlgorithm
+from revocation.coverage import PARTITION_NOT_APPROVED
 from revocation.identity import CertificateIdentity, serial_from_int
 from revocation.status import Validity
 
@@ -80,11 +81,6 @@ def _known(
     if not _algorithm_allowed(presented, authority):
         return None
     kinds = {authority.kinds[oid] for oid in presented.policies if oid in authority.kinds}
-    partitions = {
-        partition.number
-        for point in presented.distribution_points
-        if (partition := authority.partition_for(point)) is not None
-    }
     return KnownCertificate(
         identity=CertificateIdentity(
             authority.ca_id,
@@ -93,6 +89,16 @@ def _known(
         ),
         # Two policies of two kinds in one certificate say nothing certain: no kind, nothing is allowed.
         kind=kinds.pop() if len(kinds) == 1 else None,
-        partition=partitions.pop() if len(partitions) == 1 else None,
+        partition=_partition(presented, authority),
         presented=presented,
     )
+
+
+def _partition(presented: PresentedCertificate, authority: Authority) -> int | None:
+    """RFC 5280 section 4.2.1.13. A certificate that names a point not on the approved list is spoken for
+    by no list of ours; one that names none is spoken for only by all of them."""
+    found = {authority.partition_for(point) for point in presented.distribution_points}
+    if not found:
+        return None
+    only = found.pop()
+    return PARTITION_NOT_APPROVED if only is None or found else only.number

@@ -58,7 +58,7 @@ class Consent:
 
     consent_id: UUID
     registration_id: UUID
-    service_id: str
+    service_id: UUID
     state: ConsentState
     items: frozenset[str]
     received_at: datetime

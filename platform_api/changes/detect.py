@@ -1,0 +1,232 @@
+"""From published sets to events: each set in order, each in one transaction with the cursor.
+
+A crash anywhere costs nothing: until the commit the cursor stands where it stood and no event exists;
+after it, running again finds nothing to do. The cost follows the day's changes, not the population.
+
+While a set is being detected, registrations wait at the cursor's row (``registrations.watching``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Protocol
+from uuid import UUID
+
+from platform_api.changes import store as feed
+from platform_api.changes.model import Condition, Decision, condition_after, decide
+from platform_api.db.transactions import detector, set_tenant
+from revocation.authorities import ALL_GENERATIONS, Authorities
+from revocation.changes import RevocationChange, changes_between
+from revocation.errors import OwnFault
+from revocation.identity import CertificateIdentity
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Connection, Pool
+    from platform_api.tagging import Tagger
+    from revocation.clock import Clock
+    from revocation.snapshot.current import Snapshot
+
+#: Changes in memory at once; a usual day of a whole CA is 10^4 to 10^5.
+BATCH: Final = 20_000
+
+
+class Sets(Protocol):
+    """What detection needs of the snapshot store."""
+
+    def sequences(self) -> list[int]:
+        """All sets that can be opened."""
+        ...
+
+    def open(self, seq: int) -> Snapshot:
+        """One of them, checked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedSet:
+    """What one set brought."""
+
+    set_seq: int
+    changes: int
+    events: int
+    #: Registrations touched, for every institution, also with 0.
+    by_institution: Mapping[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionReport:
+    """Everything that one run detected; empty when there was no new set."""
+
+    sets: tuple[DetectedSet, ...] = ()
+
+    @property
+    def set_seq(self) -> int | None:
+        return self.sets[-1].set_seq if self.sets else None
+
+    @property
+    def changes(self) -> int:
+        return sum(one.changes for one in self.sets)
+
+    @property
+    def events(self) -> int:
+        return sum(one.events for one in self.sets)
+
+    @property
+    def by_institution(self) -> dict[UUID, int]:
+        total: dict[UUID, int] = defaultdict(int)
+        for one in self.sets:
+            for institution_id, count in one.by_institution.items():
+                total[institution_id] += count
+        return dict(total)
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What one institution is to be told of one set."""
+
+    events: list[feed.NewEvent] = field(default_factory=list)
+    conditions: list[tuple[UUID, Condition, int | None]] = field(default_factory=list)
+    states: list[tuple[UUID, str]] = field(default_factory=list)
+
+    def add(self, match: feed.Match, change: RevocationChange, decision: Decision, set_seq: int) -> None:
+        condition = condition_after(decision.transition)
+        reason = None if condition is Condition.NOT_LISTED else change.reason_after
+        self.events.append(feed.NewEvent(match.registration_id, match.certificate_id, set_seq, decision))
+        self.conditions.append((match.certificate_id, condition, reason))
+        if match.slot == "current":
+            self.states.append((match.registration_id, decision.state.value))
+
+
+async def detect(
+    pool: Pool,
+    *,
+    store: Sets,
+    authorities: Authorities,
+    tagger: Tagger,
+    clock: Clock,
+    batch: int = BATCH,
+) -> DetectionReport:
+    """Detect every set between the cursor and the newest one; ``pool`` belongs to the role detector."""
+    done: list[DetectedSet] = []
+    while (found := await _next_set(pool, store, authorities, tagger, clock, batch)) is not None:
+        done.append(found)
+    return DetectionReport(tuple(done))
+
+
+async def _next_set(
+    pool: Pool, store: Sets, authorities: Authorities, tagger: Tagger, clock: Clock, batch: int
+) -> DetectedSet | None:
+    sequences = sorted(await asyncio.to_thread(store.sequences))
+    async with detector(pool) as connection:
+        at = await feed.locked_cursor(connection)
+        set_seq = next((seq for seq in sequences if seq > at), None)
+        if set_seq is None:
+            return None
+        # A set that was found broken and built around is missing from the chain. An older one will do:
+        # what was told already is known by each certificate's condition and not told again.
+        base = max((seq for seq in sequences if seq <= at), default=None)
+        if at and base is None:
+            raise _gap()
+        new = await asyncio.to_thread(store.open, set_seq)
+        old = None if base is None else await asyncio.to_thread(store.open, base)
+        findings: dict[UUID, _Findings] = defaultdict(_Findings)
+        changes = 0
+        # Nobody registered before this set: nobody can be touched, and the first set of a CA, which
+        # is all "added", costs nothing.
+        if await feed.anything_older(connection, set_seq):
+            await feed.create_batch_table(connection)
+            pending = changes_between(old, new)
+            while taken := await asyncio.to_thread(_tagged, pending, authorities, tagger, batch):
+                changes += len(taken.changes)
+                await _match(connection, taken, set_seq, findings)
+        by_institution = await _tell(connection, new, findings, clock)
+        await feed.advance_cursor(connection, set_seq)
+        # The commit. Before it: no event, cursor at the set before, everything is done again. After it:
+        # all events of this set are readable with their numbers, and this set is never looked at again.
+    return DetectedSet(set_seq, changes, sum(len(one.events) for one in findings.values()), by_institution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One batch: changes, and the tags of all the certificates each may mean, by position."""
+
+    changes: list[RevocationChange]
+    tags: list[tuple[int, int, bytes]]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def _tagged(
+    pending: Iterator[RevocationChange], authorities: Authorities, tagger: Tagger, batch: int
+) -> _Taken:
+    """The next batch; in a thread, because comparing and hashing are CPU work."""
+    changes = list(islice(pending, batch))
+    tags = [
+        (position, tag.key_id, tag.value)
+        for position, change in enumerate(changes)
+        for identity in _identities(change, authorities)
+        for tag in tagger.tags(identity)
+    ]
+    return _Taken(changes, tags)
+
+
+def _identities(change: RevocationChange, authorities: Authorities) -> list[CertificateIdentity]:
+    """Whose certificate it is. A list that one key signs for all generations does not say which issued it."""
+    lineage = change.lineage
+    if lineage.key_id != ALL_GENERATIONS:
+        return [CertificateIdentity(lineage.ca_id, bytes.fromhex(lineage.key_id), change.serial)]
+    authority = authorities.by_id(lineage.ca_id)
+    generations = () if authority is None else authority.generations
+    return [CertificateIdentity(lineage.ca_id, one.key_id, change.serial) for one in generations]
+
+
+async def _match(
+    connection: Connection, taken: _Taken, set_seq: int, findings: dict[UUID, _Findings]
+) -> None:
+    for match in await feed.matches(connection, taken.tags, set_seq):
+        change = taken.changes[match.position]
+        decision = decide(match.condition, change.kind, change.reason_after, match.kind)
+        if decision is not None:
+            findings[match.institution_id].add(match, change, decision, set_seq)
+
+
+async def _tell(
+    connection: Connection, new: Snapshot, findings: Mapping[UUID, _Findings], clock: Clock
+) -> dict[UUID, int]:
+    """Write every institution's events and the end of its day, also where nothing happened."""
+    now = clock.now()
+    touched: dict[UUID, int] = {}
+    for institution_id in await feed.institutions(connection):
+        await set_tenant(connection, institution_id)
+        found = findings.get(institution_id, _Findings())
+        await feed.set_condition(connection, found.conditions)
+        await feed.set_state(connection, found.states, now)
+        count = len(found.events)
+        first = await feed.take_numbers(connection, institution_id, count + 1)
+        await feed.insert_events(connection, institution_id, first, found.events, now)
+        await feed.insert_day(
+            connection,
+            institution_id,
+            first + count,
+            set_seq=new.seq,
+            business_date=new.business_date,
+            complete=not new.partial,
+            events=count,
+            now=now,
+        )
+        touched[institution_id] = len({event.registration_id for event in found.events})
+    return touched
+
+
+def _gap() -> OwnFault:
+    return OwnFault(
+        "DETECTION_GAP",
+        expected="the set that detection last finished, or an older one, to compare with",
+        got="a snapshot folder with newer ones only",
+        remedy="restore the folder snapshots/ of the same backup as the database; retention pins that set",
+    )

@@ -1,0 +1,247 @@
+"""SQL of the feed and of the nightly detection, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from platform_api.changes.model import DECISIONS_VERSION, Condition, Decision
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event of a registration, before it has a number."""
+
+    registration_id: UUID
+    certificate_id: UUID
+    set_seq: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A watched certificate that a change of the lists touches; ``position`` is the change's."""
+
+    position: int
+    institution_id: UUID
+    registration_id: UUID
+    certificate_id: UUID
+    slot: str
+    kind: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """An event as an institution reads it."""
+
+    seq: int
+    event_id: UUID
+    type: str
+    occurred_at: datetime
+    set_seq: int
+    cause: str | None
+    action: str | None
+    transition: str | None
+    registration_id: UUID | None
+    registration_ref: str | None
+    customer_ref: str | None
+    service_id: UUID | None
+    business_date: date | None
+    complete: bool | None
+    day_events: int | None
+    first_seq: int | None
+    last_seq: int | None
+
+
+async def locked_cursor(connection: Connection) -> int:
+    """The detector's lock: from here to the commit no registration can slip in between check and commit."""
+    return int(await connection.fetchval("SELECT set_seq FROM detection_cursor FOR UPDATE"))
+
+
+async def shared_cursor(connection: Connection) -> int:
+    """The registration's lock: waits for a detection that is under way, and makes the next one wait."""
+    return int(await connection.fetchval("SELECT set_seq FROM detection_cursor FOR SHARE"))
+
+
+async def cursor(connection: Connection) -> int:
+    return int(await connection.fetchval("SELECT set_seq FROM detection_cursor"))
+
+
+async def advance_cursor(connection: Connection, set_seq: int) -> None:
+    await connection.execute("UPDATE detection_cursor SET set_seq = $1", set_seq)
+
+
+async def anything_older(connection: Connection, set_seq: int) -> bool:
+    """Is there a certificate that was last checked before this set? If not, nobody can be touched."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM watched_certificate WHERE checked_set_seq < $1)", set_seq
+        )
+    )
+
+
+async def institutions(connection: Connection) -> list[UUID]:
+    rows = await connection.fetch("SELECT institution_id FROM institution ORDER BY institution_id")
+    return [row["institution_id"] for row in rows]
+
+
+async def create_batch_table(connection: Connection) -> None:
+    await connection.execute(
+        "CREATE TEMPORARY TABLE changed_tag"
+        " (position integer NOT NULL, key_id integer NOT NULL, tag bytea NOT NULL) ON COMMIT DROP"
+    )
+
+
+async def matches(
+    connection: Connection, tags: Iterable[tuple[int, int, bytes]], set_seq: int
+) -> list[Match]:
+    """Join one batch of changes to the watched certificates that have not seen this set yet."""
+    await connection.execute("TRUNCATE changed_tag")
+    await connection.copy_records_to_table(
+        "changed_tag", records=tags, columns=["position", "key_id", "tag"], schema_name="pg_temp"
+    )
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT c.position, w.institution_id, w.registration_id, w.certificate_id,
+               w.slot, w.kind, w.condition
+        FROM changed_tag AS c
+        JOIN registration_tag AS t ON t.tag = c.tag AND t.key_id = c.key_id
+        JOIN watched_certificate AS w ON w.certificate_id = t.certificate_id
+        WHERE w.checked_set_seq < $1
+        ORDER BY w.institution_id, c.position, w.certificate_id
+        """,
+        set_seq,
+    )
+    return [
+        Match(
+            row["position"],
+            row["institution_id"],
+            row["registration_id"],
+            row["certificate_id"],
+            row["slot"],
+            row["kind"],
+            Condition(row["condition"]),
+        )
+        for row in rows
+    ]
+
+
+async def set_condition(
+    connection: Connection, changes: Sequence[tuple[UUID, Condition, int | None]]
+) -> None:
+    """(certificate, condition, raw reason) of one tenant."""
+    await connection.executemany(
+        "UPDATE watched_certificate SET condition = $2, reason_code = $3 WHERE certificate_id = $1",
+        [(certificate_id, condition.value, reason) for certificate_id, condition, reason in changes],
+    )
+
+
+async def set_state(connection: Connection, changes: Sequence[tuple[UUID, str]], now: datetime) -> None:
+    """(registration, state) of one tenant. Items that wait for acknowledgement stay announced: the
+    acknowledgement takes the state from the successor's condition."""
+    await connection.executemany(
+        "UPDATE registration SET state = $2, changed_at = $3"
+        " WHERE registration_id = $1 AND state <> 'CHANGED_DATA_AVAILABLE'",
+        [(registration_id, state, now) for registration_id, state in changes],
+    )
+
+
+async def take_numbers(connection: Connection, institution_id: UUID, count: int) -> int:
+    """The first of ``count`` numbers; the feed's row stays locked until the commit (see 0002)."""
+    await connection.execute(
+        "INSERT INTO feed (institution_id) VALUES ($1) ON CONFLICT DO NOTHING", institution_id
+    )
+    after = await connection.fetchval(
+        "UPDATE feed SET next_seq = next_seq + $2 WHERE institution_id = $1 RETURNING next_seq",
+        institution_id,
+        count,
+    )
+    return int(after) - count
+
+
+async def insert_events(
+    connection: Connection, institution_id: UUID, first: int, events: Sequence[NewEvent], now: datetime
+) -> None:
+    await connection.executemany(
+        "INSERT INTO event (institution_id, seq, event_id, type, occurred_at, set_seq, decisions_version,"
+        " cause, action, transition, registration_id, certificate_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        [
+            (
+                institution_id,
+                first + offset,
+                uuid4(),
+                event.decision.event_type.value,
+                now,
+                event.set_seq,
+                DECISIONS_VERSION,
+                event.decision.cause.value,
+                event.decision.action.value,
+                event.decision.transition.value,
+                event.registration_id,
+                event.certificate_id,
+            )
+            for offset, event in enumerate(events)
+        ],
+    )
+
+
+async def insert_day(
+    connection: Connection,
+    institution_id: UUID,
+    seq: int,
+    *,
+    set_seq: int,
+    business_date: date | None,
+    complete: bool,
+    events: int,
+    now: datetime,
+) -> None:
+    """``day.completed``; with no events first_seq is the announcement's own number and last_seq one below."""
+    await connection.execute(
+        "INSERT INTO event (institution_id, seq, event_id, type, occurred_at, set_seq, decisions_version,"
+        " business_date, complete, day_events, first_seq, last_seq)"
+        " VALUES ($1, $2, $3, 'day.completed', $4, $5, $6, $7, $8, $9, $10, $11)",
+        institution_id,
+        seq,
+        uuid4(),
+        now,
+        set_seq,
+        DECISIONS_VERSION,
+        business_date,
+        complete,
+        events,
+        seq - events,
+        seq - 1,
+    )
+
+
+async def head(connection: Connection, institution_id: UUID) -> int:
+    """Number of the newest event; 0 while there is none."""
+    found = await connection.fetchval("SELECT next_seq FROM feed WHERE institution_id = $1", institution_id)
+    return 0 if found is None else int(found) - 1
+
+
+async def read_events(
+    connection: Connection, institution_id: UUID, after: int, limit: int
+) -> list[FeedEvent]:
+    rows = await connection.fetch(
+        """
+        SELECT e.seq, e.event_id, e.type, e.occurred_at, e.set_seq, e.cause, e.action, e.transition,
+               e.registration_id, r.registration_ref, r.customer_ref, r.service_id,
+               e.business_date, e.complete, e.day_events, e.first_seq, e.last_seq
+        FROM event AS e LEFT JOIN registration AS r ON r.registration_id = e.registration_id
+        WHERE e.institution_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
+        """,
+        institution_id,
+        after,
+        limit,
+    )
+    return [FeedEvent(**dict(row)) for row in rows]

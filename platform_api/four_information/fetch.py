@@ -1,0 +1,219 @@
+"""One fetch: permission, the question to J-LIS, and what of the answer is kept (never an item).
+
+Two transactions with the question between them. The second looks at the consent again: an answer that
+arrives after the consent ended is thrown away unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from platform_api.certificates.four_items import FourInformation
+from platform_api.changes.model import RegistrationState
+from platform_api.consents import store as consents
+from platform_api.consents.model import Consent
+from platform_api.db.transactions import tenant
+from platform_api.four_information import store as queries
+from platform_api.four_information.model import Outcome, implausible, permission, restricted, state_after
+from platform_api.jlis.gateway import (
+    FourInformationAnswer,
+    FourInformationQuery,
+    GatewayRefused,
+    SuccessorCertificate,
+)
+from platform_api.problems import not_found
+from platform_api.registrations import store as registrations
+from platform_api.registrations.model import CURRENT, PENDING, Registration, Watched, WatchedIdentity
+from platform_api.registrations.watching import Watcher, WatchTransaction
+from revocation.errors import OutsideFailed
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Connection, Pool
+    from platform_api.jlis.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How a fetch ended; the items live only here and in the response."""
+
+    query_id: UUID
+    outcome: Outcome
+    items: FourInformation | None
+    registration: Registration
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the first transaction found: whom to ask about, and with which consent."""
+
+    registration: Registration
+    watched: Watched
+    consent: Consent
+    service_code: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Fetches for one institution."""
+
+    pool: Pool
+    watcher: Watcher
+    gateway: Gateway
+    institution_id: UUID
+
+    async def fetch(self, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None) -> Fetched:
+        query_id = uuid4()
+        question = await self._question(query_id, registration_id, asked, consent_id)
+        if isinstance(question, Fetched):
+            return question
+        query = FourInformationQuery(
+            question.watched.identity.identity, question.service_code, question.items
+        )
+        try:
+            answer = await self.gateway.query_four_information(query)
+        except (OutsideFailed, GatewayRefused) as failed:
+            return await self._without_items(query_id, question, Outcome.TEMPORARY, failed.code)
+        outcome = Outcome(answer.outcome.value)
+        if outcome is not Outcome.DATA:
+            return await self._without_items(query_id, question, outcome, None)
+        return await self._data(query_id, question, answer)
+
+    async def _question(
+        self, query_id: UUID, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None
+    ) -> _Question | Fetched:
+        now = self.watcher.clock.now()
+        async with tenant(self.pool, self.institution_id) as connection:
+            registration = await registrations.find(connection, registration_id)
+            if registration is None:
+                raise not_found()
+            known = await self._consents(connection, registration_id, consent_id)
+            may = permission(known, asked, now)
+            slots = await self.watcher.open_slots(connection, self.institution_id, registration_id)
+            refusal = may.refusal
+            # Until the new certificate is acknowledged a re-fetch asks with the old one (design section 9).
+            watched = slots.get(CURRENT)
+            if refusal is None and watched is None:
+                refusal = Outcome.CERTIFICATE_UNKNOWN
+            service_code = await registrations.service_code(connection, registration.service_id)
+            if refusal is not None or may.consent is None or watched is None or service_code is None:
+                outcome = refusal or Outcome.CONSENT_MISSING
+                consent = may.consent.consent_id if may.consent is not None else None
+                await self._log(
+                    connection, query_id, registration_id, consent, asked, now, outcome, "REFUSED_BY_US"
+                )
+                return Fetched(query_id, outcome, None, registration)
+        return _Question(registration, watched, may.consent, service_code, may.items)
+
+    async def _consents(
+        self, connection: Connection, registration_id: UUID, consent_id: UUID | None
+    ) -> list[Consent]:
+        known = await consents.of_registration(connection, registration_id)
+        if consent_id is None:
+            return known
+        named = [consent for consent in known if consent.consent_id == consent_id]
+        if not named:
+            raise not_found()
+        return named
+
+    async def _without_items(
+        self, query_id: UUID, question: _Question, outcome: Outcome, code: str | None
+    ) -> Fetched:
+        registration_id = question.registration.registration_id
+        now = self.watcher.clock.now()
+        async with tenant(self.pool, self.institution_id) as connection:
+            registration = await registrations.find(connection, registration_id, lock=True)
+            if registration is None:
+                raise not_found()
+            state = state_after(outcome, registration.state)
+            await registrations.set_state(connection, registration_id, state, now)
+            await self._log(
+                connection,
+                query_id,
+                registration_id,
+                question.consent.consent_id,
+                question.items,
+                now,
+                outcome,
+                code,
+            )
+            registration = await registrations.find(connection, registration_id) or registration
+        return Fetched(query_id, outcome, None, registration)
+
+    async def _data(self, query_id: UUID, question: _Question, answer: FourInformationAnswer) -> Fetched:
+        now = self.watcher.clock.now()
+        asked_with = question.watched.identity
+        code = implausible(answer, asked_with, question.items, self.watcher.authorities, now)
+        if code is not None or answer.certificate is None or answer.items is None:
+            return await self._without_items(query_id, question, Outcome.TEMPORARY, code)
+        registration_id = question.registration.registration_id
+        async with self.watcher.transaction(self.pool, self.institution_id) as work:
+            registration = await registrations.find(work.connection, registration_id, lock=True)
+            consent = await consents.find(work.connection, question.consent.consent_id)
+            if registration is None or consent is None:
+                raise not_found()
+            ended = permission([consent], question.items, work.now).refusal
+            outcome = ended or Outcome.DATA
+            if ended is None:
+                await self._keep_successor(work, question.watched, answer.certificate, query_id)
+                await registrations.set_state(
+                    work.connection, registration_id, RegistrationState.CHANGED_DATA_AVAILABLE, work.now
+                )
+            await self._log(
+                work.connection,
+                query_id,
+                registration_id,
+                consent.consent_id,
+                question.items,
+                work.now,
+                outcome,
+                None if ended is None else "ANSWER_AFTER_CONSENT_ENDED",
+            )
+            registration = await registrations.find(work.connection, registration_id) or registration
+        items = restricted(answer.items, question.items) if ended is None else None
+        return Fetched(query_id, outcome, items, registration)
+
+    async def _keep_successor(
+        self, work: WatchTransaction, current: Watched, new: SuccessorCertificate, query_id: UUID
+    ) -> None:
+        """Sealed and watched from now on; the same answer again changes nothing, a newer one replaces it."""
+        slots = await work.slots(current.registration_id)
+        pending = slots.get(PENDING)
+        if pending is not None and pending.identity.identity == new.identity:
+            return
+        if pending is not None:
+            await registrations.delete_watched(work.connection, current.registration_id, PENDING)
+        await work.begin(
+            current.registration_id,
+            PENDING,
+            current.kind,
+            WatchedIdentity(new.identity, new.validity, new.partition),
+            query_id=query_id,
+        )
+
+    async def _log(
+        self,
+        connection: Connection,
+        query_id: UUID,
+        registration_id: UUID,
+        consent_id: UUID | None,
+        items: Sequence[str],
+        asked_at: datetime,
+        outcome: Outcome,
+        detail_code: str | None,
+    ) -> None:
+        await queries.log_query(
+            connection,
+            self.institution_id,
+            query_id=query_id,
+            registration_id=registration_id,
+            consent_id=consent_id,
+            items=items,
+            asked_at=asked_at,
+            outcome=outcome.value,
+            detail_code=detail_code,
+        )

@@ -1,0 +1,106 @@
+"""Outcomes of a fetch, and the two decisions around it: may we ask, and is the answer plausible. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from platform_api.certificates.four_items import FourInformation
+from platform_api.changes.model import RegistrationState
+from platform_api.consents.model import Consent, ConsentState
+from platform_api.jlis.gateway import FourInformationAnswer
+from platform_api.registrations.model import WatchedIdentity
+from revocation.authorities import Authorities
+from revocation.coverage import CLOCK_TOLERANCE
+
+
+class Outcome(StrEnum):
+    """Design section 9; those about withdrawal come with the consents' later states."""
+
+    DATA = "DATA"
+    NO_NEWER_INFORMATION = "NO_NEWER_INFORMATION"
+    NO_NEW_CERTIFICATE = "NO_NEW_CERTIFICATE"
+    CONSENT_MISSING = "CONSENT_MISSING"
+    CONSENT_NOT_YET_EFFECTIVE = "CONSENT_NOT_YET_EFFECTIVE"
+    CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    ITEM_NOT_CONSENTED = "ITEM_NOT_CONSENTED"
+    CERTIFICATE_UNKNOWN = "CERTIFICATE_UNKNOWN"
+    TEMPORARY = "TEMPORARY"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """May we ask? With a consent and the items that it covers, or a refusal."""
+
+    consent: Consent | None
+    items: tuple[str, ...]
+    refusal: Outcome | None
+
+
+_REFUSALS = {
+    ConsentState.RECEIVED: Outcome.CONSENT_NOT_YET_EFFECTIVE,
+    ConsentState.SENT: Outcome.CONSENT_NOT_YET_EFFECTIVE,
+    ConsentState.REFLECTED: Outcome.CONSENT_NOT_YET_EFFECTIVE,
+    ConsentState.REFUSED: Outcome.CONSENT_MISSING,
+    ConsentState.EXPIRED: Outcome.CONSENT_EXPIRED,
+    ConsentState.WITHDRAWN: Outcome.CONSENT_WITHDRAWN,
+    ConsentState.STOPPED: Outcome.CONSENT_WITHDRAWN,
+}
+
+
+def permission(consents: Sequence[Consent], asked: Sequence[str], now: datetime) -> Permission:
+    """From the newest consents to the oldest: the first effective one decides, and its items limit.
+
+    With none effective, the newest one says why. What is asked beyond the consented items is not sent
+    to J-LIS; is nothing left, nothing is asked.
+    """
+    for consent in consents:
+        if consent.effective(now):
+            items = tuple(item for item in asked if item in consent.items)
+            return Permission(consent, items, None if items else Outcome.ITEM_NOT_CONSENTED)
+    if not consents:
+        return Permission(None, (), Outcome.CONSENT_MISSING)
+    newest = consents[0]
+    return Permission(newest, (), _REFUSALS[newest.state_at(now)])
+
+
+def implausible(
+    answer: FourInformationAnswer,
+    asked_with: WatchedIdentity,
+    items: Sequence[str],
+    authorities: Authorities,
+    now: datetime,
+) -> str | None:
+    """Why a DATA answer cannot be this holder's newer certificate, by our code; None where it can."""
+    if answer.certificate is None or answer.items is None:
+        return "ANSWER_INCOMPLETE"
+    new, old = answer.certificate.identity, asked_with.identity
+    if new.ca_id != old.ca_id:
+        return "SUCCESSOR_OTHER_CA"
+    authority = authorities.by_id(new.ca_id)
+    if authority is None or authority.generation(new.issuer_key) is None:
+        return "SUCCESSOR_ISSUER_UNKNOWN"
+    if new == old:
+        return "SUCCESSOR_IS_OLD_CERTIFICATE"
+    dates = answer.certificate.validity
+    begun = dates.not_before <= now + CLOCK_TOLERANCE
+    if not begun or now > dates.not_after or dates.not_before < asked_with.validity.not_before:
+        return "SUCCESSOR_DATES"
+    if set(answer.items.given()) - set(items):
+        return "ITEMS_NOT_ASKED"
+    return None
+
+
+def restricted(items: FourInformation, allowed: Sequence[str]) -> FourInformation:
+    """Only what the consent covers, whatever J-LIS sent."""
+    return FourInformation(**{item: getattr(items, item) for item in allowed})
+
+
+def state_after(outcome: Outcome, before: RegistrationState) -> RegistrationState:
+    """What an outcome other than DATA teaches about the registration: mostly nothing."""
+    if outcome is Outcome.NO_NEW_CERTIFICATE and before is RegistrationState.UNKNOWN:
+        return RegistrationState.CHANGED_AWAITING_REISSUE
+    return before

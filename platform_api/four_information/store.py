@@ -1,0 +1,46 @@
+"""SQL of the query log: what was asked and how it ended, never what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Connection
+
+
+async def log_query(
+    connection: Connection,
+    institution_id: UUID,
+    *,
+    query_id: UUID,
+    registration_id: UUID,
+    consent_id: UUID | None,
+    items: Sequence[str],
+    asked_at: datetime,
+    outcome: str,
+    detail_code: str | None,
+) -> None:
+    await connection.execute(
+        "INSERT INTO four_information_query (query_id, institution_id, registration_id, consent_id, items,"
+        " asked_at, outcome, detail_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        query_id,
+        institution_id,
+        registration_id,
+        consent_id,
+        list(items),
+        asked_at,
+        outcome,
+        detail_code,
+    )
+
+
+async def acknowledge(connection: Connection, query_id: UUID, at: datetime) -> None:
+    await connection.execute(
+        "UPDATE four_information_query SET acknowledged_at = $2"
+        " WHERE query_id = $1 AND acknowledged_at IS NULL",
+        query_id,
+        at,
+    )
