@@ -173,11 +173,13 @@ class CA:
     def subject(self) -> bytes:
         return name(*self.dn)
 
-    def authority(self, ca_id: str = "card-sign", *, partitions: int = 2, **settings: Any) -> Authority:
-        """The Authority of this CA with the first n test municipalities as partitions."""
-        settings.setdefault(
-            "partitions", [Partition(n, point(n), f"City-{n}") for n in range(1, partitions + 1)]
-        )
+    def authority(
+        self, ca_id: str = "card-sign", *, partitions: int | Sequence[Partition] = 2, **settings: Any
+    ) -> Authority:
+        """The Authority of this CA; a number means the first n test municipalities as partitions."""
+        if isinstance(partitions, int):
+            partitions = [Partition(n, point(n), f"City-{n}") for n in range(1, partitions + 1)]
+        settings["partitions"] = partitions
         settings.setdefault("kinds", {"1.2.392.200149.8.5.1.0.20": ca_id})
         return authority_from_certificates(ca_id, self.certificates, **settings)
 
