@@ -138,7 +138,6 @@ async def _next_set(
         # Nobody registered before this set: nobody can be touched, and the first set of a CA, which
         # is all "added", costs nothing.
         if await feed.anything_older(connection, set_seq):
-            await feed.create_batch_table(connection)
             pending = changes_between(old, new)
             while taken := await asyncio.to_thread(_tagged, pending, authorities, tagger, batch):
                 changes += len(taken.changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -92,31 +92,26 @@ async def institutions(connection: Connection) -> list[UUID]:
     return [row["institution_id"] for row in rows]
 
 
-async def create_batch_table(connection: Connection) -> None:
-    await connection.execute(
-        "CREATE TEMPORARY TABLE changed_tag"
-        " (position integer NOT NULL, key_id integer NOT NULL, tag bytea NOT NULL) ON COMMIT DROP"
-    )
-
-
 async def matches(
-    connection: Connection, tags: Iterable[tuple[int, int, bytes]], set_seq: int
+    connection: Connection, tags: Sequence[tuple[int, int, bytes]], set_seq: int
 ) -> list[Match]:
-    """Join one batch of changes to the watched certificates that have not seen this set yet."""
-    await connection.execute("TRUNCATE changed_tag")
-    await connection.copy_records_to_table(
-        "changed_tag", records=tags, columns=["position", "key_id", "tag"], schema_name="pg_temp"
-    )
+    """Join one batch of changes to the watched certificates that have not seen this set yet.
+
+    Arrays, not a temporary table: the role detector may not create any, and no catalogue grows by a night.
+    """
     rows = await connection.fetch(
         """
         SELECT DISTINCT c.position, w.institution_id, w.registration_id, w.certificate_id,
                w.slot, w.kind, w.condition
-        FROM changed_tag AS c
+        FROM unnest($1::integer[], $2::integer[], $3::bytea[]) AS c (position, key_id, tag)
         JOIN registration_tag AS t ON t.tag = c.tag AND t.key_id = c.key_id
         JOIN watched_certificate AS w ON w.certificate_id = t.certificate_id
-        WHERE w.checked_set_seq < $1
+        WHERE w.checked_set_seq < $4
         ORDER BY w.institution_id, c.position, w.certificate_id
         """,
+        [position for position, _, _ in tags],
+        [key_id for _, key_id, _ in tags],
+        [tag for _, _, tag in tags],
         set_seq,
     )
     return [

@@ -24,7 +24,8 @@ from platform_api.consents.application import (
 from platform_api.consents.model import Consent, ConsentState, Validity, narrowed, validity
 from platform_api.db.transactions import tenant
 from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, GatewayRefused
-from platform_api.keys import AUTHORITIES, CLOCK, JLIS, POOL, STORE
+from platform_api.jlis.presence import gateway_of
+from platform_api.keys import AUTHORITIES, CLOCK, POOL, STORE
 from platform_api.operations import RequestModel, ResponseModel, operation, principal_of
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
@@ -200,6 +201,7 @@ async def _receive(request: web.Request, body: ConsentRequest) -> tuple[Consent,
 async def _send(
     request: web.Request, body: ConsentRequest, consent: Consent, service_code: str
 ) -> ConsentReflection:
+    gateway = gateway_of(request)
     submission = ConsentSubmission(
         service_code=service_code,
         application=body.application,
@@ -208,7 +210,7 @@ async def _send(
         certificate=body.certificate,
     )
     try:
-        return await request.config_dict[JLIS].submit_consent(submission)
+        return await gateway.submit_consent(submission)
     except GatewayRefused as refused:
         institution_id = principal_of(request).institution_id
         async with tenant(request.config_dict[POOL], institution_id) as connection:

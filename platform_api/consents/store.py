@@ -71,7 +71,8 @@ async def receive(
         " application_sha256, text_version, items, state, received_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'RECEIVED', $9)"
         " ON CONFLICT (application_number) DO UPDATE SET application_number = excluded.application_number"
-        " RETURNING " + _COLUMNS,  # noqa: S608 - a constant of ours
+        " RETURNING consent_id, registration_id, service_id, state, items,"
+        " received_at, reflected_at, valid_from, valid_until",
         consent_id,
         institution_id,
         issued.registration_id,
@@ -117,7 +118,8 @@ async def mark_reflected(
         "UPDATE consent SET state = 'REFLECTED', consent_ref = $2, reflected_at = $3, valid_from = $4,"
         " valid_until = $5, items = $6"
         " WHERE consent_id = $1 AND state IN ('RECEIVED', 'SENT', 'REFLECTED')"
-        " RETURNING " + _COLUMNS,  # noqa: S608 - a constant of ours
+        " RETURNING consent_id, registration_id, service_id, state, items,"
+        " received_at, reflected_at, valid_from, valid_until",
         consent_id,
         consent_ref,
         reflected_at,
