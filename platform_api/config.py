@@ -1,8 +1,8 @@
 """All settings, in one object that is read and checked once, at the start.
 
 Where a value comes from, first one wins: the command line, the environment (``JPKI_PORT=8080``), the file
-``jpki.toml`` in the data folder, the default here. A setting that makes no sense is refused at the start with its
-name and what was expected; its value is not repeated, because it may be a password.
+``jpki.toml`` in the data folder, the default here. A setting that makes no sense is refused at the start with
+its name and what was expected; its value is not repeated, because it may be a password.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     dsn: SecretStr | None = Field(
         default=None,
-        description="PostgreSQL 15 or newer as role jpki_app; unset: the embedded PostgreSQL in the data folder.",
+        description="PostgreSQL 15 or newer as role jpki_app; unset: the embedded one in the data folder.",
     )
     owner_dsn: SecretStr | None = Field(
         default=None,
-        description="The same database as its owner jpki_owner, for migrations; unset: no migration at start.",
+        description="The same database as jpki_owner, for migrations; unset: no migration at start.",
     )
     detector_dsn: SecretStr | None = Field(
         default=None, description="The same database as role detector; needed by jpki nightly."

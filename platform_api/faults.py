@@ -16,5 +16,5 @@ class DatabaseFailed(OutsideFailed):
     """PostgreSQL cannot be started or reached, or is not set up as it must be."""
 
 
-class AlreadyRunning(OutsideFailed):
+class AlreadyRunning(InputRefused):
     """A port or a folder is held by another process."""

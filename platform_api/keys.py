@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
     from platform_api.institutions.api_keys import KeyHasher
     from platform_api.jlis.gateway import Gateway
-    from platform_api.logs import Log
+    from platform_api.logs import Dropped, Log
     from platform_api.metrics import Metrics
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
     from revocation.authorities import Authorities
     from revocation.clock import Clock
-    from revocation.ocsp.responder import Responder
+    from revocation.ocsp.responder import Responder, TrustMode
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings")
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 LOG: web.AppKey[Log] = web.AppKey("log")
+#: What the log's allow-list kept out.
+DROPPED: web.AppKey[Dropped] = web.AppKey("dropped")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 
 #: asyncpg pool of the role ``jpki_app``; reach rows only through ``db.transactions.tenant``.
@@ -39,8 +42,12 @@ TAGGER: web.AppKey[Tagger] = web.AppKey("tagger")
 KEY_HASHER: web.AppKey[KeyHasher] = web.AppKey("key_hasher")
 #: The port to J-LIS (``platform_api.jlis.gateway``).
 JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
-#: OCSP responders by mode: ``local`` (locally trusted) always, ``delegated`` where certificates exist.
-RESPONDERS: web.AppKey[Mapping[str, Responder]] = web.AppKey("responders")
+#: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:
+#: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
+RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
+
+#: Set when the server begins to stop: a long poll ends and answers with what it has.
+STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)

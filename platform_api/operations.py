@@ -1,7 +1,7 @@
 """The registry of JSON operations: router and OpenAPI document are made from the same declarations.
 
 ``@operation(...)`` turns a handler into an ``Operation``; a feature's ``handlers`` module is its own
-registry, and ``operations_of`` reads it. There is no global list: what is not mounted is not documented either.
+registry, and ``operations_of`` reads it. There is no global list: what is not mounted is not documented.
 """
 
 from __future__ import annotations

@@ -58,6 +58,18 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, not an er
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
+    def parts(self) -> dict[str, Any]:
+        """What ``Problem(**parts)`` makes the same problem from; JSON values only."""
+        return {
+            "status": self.status,
+            "code": self.code,
+            "en": self.en,
+            "ja": self.ja,
+            "errors": None if self.errors is None else list(self.errors),
+            "headers": self.headers,
+            "extra": self.extra,
+        }
+
     def document(self, *, language: str, request_id: str) -> dict[str, Any]:
         """The RFC 9457 members, in the language asked for."""
         japanese = language == "ja"

@@ -2,7 +2,7 @@
 
 Envelope encryption: each institution and epoch has its own data key, wrapped by a key-encryption key that
 lives outside the database. A value is bound by its AAD to institution, column and row, so that a ciphertext
-moved to another place does not open. Deleting an institution's data keys makes all its sealed values unreadable.
+moved to another place does not open. Deleting an institution's data keys makes its values unreadable.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Sealer:
     async def seal(
         self, connection: Connection, institution_id: UUID, table: str, row_id: UUID, plaintext: bytes
     ) -> Sealed:
-        """Seal under the institution's newest epoch; ``table`` names table and column: ``registration.serial``."""
+        """Seal under the institution's newest epoch; ``table`` names the column too: ``consent.ref``."""
         epoch = await self._newest_epoch(connection, institution_id)
         cipher = await self._cipher(connection, institution_id, epoch)
         nonce = secrets.token_bytes(_NONCE_OCTETS)

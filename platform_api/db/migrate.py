@@ -1,7 +1,7 @@
 """Migrations: numbered SQL files, each in one transaction, in order, as the owner.
 
-The row in ``schema_version`` is inserted first: its primary key makes a second migrator wait for the first and
-then find the work done. No advisory lock is needed. A file that was applied never changes again: its hash is kept.
+The row in ``schema_version`` is inserted first: its primary key makes a second migrator wait for the first
+and then find the work done, without any advisory lock. An applied file never changes: its hash is kept.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the operator does for institutions: make one, its services, its API keys. Used by the command line.
 
-Runs as the owner of the tables, who is bound by row-level security like everybody: each act chooses its tenant.
+Runs as the owner of the tables, whom row-level security binds like everybody: each act chooses its tenant.
 """
 
 from __future__ import annotations

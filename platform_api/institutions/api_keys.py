@@ -1,7 +1,7 @@
 """API keys: ``jpk_test_`` or ``jpk_live_``, 256 random bits, a checksum; shown once, stored as a keyed hash.
 
-The checksum tells a mistyped key from an unknown one without asking the database. The hash is keyed by a secret
-outside the database, so that a dump of the table neither opens anything nor confirms a guess.
+The checksum tells a mistyped key from an unknown one without asking the database. The hash is keyed by a
+secret outside the database, so that a dump of the table neither opens anything nor confirms a guess.
 """
 
 from __future__ import annotations

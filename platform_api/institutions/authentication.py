@@ -24,12 +24,13 @@ async def authenticate(
     key = ApiKey.parse(text.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise _unauthorized()
+    server_mode_words = ("live", "本番") if server_mode == "live" else ("test", "テスト")
     if key.mode is not (Mode.LIVE if server_mode == "live" else Mode.TEST):
         raise Problem(
             401,
             "API_KEY_OF_OTHER_MODE",
-            en=f"This server takes {'live' if server_mode == 'live' else 'test'} keys only; use the other one.",
-            ja=f"このサーバーは{'本番' if server_mode == 'live' else 'テスト'}用のAPIキーだけを受け付けます。",
+            en=f"This server takes {server_mode_words[0]} keys only; use the other one.",
+            ja=f"このサーバーは{server_mode_words[1]}用のAPIキーだけを受け付けます。",
             headers={"WWW-Authenticate": "Bearer"},
         )
     key_hash = hasher.api_key(key)
@@ -67,8 +68,8 @@ async def refuse_key_in_address(address: str, *, pool: Pool | None, hasher: KeyH
     raise Problem(
         400,
         "API_KEY_IN_ADDRESS",
-        en="An API key was part of the address; it has been revoked. Send keys in the Authorization header.",
-        ja="アドレスにAPIキーが含まれていたため失効させました。キーはAuthorizationヘッダーで送ってください。",
+        en="An API key was in the address and is revoked now. Send keys in the Authorization header.",
+        ja="アドレス中のAPIキーを失効させました。Authorizationヘッダーで送ってください。",
     )
 
 
@@ -76,7 +77,7 @@ def _unauthorized() -> Problem:
     return Problem(
         401,
         "API_KEY_REFUSED",
-        en="Send a valid API key as Authorization: Bearer jpk_…; this one is missing, wrong, expired or revoked.",
-        ja="有効なAPIキーを Authorization: Bearer jpk_… として送ってください(欠落・誤り・期限切れ・失効)。",
+        en="Send a valid API key as Authorization: Bearer jpk_…; it is missing, wrong, expired or revoked.",
+        ja="有効なAPIキーを Authorization: Bearer jpk_… で送ってください。",
         headers={"WWW-Authenticate": "Bearer"},
     )

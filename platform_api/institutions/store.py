@@ -28,13 +28,13 @@ class KeyRecord:
 
 
 async def find_key(pool: Pool, key_hash: bytes) -> KeyRecord | None:
-    """The key with this hash. No tenant is known yet: the policy shows the row to whoever names its hash."""
+    """The key with this hash. No tenant is known yet: a policy shows the row to whoever names its hash."""
     async with pool.acquire(timeout=5) as connection, connection.transaction(readonly=True):
         await connection.execute("SELECT set_config('app.key_hash', $1, true)", key_hash.hex())
         row = await connection.fetchrow(
             """
-            SELECT k.key_id, k.institution_id, k.key_hash, k.scopes, k.entitlement, k.expires_at, k.revoked_at,
-                   i.purposes, i.kinds, i.mode, i.contract_from, i.contract_until
+            SELECT k.key_id, k.institution_id, k.key_hash, k.scopes, k.entitlement,
+                   k.expires_at, k.revoked_at, i.purposes, i.kinds, i.mode, i.contract_from, i.contract_until
             FROM api_key AS k JOIN institution AS i USING (institution_id)
             WHERE k.key_hash = $1
             """,

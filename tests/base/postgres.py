@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -16,8 +15,9 @@ import pytest
 
 from platform_api.db.addresses import APP, DETECTOR, OWNER, Address
 from platform_api.db.database import Database
-from platform_api.db.embedded import SUPERUSER, EmbeddedPostgres
+from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.migrate import migrate, migrations
+from platform_api.db.programs import SUPERUSER
 from platform_api.db.roles import ensure_database, ensure_roles
 from platform_api.db.transactions import Connection, Pool
 from platform_api.institutions.administration import (

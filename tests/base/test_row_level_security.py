@@ -112,7 +112,10 @@ async def test_a_cancelled_request_leaves_no_tenant_behind(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         async with database.app_pool.acquire() as connection:
-            assert await connection.fetchval("SELECT current_setting('app.institution_id', true)") in (None, "")
+            assert await connection.fetchval("SELECT current_setting('app.institution_id', true)") in (
+                None,
+                "",
+            )
             assert await connection.fetchval("SELECT count(*) FROM service") == 0
 
 

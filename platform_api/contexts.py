@@ -1,0 +1,128 @@
+"""Every resource of the application as one cleanup context: start, yield, stop in one function.
+
+They are entered in the order of ``CONTEXTS`` and left in reverse, and only those that were entered are left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+
+from platform_api.clock import service_clock
+from platform_api.db.database import open_database
+from platform_api.key_set import KeySet, open_keys
+from platform_api.keys import (
+    AUTHORITIES,
+    CLOCK,
+    DROPPED,
+    JLIS,
+    KEY_HASHER,
+    LOG,
+    METRICS,
+    POOL,
+    RESPONDERS,
+    SEALER,
+    SETTINGS,
+    STORE,
+    TAGGER,
+)
+from platform_api.logs import failure
+from platform_api.responder_keys import ask_sandbox, stored_signers
+from platform_api.sealing import Sealer
+from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from revocation.errors import RevocationError
+from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
+from revocation.snapshot.store import SnapshotStore
+
+_KEYS: Final[web.AppKey[KeySet]] = web.AppKey("key_set", KeySet)
+
+
+async def clock(app: web.Application) -> AsyncIterator[None]:
+    """The clock, set before anything asks for the time."""
+    url = app[SETTINGS].sandbox_url if app[SETTINGS].mode == "sandbox" else None
+    async with service_clock(url, log=app[LOG]) as time_of_day:
+        app[CLOCK] = time_of_day
+        yield
+
+
+async def keys(app: web.Application) -> AsyncIterator[None]:
+    """Keys of the data folder, made at its first start."""
+    opened = await asyncio.to_thread(open_keys, app[SETTINGS].keys_dir, now=app[CLOCK].now())
+    app[_KEYS] = opened
+    app[SEALER] = Sealer(opened.key_provider)
+    app[TAGGER] = opened.tagger
+    app[KEY_HASHER] = opened.key_hasher
+    yield
+
+
+async def database(app: web.Application) -> AsyncIterator[None]:
+    """The database and the pool of ``jpki_app``; the embedded one is started when nobody runs it."""
+    settings = app[SETTINGS]
+    started = time.perf_counter()
+    async with open_database(
+        data_dir=settings.data_dir,
+        clock=app[CLOCK],
+        dsn=settings.dsn,
+        owner_dsn=settings.owner_dsn,
+        detector_dsn=settings.detector_dsn,
+    ) as opened:
+        app[POOL] = await opened.app_pool(settings.pool_size)
+        app[LOG].info("database.ready", ms=round((time.perf_counter() - started) * 1000))
+        yield
+
+
+async def snapshots(app: web.Application) -> AsyncIterator[None]:
+    """The current snapshot and the authorities, followed."""
+    settings = app[SETTINGS]
+    store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(app[_KEYS].publisher.public_key(),))
+    app[STORE] = CurrentSnapshot()
+    authorities = FollowedAuthorities()
+    app[AUTHORITIES] = authorities
+    app[METRICS].follow(app[STORE], app[CLOCK], app[DROPPED])
+    follower = Follower(store, settings.authorities_file, app[STORE], authorities, app[LOG])
+    async with follower.following(settings.snapshot_check_s):
+        yield
+
+
+async def responders(app: web.Application) -> AsyncIterator[None]:
+    """OCSP responders by trust mode: ``local`` always, ``delegated`` where a CA gave certificates."""
+    settings = app[SETTINGS]
+    own = app[_KEYS]
+    signers: dict[TrustMode, Signer] = {
+        TrustMode.LOCAL: LocallyTrustedSigner(own.responder_certificate, own.responder_key)
+    }
+    try:
+        folder = settings.keys_dir / "delegated"
+        if settings.mode == "sandbox" and settings.sandbox_url is not None:
+            await ask_sandbox(folder, settings.sandbox_url)
+        if delegated := await asyncio.to_thread(stored_signers, folder):
+            signers[TrustMode.DELEGATED] = DelegatedSigners(delegated)
+    except RevocationError as error:  # the locally trusted responder, production's default, goes on
+        app[LOG].warning("component.failed", component="delegated_ocsp", **failure(error))
+    app[RESPONDERS] = {
+        mode: Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK]) for mode, signer in signers.items()
+    }
+    yield
+
+
+async def jlis(app: web.Application) -> AsyncIterator[None]:
+    """The gateway to J-LIS, where an address of it is set."""
+    url = app[SETTINGS].jlis_url
+    if url is None:
+        app[LOG].warning("component.missing", component="jlis")
+        yield
+        return
+    from platform_api.jlis.http import HttpGateway
+    from platform_api.jlis.settings import GatewaySettings
+
+    async with HttpGateway(GatewaySettings(base_url=url)) as gateway:
+        app[JLIS] = gateway
+        yield
+
+
+CONTEXTS: Final = (clock, keys, database, snapshots, responders, jlis)

@@ -1,0 +1,144 @@
+"""All keys of a data folder, made at its first start; what each costs to lose stands beside it.
+
+* ``publisher.pem``: signs manifests. Lost: readers refuse new sets until they trust another key.
+* ``responder.pem``, ``responder.crt``: sign OCSP answers. Lost: institutions must pin a new certificate.
+* ``kek.json``: opens sealed columns. Lost: every registration must be made anew.
+* ``tag.key``: joins revocations to registrations. Lost: no change is detected until all are tagged anew.
+* ``api_key.key``: recognises API keys. Lost: all must be issued anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from platform_api.faults import SetupRefused
+from platform_api.institutions.api_keys import KeyHasher
+from platform_api.key_files import read_secret, secret_folder, write_secret_once
+from platform_api.sealing import FileKeyProvider
+from platform_api.tagging import Tagger
+
+RESPONDER_CERTIFICATE: Final = "responder.crt"
+_RESPONDER_LIFE: Final = timedelta(days=3650)
+#: Sandbox time lies in the past, and a client may check the certificate against it.
+_RESPONDER_BACKDATED: Final = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeySet:
+    """The keys of one installation, in memory."""
+
+    publisher: ed25519.Ed25519PrivateKey
+    responder_key: ec.EllipticCurvePrivateKey
+    responder_certificate: x509.Certificate
+    key_provider: FileKeyProvider
+    tagger: Tagger
+    key_hasher: KeyHasher
+
+
+def open_keys(folder: Path, *, now: datetime) -> KeySet:
+    """Read the keys, making missing ones. Blocking; two processes at once end with the same keys."""
+    try:
+        secret_folder(folder)
+        _create(folder / "publisher.pem", ed25519.Ed25519PrivateKey.generate())
+        _create(folder / "responder.pem", ec.generate_private_key(ec.SECP256R1()))
+        FileKeyProvider.create_file(folder / "kek.json")
+        Tagger.create_file(folder / "tag.key")
+        KeyHasher.create_file(folder / "api_key.key")
+        publisher = _load(folder / "publisher.pem")
+        responder = _load(folder / "responder.pem")
+        if not isinstance(publisher, ed25519.Ed25519PrivateKey):
+            raise _wrong_kind("publisher.pem", "an Ed25519 key")
+        if not isinstance(responder, ec.EllipticCurvePrivateKey):
+            raise _wrong_kind("responder.pem", "a P-256 key")
+        certificate = folder / RESPONDER_CERTIFICATE
+        write_secret_once(certificate, _self_signed(responder, now).public_bytes(Encoding.PEM))
+        certificate.chmod(0o644)  # public: institutions pin it
+        return KeySet(
+            publisher=publisher,
+            responder_key=responder,
+            responder_certificate=x509.load_pem_x509_certificate(certificate.read_bytes()),
+            key_provider=FileKeyProvider.from_file(folder / "kek.json"),
+            tagger=Tagger.from_file(folder / "tag.key"),
+            key_hasher=KeyHasher.from_file(folder / "api_key.key"),
+        )
+    except OSError as failure:
+        raise SetupRefused(
+            "DATA_DIR_NOT_WRITABLE",
+            expected="a data folder that this user may write",
+            got=f"{type(failure).__name__} in {folder}",
+            remedy="set JPKI_DATA_DIR to a folder of your own",
+        ) from None
+    except ValueError:
+        raise SetupRefused(
+            "KEY_FILE_BROKEN",
+            expected=f"whole key files in {folder}",
+            got="one that cannot be read",
+            remedy="restore the folder keys/ from its backup",
+        ) from None
+
+
+def _create(path: Path, key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
+    if not path.exists():
+        write_secret_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _load(path: Path) -> object:
+    return load_pem_private_key(read_secret(path), password=None)
+
+
+def _wrong_kind(name: str, expected: str) -> SetupRefused:
+    return SetupRefused(
+        "KEY_FILE_BROKEN",
+        expected=f"{expected} in {name}",
+        got="a key of another kind",
+        remedy="restore the folder keys/ from its backup",
+    )
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    """The locally trusted responder's certificate (RFC 6960 section 4.2.2.2, local configuration)."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jpki-status OCSP responder")])
+    public_key = key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _RESPONDER_BACKDATED)
+        .not_valid_after(now + _RESPONDER_LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_digital_signature(), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.OCSPNoCheck(), critical=False)
+        .sign(key, SHA256())
+    )
+
+
+def _digital_signature() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

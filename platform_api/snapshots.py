@@ -1,0 +1,169 @@
+"""What this process answers from: the newest snapshot and the authorities, found beside the event loop.
+
+A look is a stat of two files in a worker thread. Handlers take what is there, without waiting, without I/O.
+The snapshot is read before the authorities, and both are adopted in one step of the loop: the authorities
+are never older than the set, and a partition that only the newer file knows is "no list yet", never "good".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_api.logs import failure
+from revocation.authorities import Authorities, Authority, Generation, ListScope
+from revocation.errors import RevocationError
+
+if TYPE_CHECKING:
+    from platform_api.logs import Log
+    from revocation.snapshot.current import Snapshot
+    from revocation.snapshot.store import SnapshotStore
+
+
+class CurrentSnapshot:
+    """The newest snapshot that this process has seen."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._newer = asyncio.Event()
+        #: Why the published set is not the one that answers; None when all is well.
+        self.refusal: RevocationError | None = None
+
+    def current(self) -> Snapshot | None:
+        return self._snapshot
+
+    def adopt(self, snapshot: Snapshot | None) -> bool:
+        """Take a newer snapshot; an older one never replaces a newer one."""
+        if snapshot is None or (self._snapshot is not None and snapshot.seq <= self._snapshot.seq):
+            return False
+        self._snapshot = snapshot
+        self._newer.set()
+        self._newer = asyncio.Event()
+        return True
+
+    async def wait_newer(self, seq: int, timeout_s: float) -> Snapshot | None:
+        """The current snapshot as soon as its number is above ``seq``, or as it is when the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._snapshot is None or self._snapshot.seq <= seq:
+                    await self._newer.wait()
+        except TimeoutError:
+            pass
+        return self._snapshot
+
+
+class FollowedAuthorities(Authorities):
+    """``Authorities`` that change when ``authorities.json`` does; whoever holds them need not know."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self._now = Authorities(())
+
+    def adopt(self, authorities: Authorities) -> None:
+        self._now = authorities
+
+    def __iter__(self) -> Iterator[Authority]:
+        return iter(self._now)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def by_id(self, ca_id: str) -> Authority | None:
+        return self._now.by_id(ca_id)
+
+    def by_issuer_key(self, key_id: bytes) -> tuple[Authority, Generation] | None:
+        return self._now.by_issuer_key(key_id)
+
+    def by_ocsp_issuer(
+        self, hash_name: str, name_hash: bytes, key_hash: bytes
+    ) -> tuple[Authority, Generation] | None:
+        return self._now.by_ocsp_issuer(hash_name, name_hash, key_hash)
+
+    def expected_lists(self) -> tuple[ListScope, ...]:
+        return self._now.expected_lists()
+
+    def dump(self, path: Path) -> None:
+        self._now.dump(path)
+
+
+class Follower:
+    """Looks for news in a worker thread and adopts them in the loop."""
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        authorities_file: Path,
+        snapshots: CurrentSnapshot,
+        authorities: FollowedAuthorities,
+        log: Log,
+    ) -> None:
+        self._store = store
+        self._file = authorities_file
+        self._snapshots = snapshots
+        self._authorities = authorities
+        self._log = log
+        self._seen: tuple[int, int, int] | None = None
+        self._last_refusal: str | None = None
+
+    async def look(self) -> None:
+        """One look; what cannot be trusted is refused and the last good state goes on."""
+        snapshot, refusal, authorities, broken = await asyncio.to_thread(self._read)
+        if authorities is not None:
+            self._authorities.adopt(authorities)
+            self._log.info("authorities.adopted", n=len(authorities))
+        if broken is not None:
+            self._log.error("authorities.refused", **failure(broken))
+        if self._snapshots.adopt(snapshot) and snapshot is not None:
+            self._log.info("snapshot.adopted", set_seq=snapshot.seq, n=snapshot.entries)
+        self._snapshots.refusal = refusal
+        code = None if refusal is None else refusal.code
+        if refusal is not None and code != self._last_refusal:
+            self._log.error("snapshot.refused", **failure(refusal))
+        self._last_refusal = code
+
+    def _read(
+        self,
+    ) -> tuple[Snapshot | None, RevocationError | None, Authorities | None, RevocationError | None]:
+        try:
+            snapshot, refusal = self._store.current(), self._store.refusal
+        except RevocationError as error:
+            snapshot, refusal = None, error
+        try:
+            return snapshot, refusal, self._changed_authorities(), None
+        except RevocationError as error:
+            return snapshot, refusal, None, error
+
+    def _changed_authorities(self) -> Authorities | None:
+        try:
+            status = self._file.stat()
+        except FileNotFoundError:
+            return None  # before the first night there are none
+        token = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if token == self._seen:
+            return None
+        self._seen = token
+        return Authorities.load(self._file)
+
+    @asynccontextmanager
+    async def following(self, every_s: float) -> AsyncIterator[None]:
+        """One look before the first answer, then one every ``every_s`` seconds."""
+        await self.look()
+        task = asyncio.create_task(self._forever(every_s))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _forever(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await self.look()
+            except OSError as error:  # out of descriptors, say: the last good state goes on
+                self._log.error("component.failed", component="follower", **failure(error))
