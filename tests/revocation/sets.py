@@ -119,7 +119,7 @@ def reader(folder: Path) -> SnapshotStore:
 
 
 def check_folder(folder: Path, seqs: Iterable[int]) -> None:
-    """The invariant of every folder: each set of the chain opens whole, verifies, and nothing else is current."""
+    """The invariant of every folder: each set of the chain opens whole and verifies."""
     fresh = reader(folder)
     assert fresh.sequences() == list(seqs)
     current = fresh.current()
