@@ -17,8 +17,8 @@ from platform_api.demo.lifelog import GOOD, ON_HOLD, REVOKED, CertificateKey, Li
 from revocation.errors import OutsideFailed
 
 #: Enough of each kind to mean something, few enough for a demo.
-GOOD_ASKED: Final = 10
-REVOKED_ASKED: Final = 10
+GOOD_ASKED: Final = 14
+REVOKED_ASKED: Final = 12
 HELD_ASKED: Final = 3
 TIMEOUT_S: Final = 30
 NEVER_ISSUED: Final = "NEVER_ISSUED"

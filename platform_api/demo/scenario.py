@@ -6,6 +6,7 @@ Each step is written down when it is done; ``play`` called again goes on with th
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,7 @@ import aiohttp
 from platform_api.demo.institution import Institution
 from platform_api.demo.lifelog import moment
 from platform_api.demo.onboarding import Onboarding, choose_customers
+from platform_api.demo.processes import ChildFailed, run_once
 from platform_api.demo.report import DAY, LAST_NIGHT_BEFORE_START
 from platform_api.demo.sandbox_client import SandboxClient, rfc3339
 from platform_api.demo.state import DemoState
@@ -26,7 +28,11 @@ CLOCK_WITHIN_S: Final = 30.0
 READY_WITHIN_S: Final = 60.0
 #: Outcomes after which the institution asks again the next night.
 ASK_AGAIN: Final = frozenset({"NO_NEW_CERTIFICATE", "CONSENT_NOT_YET_EFFECTIVE", "TEMPORARY"})
-INSTITUTIONS: Final = (("Aozora Demo Bank", "あおぞらデモ銀行"), ("Sakura Demo Securities", "さくらデモ証券"))
+#: Name of the institution, code by which J-LIS knows its service.
+INSTITUTIONS: Final = (
+    ("あおぞらデモ銀行 (Aozora Demo Bank)", "aozora-accounts"),
+    ("さくらデモ証券 (Sakura Demo Securities)", "sakura-trading"),
+)
 
 
 class Teller(Protocol):
@@ -255,23 +261,13 @@ def flat_items(four_information: dict[str, Any] | None) -> dict[str, Any] | None
 
 async def create_institutions(world: World) -> list[dict[str, Any]]:
     """What the operator does once per institution: legal basis, service, API key (``jpki institution``)."""
-    from platform_api.demo.processes import ChildFailed, run_once
 
-    async def create(name: str, name_ja: str) -> dict[str, Any]:
-        import json
-
-        code, out, err = await run_once(
-            [
-                *("institution", "create"),
-                *("--data", str(world.data)),
-                *("--name", name, "--name-ja", name_ja),
-                *("--service", "accounts", "--json"),
-            ],
-            world.env,
-        )
+    async def create(name: str, service: str) -> dict[str, Any]:
+        arguments = ["institution", "create", "--data", str(world.data), "--json"]
+        code, out, err = await run_once([*arguments, "--name", name, "--service", service], world.env)
         if code != 0:
             raise ChildFailed("institution", code, err.strip())
         record: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
         return {**record, "name": name}
 
-    return list(await asyncio.gather(*(create(name, name_ja) for name, name_ja in INSTITUTIONS)))
+    return list(await asyncio.gather(*(create(*one) for one in INSTITUTIONS)))

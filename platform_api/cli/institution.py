@@ -1,0 +1,147 @@
+"""`jpki institution`: who may ask what. The operator's acts, done as the database's owner."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit
+from revocation.exits import Exit
+
+if TYPE_CHECKING:
+    from platform_api.config import Settings
+
+institutions = typer.Typer(no_args_is_help=True, help="Institutions, their services and API keys.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(institutions, name="institution")
+
+
+@institutions.command()
+def create(
+    name: Annotated[str, typer.Option(help="Name of the institution.")],
+    service: Annotated[str, typer.Option(help="Code by which J-LIS knows its first service.")],
+    legal_basis: Annotated[
+        str, typer.Option(help="On what basis it may ask (contract, article of the law).")
+    ] = "sandbox",
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", help="Allowed certificate kinds; may be repeated.")
+    ] = None,
+    purposes: Annotated[
+        list[str] | None, typer.Option("--purpose", help="Allowed purposes; may be repeated.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Make an institution with one service and one API key, which is shown once and kept nowhere.
+
+    Example: jpki institution create --name "Aozora Bank" --service aozora-accounts --kind card-sign
+    """
+    from platform_api.config import load_settings
+
+    record = asyncio.run(
+        _create(load_settings(data_dir=data), name, service, legal_basis, kinds or [], purposes or [])
+    )
+    if as_json:
+        emit(record)
+    else:
+        table = Table(title="made; the key is shown only now", show_header=False)
+        for field, value in record.items():
+            table.add_row(field, str(value))
+        console(as_json=False).print(table)
+
+
+@institutions.command("revoke-key")
+def revoke_key(
+    institution_id: Annotated[UUID, typer.Option(help="Whose key.")],
+    key_id: Annotated[UUID, typer.Option(help="Which key.")],
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """End an API key at once.
+
+    Example: jpki institution revoke-key --institution-id 5f0c… --key-id 91aa…
+    """
+    from platform_api.config import load_settings
+
+    ended = asyncio.run(_revoke(load_settings(data_dir=data), institution_id, key_id))
+    if as_json:
+        emit({"key_id": str(key_id), "revoked": ended})
+    else:
+        console(as_json=False).print("the key is ended" if ended else "there is no such living key")
+    raise typer.Exit(Exit.DONE if ended else Exit.NOTHING_NEW)
+
+
+async def _create(
+    settings: Settings, name: str, service: str, legal_basis: str, kinds: list[str], purposes: list[str]
+) -> dict[str, Any]:
+    from platform_api.clock import service_clock
+    from platform_api.institutions import administration
+    from platform_api.institutions.model import Entitlement, Mode
+    from platform_api.key_set import open_keys
+    from platform_api.sealing import Sealer
+
+    live = settings.mode == "live"
+    async with service_clock(settings.sandbox_url) as clock:
+        now: datetime = clock.now()
+        keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
+        async with _database(settings, clock) as database, database.owner() as owner:
+            institution = await administration.create_institution(
+                owner,
+                Sealer(keys.key_provider),
+                name=name,
+                mode=Mode.LIVE if live else Mode.TEST,
+                legal_basis=legal_basis,
+                # Denied unless named; in the sandbox nobody is hurt, so everything is allowed at first.
+                purposes=purposes or ([] if live else administration.ALL_PURPOSES),
+                kinds=kinds or ([] if live else administration.KINDS),
+                now=now,
+            )
+            made = await administration.create_service(
+                owner, institution_id=institution.institution_id, service_code=service, name=name, now=now
+            )
+            key_id, key = await administration.create_api_key(
+                owner,
+                keys.key_hasher,
+                institution_id=institution.institution_id,
+                label="first key",
+                scopes=administration.ALL_SCOPES,
+                entitlement=Entitlement.REGISTERED,
+                now=now,
+            )
+    return {
+        "institution_id": str(institution.institution_id),
+        "service_id": str(made.service_id),
+        "key_id": str(key_id),
+        "api_key": key.text,
+    }
+
+
+async def _revoke(settings: Settings, institution_id: UUID, key_id: UUID) -> bool:
+    from platform_api.clock import service_clock
+    from platform_api.institutions.administration import revoke_api_key
+
+    async with (
+        service_clock(settings.sandbox_url) as clock,
+        _database(settings, clock) as database,
+        database.owner() as owner,
+    ):
+        return await revoke_api_key(owner, institution_id=institution_id, key_id=key_id, now=clock.now())
+
+
+def _database(settings: Settings, clock: Any) -> Any:
+    from platform_api.db.database import open_database
+
+    return open_database(
+        data_dir=settings.data_dir,
+        clock=clock,
+        dsn=settings.dsn,
+        owner_dsn=settings.owner_dsn,
+        detector_dsn=settings.detector_dsn,
+    )

@@ -1,0 +1,142 @@
+"""`jpki doctor`: each thing that must be right on this machine, and the remedy where it is not.
+
+A check never changes anything and never raises: what it finds is its answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platform_api.config import Settings
+from platform_api.db.embedded import binaries
+from revocation.authorities import Authorities
+from revocation.errors import RevocationError
+
+#: The extensions without which nothing can be decoded or looked up.
+COMPILED: Final = ("revocation.crl._walk", "revocation.index._records")
+PROGRAMS: Final = (("setpriv", "util-linux"), ("setsid", "util-linux"), ("openssl", "openssl"))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``remedy`` is empty when it is right."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.remedy
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All checks, in the order in which a newcomer meets the problems. Blocking, short."""
+    findings: list[Finding] = []
+    for check in (_python, _compiled, _programs, _root, _postgres, _folder, _key_files, _port, _authorities):
+        try:
+            findings.extend(check(settings))
+        except (RevocationError, OSError, ValueError) as error:
+            findings.append(Finding(check.__name__.strip("_"), type(error).__name__, str(error)))
+    return findings
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    remedy = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer and run make run again"
+    yield Finding("python", version, remedy)
+
+
+def _compiled(_: Settings) -> Iterator[Finding]:
+    for name in COMPILED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            yield Finding(name, "missing", "build it: make run, or pip install -e . with gcc and Cython")
+        else:
+            yield Finding(name, "loaded")
+
+
+def _programs(_: Settings) -> Iterator[Finding]:
+    for program, package in PROGRAMS:
+        path = shutil.which(program)
+        yield Finding(program, path or "missing", "" if path else f"apt install {package}")
+
+
+def _root(_: Settings) -> Iterator[Finding]:
+    if os.geteuid() != 0:
+        yield Finding("user", "ordinary")
+    elif shutil.which("unshare"):
+        yield Finding("user", "root, PostgreSQL runs in a user namespace")
+    else:
+        yield Finding("user", "root without unshare", "apt install util-linux, or run as an ordinary user")
+
+
+def _postgres(settings: Settings) -> Iterator[Finding]:
+    if settings.dsn is not None:
+        yield Finding("postgresql", "by DSN")
+    else:
+        yield Finding("postgresql", f"embedded, {binaries().parent.name}")
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.exists():
+        parent = folder.resolve().parent
+        can = parent.is_dir() and os.access(parent, os.W_OK)
+        yield Finding(
+            "data folder", "not there yet", "" if can else "name a folder that you may make: --data"
+        )
+        return
+    can = os.access(folder, os.W_OK | os.X_OK)
+    yield Finding("data folder", "writable" if can else "not writable", "" if can else "correct its owner")
+    free = shutil.disk_usage(folder).free
+    enough = free > 1024**3
+    yield Finding("disk", f"{free // 1024**2} MiB free", "" if enough else "free at least 1 GiB on this disk")
+
+
+def _key_files(settings: Settings) -> Iterator[Finding]:
+    for path in _secrets(settings.keys_dir):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            yield Finding(path.name, f"mode {mode:04o}", f"chmod 600 {path.name}: others may read this key")
+        else:
+            yield Finding(path.name, f"mode {mode:04o}")
+
+
+def _secrets(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*") if p.is_file() and p.suffix in {".pem", ".key", ".json"})
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            # A running service of ours holds it rightly; only somebody who wants to start one cares.
+            yield Finding("port", f"{settings.port} is in use (fine when that is jpki serve)")
+        else:
+            yield Finding("port", f"{settings.port} is free")
+
+
+def _authorities(settings: Settings) -> Iterator[Finding]:
+    if not settings.authorities_file.is_file():
+        yield Finding(
+            "authorities",
+            "none yet",
+            "" if settings.mode == "sandbox" else "bring authorities.json with the CAs that you accept",
+        )
+        return
+    found = Authorities.load(settings.authorities_file)
+    lists = len(found.expected_lists())
+    yield Finding("authorities", f"{len(found)} CA, {lists} lists expected a day")

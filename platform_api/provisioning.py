@@ -1,0 +1,56 @@
+"""The authorities that we accept, before the first night.
+
+In the sandbox they are taken from it, once. In live mode nothing is ever taken from the network on
+trust: an operator brings the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography import x509
+
+from platform_api.config import Settings
+from platform_api.faults import SetupRefused
+from platform_api.jlis.gateway import AuthorityOffer, Gateway, PartitionOffer
+from revocation.authorities import Authorities, Authority, CrlSigning
+from revocation.authority_file import authority_from_certificates, partitions_from_points
+
+#: The sandbox's counter stays far below; a real operator sets the ceiling with the authority.
+SANDBOX_SERIAL_CEILING: Final = 0x0FFF_FFFF
+
+
+async def prepare(settings: Settings, gateway: Gateway) -> None:
+    """Make what is missing; what exists is never changed.
+
+    Raises ``SetupRefused`` in live mode without ``authorities.json``.
+    """
+    if not await asyncio.to_thread(settings.authorities_file.is_file):
+        if settings.mode == "live":
+            raise SetupRefused(
+                "AUTHORITIES_MISSING",
+                expected=f"the accepted CAs in {settings.authorities_file.name}",
+                got="no such file",
+                remedy="write it from the CA certificates that you checked by fingerprint",
+            )
+        await _authorities_of_sandbox(settings, gateway)
+
+
+async def _authorities_of_sandbox(settings: Settings, gateway: Gateway) -> None:
+    found: list[Authority] = []
+    for offer in await gateway.authorities():
+        found.append(_authority(offer, await gateway.partitions(offer.ca_id)))
+    await asyncio.to_thread(Authorities(found).dump, settings.authorities_file)
+
+
+def _authority(offer: AuthorityOffer, partitions: Sequence[PartitionOffer]) -> Authority:
+    return authority_from_certificates(
+        offer.ca_id,
+        [x509.load_pem_x509_certificate(pem.encode()) for pem in offer.certificates],
+        kinds=offer.kinds,
+        crl_signing=CrlSigning(offer.crl_signing),
+        partitions=partitions_from_points([(p.distribution_point, p.label) for p in partitions]),
+        serial_ceiling=offer.serial_ceiling or SANDBOX_SERIAL_CEILING,
+    )
