@@ -83,10 +83,9 @@ class DerReader:
 
     def element(self, tag: int, what: str) -> tuple[int, int]:
         """(start, end) of the content of the next element, which must have this tag."""
-        at = self.at
-        got, start, end = self.header(what)
-        if got != tag:
-            raise refused("DER_TAG", what, at, f"tag 0x{tag:02x}", f"tag 0x{got:02x}")
+        if self.at < self.end and self.data[self.at] != tag:
+            raise refused("DER_TAG", what, self.at, f"tag 0x{tag:02x}", f"tag 0x{self.data[self.at]:02x}")
+        _, start, end = self.header(what)
         return start, end
 
     def enter(self, tag: int, what: str) -> DerReader:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -89,6 +89,8 @@ class _Taken:
     stored: StoredList
 
 
+_ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
+
 #: Decoding and hashing release the interpreter lock; more threads than cores only cost memory.
 _THREADS: Final = max(1, min(8, os.cpu_count() or 1))
 
@@ -109,8 +111,7 @@ async def ingest_cycle(
     """
     started = time.monotonic()
     tell = progress or _silent
-    with ExitStack() as stack:
-        await asyncio.to_thread(stack.enter_context, archive.cycle())
+    async with _cycle(archive):
         known = await asyncio.to_thread(archive.stored)
         before = await asyncio.to_thread(store.current)
         expected = authorities.expected_lists()
@@ -132,11 +133,22 @@ async def ingest_cycle(
             )
             tell("publish", 1, 1)
         # What follows is convenience: a crash here costs fetching the same lists once more.
-        await asyncio.to_thread(_archive, archive, taken, known)
+        await asyncio.to_thread(_archive, archive, taken, failures, known)
         outcome = _outcome(bool(new), failures.values())
         return await asyncio.to_thread(
             _report, outcome, before, after, expected, fetched, taken, failures, started
         )
+
+
+@asynccontextmanager
+async def _cycle(archive: ListArchive) -> AsyncIterator[None]:
+    """``ListArchive.cycle`` entered and left in threads, however this coroutine ends."""
+    stack = ExitStack()
+    try:
+        await asyncio.to_thread(stack.enter_context, archive.cycle())
+        yield
+    finally:
+        await asyncio.to_thread(stack.close)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -218,10 +230,10 @@ def _take_one(
     certificate_list = decode_certificate_list(_read(path), tolerances=authority.tolerances)
     if stored is not None and certificate_list.sha256 != stored.sha256:
         raise OwnFault(
-            "ARCHIVE_CORRUPT",
+            _ARCHIVE_CORRUPT,
             expected="the stored list as it was accepted",
             got="other bytes",
-            remedy="remove the archive's fetched.json; the next night fetches every list whole",
+            remedy="check the disk; the next cycle fetches this list whole",
         )
     generation = verify_list(certificate_list, authority)
     acceptance = Acceptance.NEW
@@ -258,9 +270,15 @@ def _without_octets(certificate_list: CertificateList) -> CertificateList:
     return replace(certificate_list, tbs=memoryview(b""))
 
 
-def _archive(archive: ListArchive, taken: Iterable[_Taken], known: Mapping[str, StoredList]) -> None:
-    """Move the new files to their day and remember what the server called them."""
-    stored = dict(known)
+def _archive(
+    archive: ListArchive,
+    taken: Iterable[_Taken],
+    failures: Mapping[ListScope, RevocationError],
+    known: Mapping[str, StoredList],
+) -> None:
+    """Move the new files to their day and remember what the server called them; forget what rotted."""
+    rotten = {str(scope) for scope, error in failures.items() if error.code == _ARCHIVE_CORRUPT}
+    stored = {key: value for key, value in known.items() if key not in rotten}
     for item in taken:
         path = item.stored.path
         if path.parent == archive.incoming:
