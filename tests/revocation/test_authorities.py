@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from revocation.authorities import Authorities, Authority, CrlSigning, Lineage, Partition
-from revocation.authority_file import authority_from_certificates
+from revocation.authority_file import authority_from_certificates, partitions_from_points
+from revocation.crl.decode import decode_certificate_list
+from revocation.crl.verify import verify_list
 from revocation.distinguished_names import canonical_name, same_name
 from revocation.errors import InputRefused, OutsideFailed
 from tests import pki
@@ -198,6 +201,58 @@ def test_a_certificate_that_cannot_sign_lists_is_refused(kind: str, properties: 
     certificate = pki.ca_certificate(pki.key(kind, 7), pki.SIGN_DN, pki.T0, **properties)
     with pytest.raises(InputRefused):
         authority_from_certificates("card-sign", [certificate], partitions=[Partition(1, b"", "all")])
+
+
+def test_a_certificate_without_basic_constraints_or_on_another_curve_is_refused() -> None:
+    """A v1-like certificate is no CA's; P-521 and DSA are not among the keys that we verify with."""
+    plain = (
+        x509.CertificateBuilder()
+        .subject_name(pki.x509_name(*pki.SIGN_DN))
+        .issuer_name(pki.x509_name(*pki.SIGN_DN))
+        .serial_number(1)
+        .not_valid_before(pki.T0)
+        .not_valid_after(pki.T0.replace(year=2030))
+    )
+    bare = plain.public_key(pki.key("p256").public_key()).sign(pki.key("p256"), hashes.SHA256())
+    curve = ec.generate_private_key(ec.SECP521R1())
+    wide = (
+        plain.public_key(curve.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(curve, hashes.SHA256())
+    )
+    for certificate, expected in ((bare, "basicConstraints"), (wide, "P-256 or P-384")):
+        with pytest.raises(InputRefused, match=expected):
+            authority_from_certificates("x", [certificate], partitions=[Partition(1, b"", "all")])
+
+
+def test_a_certificate_without_key_usage_may_sign() -> None:
+    """RFC 5280 section 6.3.3 (f) asks for cRLSign only where keyUsage is present."""
+    private = pki.key("p256")
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(pki.x509_name(*pki.SIGN_DN))
+        .issuer_name(pki.x509_name(*pki.SIGN_DN))
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(pki.T0)
+        .not_valid_after(pki.T0.replace(year=2030))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    authority = authority_from_certificates("x", [certificate], partitions=[Partition(1, b"", "all")])
+    der = pki.build_crl(pki.SigningGeneration(private, certificate))
+    assert verify_list(decode_certificate_list(der), authority) == authority.generations[0]
+
+
+def test_the_file_is_written_whole_or_not_at_all(ca: pki.CA, tmp_path: Path) -> None:
+    """A folder that cannot be written leaves the old file and no temporary one."""
+    path = tmp_path / "authorities.json"
+    path.mkdir()
+    with pytest.raises(OutsideFailed) as caught:
+        Authorities([ca.authority()]).dump(path)
+    assert caught.value.code == "AUTHORITIES_UNWRITABLE"
+    assert [p.name for p in tmp_path.iterdir()] == ["authorities.json"]
+    assert partitions_from_points([(pki.point(1), "a"), (pki.point(2), "b")])[1].number == 2
 
 
 def test_generations_under_two_names_are_refused(ca: pki.CA) -> None:
