@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from pydantic import Field
 from platform_api.changes import store
 from platform_api.changes.store import FeedEvent
 from platform_api.db.transactions import tenant
-from platform_api.keys import POOL, STORE
+from platform_api.keys import POOL, STOPPING, STORE
 from platform_api.operations import Answer, RequestModel, ResponseModel, operation, principal_of, query_of
 from platform_api.status.catch_up import caught_up
 
@@ -103,6 +104,7 @@ async def list_events(request: web.Request) -> EventsResponse | Answer:
 async def _head_after(request: web.Request, after: int, wait_s: int) -> int:
     """The feed's head, as soon as it is beyond ``after`` or the waiting is over."""
     institution_id = principal_of(request).institution_id
+    stopping = request.config_dict[STOPPING]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
     while True:
@@ -111,8 +113,12 @@ async def _head_after(request: web.Request, after: int, wait_s: int) -> int:
         left = deadline - loop.time()
         if head > after or left <= 0:
             return head
-        # The connection is back in the pool while we sleep: a thousand waiters hold none.
-        await asyncio.sleep(min(_POLL_S, left))
+        if stopping.is_set():
+            return head
+        # The connection is back in the pool while we wait: a thousand waiters hold none.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(_POLL_S, left)):
+                await stopping.wait()
 
 
 def _matches(request: web.Request, etag: str) -> bool:

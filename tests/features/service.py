@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from platform_api.keys import (
     RESPONDERS,
     SEALER,
     SETTINGS,
+    STOPPING,
     STORE,
     TAGGER,
 )
@@ -88,6 +90,12 @@ def b64(octets: bytes) -> str:
 @asynccontextmanager
 async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -> AsyncIterator[Service]:
     """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts."""
+    app = await asyncio.to_thread(_application, world, gateway, mode)
+    async with TestClient(TestServer(app)) as client:
+        yield Service(client, world)
+
+
+def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app = web.Application(middlewares=[edge])
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
@@ -99,9 +107,9 @@ async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -
     app[SEALER] = world.database.sealer
     app[TAGGER] = world.tagger
     app[KEY_HASHER] = world.database.hasher
-    app[RESPONDERS] = {}
+    app[RESPONDERS] = world.responders
+    app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
     add_all(app)
-    async with TestClient(TestServer(app)) as client:
-        yield Service(client, world)
+    return app

@@ -43,6 +43,8 @@ class World:
     clock: FixedClock = field(default_factory=lambda: FixedClock(sets.T0 + timedelta(hours=1)))
     tagger: Tagger = field(default_factory=lambda: Tagger(TAG_KEYS, 1))
     days: int = 0
+    #: OCSP responders by mode, where a test needs them.
+    responders: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def watcher(self) -> Watcher:
