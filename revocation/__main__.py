@@ -1,0 +1,186 @@
+"""``python -m revocation``: look at CRL files and at published sets. Changes nothing.
+
+Serial numbers are printed only when asked for (``--serials``): they stand for people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from revocation.errors import InputRefused, OutsideFailed, OwnFault
+from revocation.exits import Exit
+
+Report = dict[str, Any]
+
+_EXAMPLES: Final = """examples:
+  python -m revocation decode 131016.crl
+  python -m revocation show 131016.crl --serials --json
+  python -m revocation stats data/snapshots
+  python -m revocation verify-snapshot data/snapshots --publisher keys/publisher.pem
+  python -m revocation diff yesterday.crl today.crl
+  python -m revocation diff data/snapshots@7 data/snapshots@8
+
+exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference;
+5 input refused (the code says which rule); 6 the outside failed (a file that cannot be read)."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m revocation",
+        description="Look at certificate revocation lists and published sets; changes nothing.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, example: str, run: Callable[[argparse.Namespace], int]) -> Any:
+        added = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"example:\n  python -m revocation {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        added.set_defaults(run=run)
+        return added
+
+    def publisher(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--publisher",
+            type=Path,
+            metavar="PEM",
+            help="pinned publisher key (Ed25519, public or private); without it the signature is checked "
+            "against the key that the manifest names: whole, but from nobody known",
+        )
+
+    decode = command("decode", "decode a CRL file and count what it lists", "decode 131016.crl", _decode)
+    decode.add_argument("file", type=Path, metavar="FILE")
+    show = command("show", "show a CRL file, or a set and its lists", "show data/snapshots@8", _show)
+    show.add_argument("what", metavar="FILE|DIR[@SEQ]")
+    show.add_argument("--serials", action="store_true", help="print every entry of the CRL file")
+    publisher(show)
+    verify = command(
+        "verify-snapshot",
+        "verify every set of a folder: signatures, chain, hashes, every record",
+        "verify-snapshot data/snapshots",
+        _verify,
+    )
+    verify.add_argument("folder", type=Path, metavar="DIR")
+    publisher(verify)
+    stats = command("stats", "count the current set by CA key and reason", "stats data/snapshots", _stats)
+    stats.add_argument("what", metavar="DIR[@SEQ]")
+    publisher(stats)
+    diff = command("diff", "compare two CRL files, or two sets", "diff DIR@7 DIR@8", _diff)
+    diff.add_argument("old", metavar="A")
+    diff.add_argument("new", metavar="B")
+    diff.add_argument("--serials", action="store_true", help="print every changed serial number")
+    publisher(diff)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        code: int = given.run(given)
+        sys.stdout.flush()
+    except InputRefused as error:
+        return _fail(error, Exit.REFUSED)
+    except OutsideFailed as error:
+        return _fail(error, Exit.UPSTREAM_DOWN)
+    except OwnFault as error:
+        return _fail(error, Exit.OWN_FAULT)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has enough; the interpreter must not complain on closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except OSError as error:
+        print(f"cannot read: {error.strerror}; check the path and its permissions", file=sys.stderr)
+        return Exit.UPSTREAM_DOWN
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return code
+
+
+def _fail(error: Exception, code: Exit) -> int:
+    print(error, file=sys.stderr)
+    return code
+
+
+def _decode(given: argparse.Namespace) -> int:
+    from revocation.reports import list_report
+
+    return _print(list_report(given.file), as_json=given.json)
+
+
+def _show(given: argparse.Namespace) -> int:
+    from revocation.reports import list_report, set_report
+
+    if _names_a_set(given.what):
+        return _print(set_report(given.what, given.publisher), as_json=given.json)
+    return _print(list_report(Path(given.what), serials=given.serials), as_json=given.json)
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from revocation.reports import verification_report
+
+    return _print(verification_report(given.folder, given.publisher), as_json=given.json)
+
+
+def _stats(given: argparse.Namespace) -> int:
+    from revocation.reports import stats_report
+
+    return _print(stats_report(given.what, given.publisher), as_json=given.json)
+
+
+def _diff(given: argparse.Namespace) -> int:
+    from revocation.reports import list_difference, set_difference
+
+    if _names_a_set(given.old) != _names_a_set(given.new):
+        print("compare two files or two sets, not one of each", file=sys.stderr)
+        return Exit.USAGE
+    if _names_a_set(given.old):
+        report = set_difference(given.old, given.new, given.publisher, serials=given.serials)
+    else:
+        report = list_difference(Path(given.old), Path(given.new), serials=given.serials)
+    _print(report, as_json=given.json)
+    return Exit.DONE if report["changes"] else Exit.NOTHING_NEW
+
+
+def _names_a_set(what: str) -> bool:
+    return Path(what).is_dir() or Path(what.rpartition("@")[0] or what).is_dir()
+
+
+def _print(report: Report, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        print("\n".join(_lines(report)))
+    return Exit.DONE
+
+
+def _lines(report: Report, indent: str = "") -> list[str]:
+    lines: list[str] = []
+    for name, value in report.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+        elif isinstance(value, list):
+            lines.append(f"{indent}{name}: {len(value)}")
+            for item in value:
+                text = "  ".join(f"{key} {part}" for key, part in item.items() if part is not None)
+                lines.append(f"{indent}  {text}")
+        else:
+            lines.append(f"{indent}{name}: {'-' if value is None else value}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""What ``python -m revocation`` tells of a file or a set, as plain objects for text and JSON alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from revocation.changes import changes_between
+from revocation.crl.decode import CertificateList, decode_certificate_list
+from revocation.errors import InputRefused, OwnFault
+from revocation.identity import serial_to_hex
+from revocation.reasons import REASON_ABSENT, reason_name
+from revocation.snapshot.current import Snapshot
+from revocation.snapshot.manifest import embedded_publisher
+from revocation.snapshot.names import manifest_path, read_pointer
+from revocation.snapshot.store import SnapshotStore
+
+Report = dict[str, Any]
+
+
+# --- certificate revocation lists ---
+
+
+def list_report(path: Path, *, serials: bool = False) -> Report:
+    """A list's head, and its entries counted by reason. Its signature is not verified: that takes its CA."""
+    found = decode_certificate_list(path.read_bytes())
+    report: Report = {
+        "sha256": found.sha256.hex(),
+        "version": found.version,
+        "crl_number": None if found.crl_number is None else str(found.crl_number),
+        "this_update": _time(found.this_update),
+        "next_update": _time(found.next_update),
+        "authority_key_identifier": _hex(found.authority_key_identifier),
+        "delta_base": None if found.delta_base is None else str(found.delta_base),
+        "partitioned": found.issuing_distribution_point is not None,
+        "signature_verified": False,
+        "entries": found.entries.count,
+        "by_reason": _by_reason(Counter(entry.reason for entry in found.entries)),
+    }
+    if serials:
+        report["revoked"] = [
+            {
+                "serial_number": serial_to_hex(entry.serial),
+                "revocation_date": _time(entry.revocation_date),
+                "reason": reason_name(entry.reason),
+            }
+            for entry in found.entries
+        ]
+    return report
+
+
+def list_difference(old: Path, new: Path, *, serials: bool = False) -> Report:
+    """What one list has and the other has not, or has with another reason or date."""
+    before, after = (_entries(decode_certificate_list(path.read_bytes())) for path in (old, new))
+    kinds = {
+        "added": sorted(set(after) - set(before)),
+        "removed": sorted(set(before) - set(after)),
+        "changed": sorted(serial for serial in set(before) & set(after) if before[serial] != after[serial]),
+    }
+    report: Report = {kind: len(found) for kind, found in kinds.items()}
+    report["changes"] = sum(report.values())
+    if serials:
+        report["serials"] = [
+            {"kind": kind, "serial_number": serial_to_hex(serial)}
+            for kind, found in kinds.items()
+            for serial in found
+        ]
+    return report
+
+
+def _entries(found: CertificateList) -> dict[bytes, tuple[datetime, int]]:
+    return {entry.serial: (entry.revocation_date, entry.reason) for entry in found.entries}
+
+
+# --- sets ---
+
+
+def set_report(what: str, publisher: Path | None) -> Report:
+    """A set and every list that it declares."""
+    snapshot = _open(what, publisher)
+    return _head(snapshot, publisher) | {
+        "lists": [
+            {
+                "list": str(scope),
+                "state": state.state.value,
+                "crl_number": None if state.crl_number is None else str(state.crl_number),
+                "this_update": _time(state.this_update),
+                "next_update": _time(state.next_update),
+                "ingested_at": _time(state.ingested_at),
+                "carried_from_seq": state.carried_from_seq,
+                "entries": state.entries,
+                "sha256": _hex(state.sha256),
+            }
+            for scope, state in sorted(snapshot.lists.items())
+        ]
+    }
+
+
+def stats_report(what: str, publisher: Path | None) -> Report:
+    """Entries by lineage and reason. Reads every entry."""
+    snapshot = _open(what, publisher)
+    lineages: Report = {}
+    for lineage in snapshot.lineages():
+        index = snapshot.index(lineage)
+        if index is None:
+            continue
+        lineages[str(lineage)] = {
+            "lists": len(index.lists),
+            "entries": index.entry_count,
+            "gone": index.gone_count,
+            "by_reason": _by_reason(Counter(entry.reason for _, entry in index.items())),
+            "gone_on_hold": sum(entry.left_on_hold for _, entry in index.gone_items()),
+        }
+    return _head(snapshot, publisher) | {"lineages": lineages}
+
+
+def verification_report(folder: Path, publisher: Path | None) -> Report:
+    """Open every set of the chain whole; the first one that fails ends it with its code."""
+    store = _store(folder, publisher)
+    sequences = store.sequences()
+    sets = []
+    for seq in sequences:
+        snapshot = store.open(seq)
+        sets.append({"set": seq, "snapshot_id": snapshot.snapshot_id, "entries": snapshot.entries})
+    if not sets:
+        raise _no_set()
+    return {"verified": len(sets), "publisher_pinned": publisher is not None, "sets": sets}
+
+
+def set_difference(old: str, new: str, publisher: Path | None, *, serials: bool = False) -> Report:
+    """Changes between two sets, counted by kind."""
+    changes = list(changes_between(_open(old, publisher), _open(new, publisher)))
+    report: Report = {
+        "changes": len(changes),
+        "by_kind": dict(sorted(Counter(change.kind.value for change in changes).items())),
+        "left_on_hold": sum(change.left_on_hold for change in changes),
+    }
+    if serials:
+        report["serials"] = [
+            {
+                "kind": change.kind.value,
+                "lineage": str(change.lineage),
+                "serial_number": serial_to_hex(change.serial),
+                "reason_before": _reason(change.reason_before),
+                "reason_after": _reason(change.reason_after),
+            }
+            for change in changes
+        ]
+    return report
+
+
+def _head(snapshot: Snapshot, publisher: Path | None) -> Report:
+    manifest = snapshot.manifest
+    return {
+        "set": snapshot.seq,
+        "snapshot_id": snapshot.snapshot_id,
+        "business_date": None if manifest.business_date is None else manifest.business_date.isoformat(),
+        "created_at": _time(manifest.created_at),
+        "partial": manifest.partial,
+        "accepted": manifest.accepted,
+        "carried": manifest.carried,
+        "absent": manifest.absent,
+        "entries": snapshot.entries,
+        "gone": snapshot.gone,
+        "publisher": manifest.publisher,
+        "publisher_pinned": publisher is not None,
+    }
+
+
+def _open(what: str, publisher: Path | None) -> Snapshot:
+    """``DIR`` (its current set) or ``DIR@SEQ``."""
+    folder, _, number = what.rpartition("@")
+    if Path(what).is_dir():
+        folder, number = what, ""
+    store = _store(Path(folder), publisher)
+    if number:
+        if not number.isdecimal():
+            raise InputRefused(
+                "SET_NUMBER_MALFORMED",
+                expected="DIR@SEQ with a number",
+                got="another text after @",
+                remedy="verify-snapshot prints the numbers",
+            )
+        return store.open(int(number))
+    snapshot = store.current()
+    if store.refusal is not None:
+        raise store.refusal  # a tool for looking must not show an older set in silence
+    if snapshot is None:
+        raise _no_set()
+    return snapshot
+
+
+def _store(folder: Path, publisher: Path | None) -> SnapshotStore:
+    keys = (_publisher_key(publisher),) if publisher is not None else tuple(_named_publishers(folder))
+    return SnapshotStore(folder, trusted_publishers=keys)
+
+
+def _named_publishers(folder: Path) -> Iterator[Ed25519PublicKey]:
+    """The key that the current manifest names; proves that the set is whole, not whose it is."""
+    pointer = read_pointer(folder)
+    if pointer is not None:
+        path = manifest_path(folder, pointer.seq)
+        if path.exists():
+            yield embedded_publisher(path.read_bytes())
+
+
+def _publisher_key(path: Path) -> Ed25519PublicKey:
+    data = path.read_bytes()
+    try:
+        key = load_pem_private_key(data, None) if b"PRIVATE KEY" in data else load_pem_public_key(data)
+    except (ValueError, TypeError) as error:
+        raise _not_a_key() from error
+    if isinstance(key, Ed25519PrivateKey):
+        key = key.public_key()
+    if not isinstance(key, Ed25519PublicKey):
+        raise _not_a_key()
+    return key
+
+
+def _not_a_key() -> InputRefused:
+    return InputRefused(
+        "PUBLISHER_KEY_MALFORMED",
+        expected="an Ed25519 key in PEM, public or private",
+        got="another file",
+        remedy="give the publisher's key",
+    )
+
+
+def _no_set() -> OwnFault:
+    return OwnFault(
+        "NO_SET",
+        expected="a folder with a published set",
+        got="none",
+        remedy="give the folder that contains CURRENT",
+    )
+
+
+def _by_reason(counts: Counter[int]) -> Report:
+    return {_reason(reason) or "": count for reason, count in sorted(counts.items())}
+
+
+def _reason(raw: int | None) -> str | None:
+    if raw is None or raw == REASON_ABSENT:
+        return None if raw is None else "absent"
+    name = reason_name(raw)
+    return f"{name} ({raw})" if name == "unspecified" and raw else name
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()

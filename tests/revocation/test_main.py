@@ -1,0 +1,240 @@
+"""``python -m revocation``: what each command prints, its exit codes, and what it never prints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from revocation.__main__ import main
+from revocation.exits import Exit
+from tests import pki
+from tests.revocation.sets import DAY, PUBLISHER, T0, accepted, ca, every_list, scope, store, world
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two sets: 0xbeef added, 0xcafe gone, 0xabba off a hold that does not end."""
+    authorities, authority = world()
+    one = scope(authority, 1)
+    writer = store(tmp_path / "sets")
+    for day, listing in enumerate(({0xCAFE: 3, 0xABBA: 6, 1: 99}, {0xBEEF: 4, 1: 99})):
+        lists = every_list(authority, day) | {
+            one: accepted(listing, number=day + 1, this_update=T0 + day * DAY)
+        }
+        writer.publish(lists, authorities, now=T0 + day * DAY)
+    return tmp_path / "sets"
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> tuple[Path, Path]:
+    """Two CRL files of one partition."""
+    signer = ca().generations[0]
+    paths = tmp_path / "old.crl", tmp_path / "new.crl"
+    entries = (
+        [pki.entry(0xCAFE, reason=3), pki.entry(0xABBA, reason=6), pki.entry(7)],
+        [pki.entry(0xBEEF, reason=4), pki.entry(0xABBA, reason=1), pki.entry(7)],
+    )
+    for number, path in enumerate(paths):
+        path.write_bytes(
+            pki.build_crl(
+                signer, distribution_point=pki.point(1), number=number + 41, entries=entries[number]
+            )
+        )
+    return paths
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
+    code = main([*map(str, arguments), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_decode_counts_a_list(lists: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Number, times and entries by reason; the number as a decimal string; no serial."""
+    code, report = run(capsys, "decode", lists[0])
+    assert code == Exit.DONE
+    assert (report["crl_number"], report["entries"], report["partitioned"]) == ("41", 3, True)
+    assert report["by_reason"] == {"affiliationChanged": 1, "certificateHold": 1, "absent": 1}
+    assert (report["this_update"], report["next_update"]) == ("2026-11-20T00:00:00Z", "2026-11-22T00:00:00Z")
+    assert "cafe" not in json.dumps(report).replace(report["sha256"], "")
+
+
+def test_show_prints_serials_only_when_asked(
+    lists: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stand for people."""
+    _, quiet = run(capsys, "show", lists[0])
+    assert "revoked" not in quiet
+    _, loud = run(capsys, "show", lists[0], "--serials")
+    assert [entry["serial_number"] for entry in loud["revoked"]] == ["cafe", "abba", "7"]
+
+
+def test_diff_of_two_lists(lists: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Added, removed, changed; the same list twice is "nothing new"."""
+    code, report = run(capsys, "diff", *lists, "--serials")
+    assert code == Exit.DONE
+    assert (report["added"], report["removed"], report["changed"], report["changes"]) == (1, 1, 1, 3)
+    assert report["serials"] == [
+        {"kind": "added", "serial_number": "beef"},
+        {"kind": "removed", "serial_number": "cafe"},
+        {"kind": "changed", "serial_number": "abba"},
+    ]
+    code, report = run(capsys, "diff", lists[0], lists[0])
+    assert (code, report["changes"]) == (Exit.NOTHING_NEW, 0)
+
+
+def test_show_of_a_set_names_its_lists(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The current set, or one by number."""
+    _, current = run(capsys, "show", folder)
+    assert (current["set"], current["entries"], current["gone"], len(current["lists"])) == (2, 2, 2, 4)
+    assert {each["state"] for each in current["lists"]} == {"accepted"}
+    _, first = run(capsys, "show", f"{folder}@1")
+    assert (first["set"], first["entries"]) == (1, 3)
+
+
+def test_stats_count_by_lineage_and_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unknown codes are told from unspecified."""
+    _, report = run(capsys, "stats", folder)
+    counts = [lineage for lineage in report["lineages"].values() if lineage["entries"]]
+    assert counts[0]["by_reason"] == {"superseded": 1, "unspecified (99)": 1}
+    assert (counts[0]["gone"], counts[0]["gone_on_hold"]) == (2, 1)
+
+
+def test_diff_of_two_sets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By kind, with the anomaly counted; serials on request."""
+    code, report = run(capsys, "diff", f"{folder}@1", f"{folder}@2", "--serials")
+    assert (code, report["changes"], report["left_on_hold"]) == (Exit.DONE, 3, 1)
+    assert report["by_kind"] == {"added": 1, "gone": 2}
+    assert {each["serial_number"] for each in report["serials"]} == {"beef", "cafe", "abba"}
+    code, _ = run(capsys, "diff", f"{folder}@2", folder)
+    assert code == Exit.NOTHING_NEW
+
+
+def test_verify_opens_every_set(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole chain; without a pinned key it says that the origin was not checked."""
+    code, report = run(capsys, "verify-snapshot", folder)
+    assert (code, report["verified"], report["publisher_pinned"]) == (Exit.DONE, 2, False)
+    assert [each["set"] for each in report["sets"]] == [1, 2]
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_verify_with_a_pinned_publisher(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], private: bool
+) -> None:
+    """The publisher's key in either form; another key is refused."""
+    path = tmp_path / "publisher.pem"
+    path.write_bytes(_pem(PUBLISHER, private=private))
+    code, report = run(capsys, "verify-snapshot", folder, "--publisher", path)
+    assert (code, report["publisher_pinned"]) == (Exit.DONE, True)
+    path.write_bytes(_pem(Ed25519PrivateKey.generate(), private=private))
+    assert main(["show", str(folder), "--publisher", str(path)]) == Exit.OWN_FAULT
+    assert "PUBLISHER_NOT_TRUSTED" in capsys.readouterr().err
+
+
+def _pem(key: Ed25519PrivateKey, *, private: bool) -> bytes:
+    if private:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_a_damaged_set_is_told_and_not_replaced_by_an_older_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tool for looking shows what is there: exit code 1 and the code of the damage."""
+    path = next(folder.glob("*.00000002.index"))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+    for command in ("show", "stats", "verify-snapshot"):
+        assert main([command, str(folder)]) == Exit.OWN_FAULT
+        assert "INDEX_" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["decode", "{tmp}/none.crl"], Exit.UPSTREAM_DOWN, "cannot read"),
+        (["decode", "{tmp}/garbage"], Exit.REFUSED, "expected"),
+        (["diff", "{tmp}/garbage", "{tmp}"], Exit.USAGE, "not one of each"),
+        (["show", "{tmp}"], Exit.OWN_FAULT, "NO_SET"),
+        (["verify-snapshot", "{tmp}"], Exit.OWN_FAULT, "NO_SET"),
+        (["show", "{tmp}@x"], Exit.REFUSED, "SET_NUMBER_MALFORMED"),
+        (["show", "{tmp}@3"], Exit.OWN_FAULT, "SET_NOT_PUBLISHED"),
+        (["show", "{tmp}", "--publisher", "{tmp}/garbage"], Exit.REFUSED, "PUBLISHER_KEY_MALFORMED"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_its_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, text: str
+) -> None:
+    """No traceback, nothing on standard output."""
+    (tmp_path / "garbage").write_bytes(b"<html>404</html>")
+    assert main([each.format(tmp=tmp_path) for each in arguments]) == code
+    captured = capsys.readouterr()
+    assert text in captured.err
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+def test_text_for_people(folder: Path, lists: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same facts without --json."""
+    assert main(["show", str(folder)]) == Exit.DONE
+    assert "set: 2" in capsys.readouterr().out
+    assert main(["decode", str(lists[0])]) == Exit.DONE
+    out = capsys.readouterr().out
+    assert "crl_number: 41" in out
+    assert "  certificateHold: 1" in out
+    assert "delta_base: -" in out
+
+
+def test_help_shows_an_example_and_usage_is_two(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command's --help has one."""
+    for command in ("decode", "show", "verify-snapshot", "stats", "diff"):
+        with pytest.raises(SystemExit) as stopped:
+            main([command, "--help"])
+        assert stopped.value.code == Exit.DONE
+        assert f"python -m revocation {command}" in capsys.readouterr().out
+    for wrong in ([], ["nonsense"], ["decode"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(wrong)
+        assert stopped.value.code == Exit.USAGE
+
+
+def test_as_a_command_of_its_own(folder: Path) -> None:
+    """``python -m revocation``, and a reader that has enough after one line."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "revocation", "show", str(folder)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    piped = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert piped.stdout is not None
+    assert piped.stderr is not None
+    piped.stdout.close()
+    assert piped.stderr.read() == ""
+    piped.stderr.close()
+    assert piped.wait(60) == 0
+
+
+def test_the_exit_codes_never_change() -> None:
+    """Monitoring reads them."""
+    assert {code.name: code.value for code in Exit} == {
+        "DONE": 0,
+        "OWN_FAULT": 1,
+        "USAGE": 2,
+        "NOTHING_NEW": 3,
+        "PARTIAL": 4,
+        "REFUSED": 5,
+        "UPSTREAM_DOWN": 6,
+        "INTERRUPTED": 130,
+    }
