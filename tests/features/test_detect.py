@@ -278,31 +278,32 @@ class CrashingPool:
             raise Crash
         self.statements += 1
 
-    @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
-        async with self._pool.acquire(timeout=timeout) as connection:
-            yield _CrashingConnection(connection, self)
+    async def acquire(self, *, timeout: float | None = None) -> Any:
+        return _CrashingConnection(await self._pool.acquire(timeout=timeout), self)
+
+    async def release(self, connection: Any) -> None:
+        await self._pool.release(connection.real)
         if self._after_commit:
             raise Crash
 
 
 class _CrashingConnection:
     def __init__(self, connection: Any, pool: CrashingPool) -> None:
-        self._connection = connection
+        self.real = connection
         self._crashing = pool
 
     def is_in_transaction(self) -> bool:
-        return bool(self._connection.is_in_transaction())
+        return bool(self.real.is_in_transaction())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        async with self._connection.transaction():
+        async with self.real.transaction():
             yield
             self._crashing.step()  # the last moment before COMMIT
 
     def __getattr__(self, name: str) -> Any:
         assert name in {"execute", "executemany", "fetch", "fetchrow", "fetchval"}
-        method = getattr(self._connection, name)
+        method = getattr(self.real, name)
 
         async def counted(*arguments: Any, **options: Any) -> Any:
             self._crashing.step()
