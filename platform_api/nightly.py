@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import stamina.instrumentation
+
 from platform_api.changes.detect import DetectionReport, detect
 from platform_api.clock import service_clock
 from platform_api.config import Settings
@@ -98,6 +100,8 @@ async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
     SIGINT and SIGTERM cancel it cleanly between two steps of its own.
     """
     began = time.monotonic()
+    # Its default is to print each retry, with arguments, to standard output, where our JSON line goes.
+    stamina.instrumentation.set_on_retry_hooks(())
     with _only_one(settings), _cancel_on_signals():
         async with service_clock(settings.sandbox_url) as clock, _gateway(settings) as gateway:
             progress("keys and authorities")

@@ -1,1 +1,1 @@
-"""Certificates and certificate revocation lists: accept, index, publish, answer. Knows no institution, no database."""
+"""Certificates and revocation lists: accept, index, publish, answer. No institution, no database."""

@@ -53,7 +53,7 @@ class OffsetClock:
 
     def set_offset(self, offset: timedelta) -> None:
         if offset > timedelta(0):
-            raise ValueError("expected an offset of zero or less, got a positive one; a clock never runs ahead")
+            raise ValueError("expected an offset of zero or less; a clock never runs ahead")
         self._offset = offset
 
     def now(self) -> datetime:

@@ -8,13 +8,13 @@ commands, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import typer
 
 from platform_api.cli import demo, doctor, institution, nightly, sandbox, serve, status
-from platform_api.cli.output import fail
-from revocation.errors import RevocationError
+from platform_api.cli.output import fail, foreseen
 from revocation.exits import Exit
 
 app = typer.Typer(
@@ -37,12 +37,17 @@ doctor.register(app)
 
 
 def main() -> None:
-    """Run a command; every failure ends in one sentence with its remedy and a fixed exit code."""
+    """Run a command; every failure ends in one sentence with its remedy and a fixed exit code.
+
+    An error that nobody foresaw is shown by its type only: its text could hold a person's data.
+    """
     as_json = "--json" in sys.argv
     try:
         app()
-    except RevocationError as error:
-        sys.exit(fail(error, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.echo("interrupted; nothing is half-made, start it again to go on", err=True)
+        typer.echo("jpki: interrupted; nothing is half-made, start it again to go on", err=True)
         sys.exit(Exit.INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("JPKI_TRACEBACK") == "1":
+            raise
+        sys.exit(fail(foreseen(error), as_json=as_json))

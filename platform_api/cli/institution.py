@@ -83,7 +83,7 @@ async def _create(
 ) -> dict[str, Any]:
     from platform_api.clock import service_clock
     from platform_api.institutions import administration
-    from platform_api.institutions.model import Entitlement, Mode
+    from platform_api.institutions.model import KINDS, Entitlement, Mode
     from platform_api.key_set import open_keys
     from platform_api.sealing import Sealer
 
@@ -100,7 +100,7 @@ async def _create(
                 legal_basis=legal_basis,
                 # Denied unless named; in the sandbox nobody is hurt, so everything is allowed at first.
                 purposes=purposes or ([] if live else administration.ALL_PURPOSES),
-                kinds=kinds or ([] if live else administration.KINDS),
+                kinds=kinds or ([] if live else KINDS),
                 now=now,
             )
             made = await administration.create_service(

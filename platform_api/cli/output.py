@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from platform_api.faults import AlreadyRunning
+from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
 from revocation.exits import Exit
 
 AsJson = Annotated[
@@ -32,12 +34,28 @@ def emit(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
 
 
+def foreseen(error: BaseException) -> RevocationError:
+    """The error of ours in it, also inside a group of tasks; else a fault of ours by type and place."""
+    if isinstance(error, RevocationError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = [foreseen(one) for one in error.exceptions]
+        return next((one for one in found if not isinstance(one, OwnFault)), found[0])
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return OwnFault(
+        "UNFORESEEN",
+        expected="an error that somebody foresaw",
+        got=f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}",
+        remedy="run it again with JPKI_TRACEBACK=1 and report what it shows (it may hold personal data)",
+    )
+
+
 def exit_code_of(error: RevocationError) -> Exit:
     """Which fixed exit code an error family has; an error may carry its own (a refusing child does)."""
     own = getattr(error, "exit_code", None)
     if isinstance(own, int) and own in set(Exit):
         return Exit(own)
-    if isinstance(error, InputRefused):
+    if isinstance(error, InputRefused | AlreadyRunning):
         return Exit.REFUSED
     if isinstance(error, OutsideFailed):
         return Exit.UPSTREAM_DOWN

@@ -68,6 +68,9 @@ class Demo:
         """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
         folder_lock = await asyncio.to_thread(_lock, self._options.folder)
         world: World | None = None
+        task = asyncio.current_task()
+        if task is not None:  # SIGTERM ends a play as Ctrl-C does: in order, children last
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         try:
             await asyncio.to_thread(self._open_state)
             require_free_port(self._options.sandbox_port, "--sandbox-port")

@@ -61,35 +61,40 @@ class Scenario:
 
     def this_update(self, day: int) -> datetime:
         """The last simulated night's thisUpdate is the start minus five minutes; no clock runs ahead."""
-        return self._state.start - LAST_NIGHT_BEFORE_START - (self._state.data["days"] - day) * DAY
+        days: int = self._state.data["days"]
+        return self._state.start - LAST_NIGHT_BEFORE_START - (days - day) * DAY
 
     async def play(self) -> None:
         """From wherever the last start left off to the last night's fetches."""
-        days = self._state.data["days"]
-        if len(self._state.data["sets"]) == 0:
-            await self._day_zero()
         await self.open_service()
         if len(self._state.data["nights"]) == 0 and not self._state.data.get("onboarded"):
             await self._onboard()
-        for day in range(len(self._state.data["nights"]) + 1, days + 1):
+        for day in range(len(self._state.data["nights"]) + 1, self._state.data["days"] + 1):
             await self._day(day)
 
     async def open_service(self) -> None:
-        """Start the service on the published set and give the institutions their keys."""
+        """Start the service; beside each other the first night publishes and the institutions get keys.
+
+        The service is started first, so that the database is its child and not the short-lived night's.
+        """
+        first = len(self._state.data["sets"]) == 0
+        if first:
+            self._tell.progress("the sandbox J-LIS signs the lists of day 0")
+            await self.sandbox.play(self.this_update(0))
         self._tell.progress("starting the service")
         await self._world.service.start()
+        async with asyncio.TaskGroup() as group:
+            if first:
+                group.create_task(self._first_night())
+            if not self._state.data["institutions"]:
+                group.create_task(self._make_institutions())
         await self._until_ready()
-        if not self._state.data["institutions"]:
-            self._state.data["institutions"] = await create_institutions(self._world)
-            self._state.save()
         self.institutions = [
             Institution(self._session, self._world.addresses.service, record)
             for record in self._state.data["institutions"]
         ]
 
-    async def _day_zero(self) -> None:
-        self._tell.progress("the sandbox J-LIS signs the lists of day 0")
-        await self.sandbox.play(self.this_update(0))
+    async def _first_night(self) -> None:
         self._tell.progress("the first night: fetch, verify, decode, accept, build, publish")
         night = await self._world.night()
         self._record_set(0, night)
@@ -97,6 +102,10 @@ class Scenario:
             f"day 0: {night['lists']} signed lists, {night['entries']} revoked certificates, "
             f"set {night['set_seq']} published"
         )
+
+    async def _make_institutions(self) -> None:
+        self._state.data["institutions"] = await create_institutions(self._world)
+        self._state.save()
 
     def _record_set(self, day: int, night: dict[str, Any]) -> None:
         sets = self._state.data["sets"]

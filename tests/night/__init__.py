@@ -1,0 +1,1 @@
+"""Nights end to end: real processes, real PostgreSQL, real lists, real signals."""
