@@ -80,7 +80,7 @@ def _exact(raw: str, era: str, year: int, month: int, day: int) -> BirthDate:
 
 
 def _year_in_era(era: str, year: int) -> bool:
-    if era not in _ERAS:  # era 0: unknown, any year may be right
-        return True
+    if era not in _ERAS:  # era 0: unknown, but nobody alive was born before Meiji
+        return year >= _ERAS["1"][0].year
     first, last = _ERAS[era]
     return first.year <= year <= last.year

@@ -191,7 +191,9 @@ class Fetcher:
             current.registration_id,
             PENDING,
             current.kind,
-            WatchedIdentity(new.identity, new.validity, new.partition),
+            # Without a partition: J-LIS's number of it is not ours, and the certificate, which names its
+            # distribution point, was not shown. GOOD then needs every list of the CA, the safe side.
+            WatchedIdentity(new.identity, new.validity, None),
             query_id=query_id,
         )
 

@@ -18,6 +18,7 @@ from platform_api.registrations.model import (
     state_of,
 )
 from platform_api.registrations.watching import WatchTransaction
+from revocation.coverage import CLOCK_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ async def register(
     if await store.service_code(work.connection, service_id) is None:
         raise not_found()
     identity = WatchedIdentity(certificate.identity, certificate.validity, certificate.partition)
-    if identity.validity.not_before > work.now:
+    if identity.validity.not_before > work.now + CLOCK_TOLERANCE:
         raise _not_yet_valid()
     registration, is_new = await store.upsert(
         work.connection,
