@@ -97,19 +97,20 @@ def collect(parts):
 
 
 def unite(bytearray entries, ranks):
-    """Keep one entry for each serial of sorted ``entries``; returns (entries, repeated, conflicting).
+    """Keep one entry for each serial of sorted ``entries``; returns (entries, shared, repeated, conflicting).
 
     The most severe reason wins with its partition; of equal ones the partition with the higher rank
-    (its list is the newer), then the lower number. The date is the earliest of all.
+    (its list is the newer), then the lower number. The date is the earliest of all. ``shared`` has, for
+    each serial that several partitions list, each one's own entry.
     """
     cdef unsigned char[::1] data = entries
-    cdef Py_ssize_t count = _count(data, ENTRY), index, last, kept = 0
+    cdef Py_ssize_t count = _count(data, ENTRY), index, last, at, kept = 0
     cdef Py_ssize_t repeated = 0, conflicting = 0
-    cdef octets best, other
     cdef unsigned char* target
-    cdef bint differs
     cdef unsigned char[ENTRY] merged
-    cdef long long date
+    cdef unsigned char[ENTRY] own
+    cdef bint differs
+    shared = bytearray()
     index = 0
     while index < count:
         last = index + 1
@@ -120,25 +121,37 @@ def unite(bytearray entries, ranks):
             if kept != index:
                 memcpy(target, &data[index * ENTRY], ENTRY)
         else:
-            memcpy(merged, &data[index * ENTRY], ENTRY)
-            date = _date(merged)
             differs = False
-            for other_index in range(index + 1, last):
-                other = &data[<Py_ssize_t>other_index * ENTRY]
-                if memcmp(merged + KEY, other + KEY, SOURCE - KEY):
+            memcpy(own, &data[index * ENTRY], ENTRY)
+            memcpy(merged, own, ENTRY)
+            several = []
+            for at in range(index + 1, last):
+                if memcmp(merged + KEY, &data[at * ENTRY + KEY], SOURCE - KEY):
                     differs = True
-                if _date(other) < date:
-                    date = _date(other)
-                if _wins(other, merged, ranks):
-                    memcpy(merged, other, ENTRY)
-            _put_date(merged, date)
+                if memcmp(own + SOURCE, &data[at * ENTRY + SOURCE], 2):
+                    several.append((<char*>own)[:ENTRY])
+                    memcpy(own, &data[at * ENTRY], ENTRY)
+                else:
+                    _absorb(own, &data[at * ENTRY], ranks)
+                _absorb(merged, &data[at * ENTRY], ranks)
+            if several:
+                several.append((<char*>own)[:ENTRY])
+                shared += b"".join(several)
             memcpy(target, merged, ENTRY)
             repeated += last - index - 1
             if differs:
                 conflicting += 1
         kept += 1
         index = last
-    return bytes(entries[: kept * ENTRY]), repeated, conflicting
+    return bytes(entries[: kept * ENTRY]), bytes(shared), repeated, conflicting
+
+
+cdef int _absorb(unsigned char* holder, octets challenger, dict ranks) except -1:
+    cdef long long date = min(_date(holder), _date(challenger))
+    if _wins(challenger, holder, ranks):
+        memcpy(holder, challenger, ENTRY)
+    _put_date(holder, date)
+    return 0
 
 
 cdef bint _wins(octets challenger, octets holder, dict ranks) except -1:
@@ -180,16 +193,20 @@ def find(const unsigned char[::1] section, Py_ssize_t stride, bytes serial):
     return -1
 
 
-def fault(const unsigned char[::1] section, Py_ssize_t stride, partitions):
-    """Index of the first record that breaks FORMAT.md (order, padding, reserved octet, partition), or -1."""
+def fault(const unsigned char[::1] section, Py_ssize_t stride, partitions, bint shared=False):
+    """Index of the first record that breaks FORMAT.md (order, padding, reserved octet, partition), or -1.
+
+    ``shared``: a serial may stand there once for each partition.
+    """
     cdef Py_ssize_t count = _count(section, stride), index, at
+    cdef int order, number = 0
     cdef octets record
     cdef unsigned char[::1] known
     if stride < ENTRY:
         raise ValueError("expected entries or gone entries")
     known_numbers = bytearray(65536)
-    for number in partitions:
-        known_numbers[number] = 1
+    for partition in partitions:
+        known_numbers[partition] = 1
     known = known_numbers
     for index in range(count):
         record = &section[index * stride]
@@ -198,8 +215,13 @@ def fault(const unsigned char[::1] section, Py_ssize_t stride, partitions):
         for at in range(1 + record[0], KEY):
             if record[at] != 0:
                 return index
-        if index and memcmp(&section[(index - 1) * stride], record, KEY) >= 0:
-            return index
+        if index:
+            order = memcmp(&section[(index - 1) * stride], record, KEY)
+            if order == 0 and shared:
+                order = number - (record[32] | (record[33] << 8))
+            if order >= 0:
+                return index
+        number = record[32] | (record[33] << 8)
     return -1
 
 

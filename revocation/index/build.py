@@ -56,11 +56,11 @@ def build_index(
             remedy="declare each list of the set",
         )
     ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
-    entries, repeated, conflicting = _records.unite(_records.collect(parts), ranks)
+    entries, shared, repeated, conflicting = _records.unite(_records.collect(parts), ranks)
     gone = _gone_records(entries, previous, hold_releasable=hold_releasable)
     table = b"".join(states[number].pack() for number in sorted(states))
     return BuiltIndex(
-        chunks=tuple(_assemble(lineage, table, entries, gone)),
+        chunks=tuple(_assemble(lineage, table, entries, gone, shared)),
         entries=len(entries) // _records.ENTRY_SIZE,
         gone=len(gone) // _records.GONE_SIZE,
         repeated=repeated,
@@ -79,13 +79,20 @@ def _carried_records(
     parts: dict[int, bytearray] = {
         number: bytearray() for number in states if number not in records and number in previous.lists
     }
-    stride, size = _records.ENTRY_SIZE, _records.SOURCE_SIZE
-    section = previous.entry_section
-    for at in range(0, len(section), stride):
-        part = parts.get(int.from_bytes(section[at + size : at + stride], "little"))
-        if part is not None:
-            part += section[at : at + size]
+    # Where several lists name a serial, the united entry has one partition: take each list's own instead.
+    shared = {record[: _records.KEY_SIZE] for record in _entries_of(previous.shared_section)}
+    size = _records.SOURCE_SIZE
+    for section, own in ((previous.entry_section, False), (previous.shared_section, True)):
+        for record in _entries_of(section):
+            part = parts.get(int.from_bytes(record[size:], "little"))
+            if part is not None and (own or record[: _records.KEY_SIZE] not in shared):
+                part += record[:size]
     return {number: bytes(part) for number, part in parts.items()}
+
+
+def _entries_of(section: memoryview) -> Iterator[bytes]:
+    for at in range(0, len(section), _records.ENTRY_SIZE):
+        yield bytes(section[at : at + _records.ENTRY_SIZE])
 
 
 def _gone_records(entries: bytes, previous: Index | None, *, hold_releasable: bool) -> bytes:
@@ -116,11 +123,11 @@ def _gone_tail(flags: int, last_seq: int) -> bytes:
     return flags.to_bytes(2, "little") + last_seq.to_bytes(4, "little")
 
 
-def _assemble(lineage: Lineage, table: bytes, entries: bytes, gone: bytes) -> Iterator[bytes]:
+def _assemble(lineage: Lineage, table: bytes, entries: bytes, gone: bytes, shared: bytes) -> Iterator[bytes]:
     """Header, section table, then the sections, each padded to eight octets."""
     names = [lineage.ca_id.encode("ascii"), lineage.key_id.encode("ascii")]
     line = b"".join(len(name).to_bytes(2, "little") + name for name in names)
-    sections = (line, table, entries, gone)
+    sections = (line, table, entries, gone, shared)
     directory = b""
     offset = layout.HEADER_LENGTH
     for tag, section in zip(layout.SECTION_TAGS, sections, strict=True):

@@ -22,7 +22,7 @@ VERSION: Final = 1
 HEADER: Final = struct.Struct("<8sHHIQQQIHH12sI")
 #: tag, CRC-32 of the section, offset, length, reserved.
 SECTION: Final = struct.Struct("<4sIQQQ")
-SECTION_TAGS: Final = (b"LINE", b"PART", b"ENTR", b"GONE")
+SECTION_TAGS: Final = (b"LINE", b"PART", b"ENTR", b"GONE", b"MANY")
 HEADER_LENGTH: Final = HEADER.size + SECTION.size * len(SECTION_TAGS)
 
 #: partition, state, length of cRLNumber, reserved, cRLNumber (20 octets big-endian, right-justified),

@@ -47,7 +47,17 @@ class Entry:
 class Index:
     """One mapped index file."""
 
-    __slots__ = ("_entries", "_gone", "_map", "entry_count", "gone_count", "lineage", "lists", "set_seq")
+    __slots__ = (
+        "_entries",
+        "_gone",
+        "_map",
+        "_shared",
+        "entry_count",
+        "gone_count",
+        "lineage",
+        "lists",
+        "set_seq",
+    )
 
     def __init__(self, data: mmap.mmap | bytes, *, set_seq: int) -> None:
         """Check everything that bounds later accesses; ``set_seq`` is the set whose file this is."""
@@ -59,6 +69,7 @@ class Index:
         self.lists: Final[Mapping[int, ListState]] = MappingProxyType(_lists(sections[b"PART"]))
         self._entries = sections[b"ENTR"]
         self._gone = sections[b"GONE"]
+        self._shared = sections[b"MANY"]
         self.entry_count: Final = len(self._entries) // _records.ENTRY_SIZE
         self.gone_count: Final = len(self._gone) // _records.GONE_SIZE
 
@@ -80,6 +91,11 @@ class Index:
     @property
     def gone_section(self) -> memoryview:
         return self._gone
+
+    @property
+    def shared_section(self) -> memoryview:
+        """Of serials that several lists name, each list's own entry; only the next set's builder needs it."""
+        return self._shared
 
     def lookup(self, serial: bytes) -> Entry | None:
         """The entry of a serial's octets, listed or gone; None says only that neither section has it."""
@@ -143,6 +159,8 @@ class Index:
             at = _records.fault(section, stride, partitions)
             if at >= 0:
                 raise broken("sorted, well-formed records", f"another at record {at}")
+        if _records.fault(self._shared, _records.ENTRY_SIZE, partitions, True) >= 0:
+            raise broken("sorted, well-formed records", "others among the shared serials")
         for number, count in _records.tally(self._entries, _records.ENTRY_SIZE).items():
             if count > self.lists[number].entries:
                 raise broken("at most the entries that each list declares", "more in a partition")
@@ -197,7 +215,13 @@ def _sections(view: memoryview) -> dict[bytes, memoryview]:
     expected = dict(
         zip(
             layout.SECTION_TAGS,
-            (None, rows * layout.PARTITION.size, entries * _records.ENTRY_SIZE, gone * _records.GONE_SIZE),
+            (
+                None,
+                rows * layout.PARTITION.size,
+                entries * _records.ENTRY_SIZE,
+                gone * _records.GONE_SIZE,
+                None,
+            ),
             strict=True,
         )
     )
@@ -207,7 +231,8 @@ def _sections(view: memoryview) -> dict[bytes, memoryview]:
         )
         if found != tag or offset != end or offset + length > len(view):
             raise broken("sections one after another, inside the file", f"another at section {position}")
-        if expected[tag] is not None and length != expected[tag]:
+        uneven = tag == b"MANY" and length % _records.ENTRY_SIZE
+        if uneven or (expected[tag] is not None and length != expected[tag]):
             raise broken("sections as long as their counts", f"another at section {position}")
         end = offset + length + -length % 8
     if end != len(view):

@@ -1,4 +1,4 @@
-"""The stranger's reader: written from FORMAT.md alone, it reads what we publish. It imports nothing of ours."""
+"""The stranger's reader: written from FORMAT.md alone, it reads what we publish, with nothing of ours."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Stranger:
         assert data[:8] == bytes.fromhex("895256580D0A1A0A")
         version, count, head, length = struct.unpack_from("<HHIQ", data, 8)
         entries, gone, rows, entry_size, gone_size = struct.unpack_from("<QQIHH", data, 24)
-        assert (version, count, head, length) == (1, 4, 192, len(data))
+        assert (version, count, head, length) == (1, 5, 224, len(data))
         assert (entries, gone, entry_size, gone_size) == (file["entries"], file["gone"], 34, 40)
-        assert zlib.crc32(data[:60] + bytes(4) + data[64:192]) == struct.unpack_from("<I", data, 60)[0]
+        assert zlib.crc32(data[:60] + bytes(4) + data[64:224]) == struct.unpack_from("<I", data, 60)[0]
         sections = {}
-        for position in range(4):
+        for position in range(5):
             tag, crc, offset, size, _ = struct.unpack_from("<4sIQQQ", data, 64 + 32 * position)
             sections[tag] = data[offset : offset + size]
             assert zlib.crc32(sections[tag]) == crc

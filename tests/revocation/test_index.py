@@ -108,8 +108,8 @@ def test_the_same_lists_in_any_order_give_the_same_octets() -> None:
 
 def test_a_repeated_entry_is_kept_once_and_counted() -> None:
     """Same serial, same data, twice in one list: one entry, one repetition, no conflict."""
-    entries, repeated, conflicting = _records.unite(_records.collect([(1, record(5, 4) * 2)]), {})
-    assert (len(entries) // 34, repeated, conflicting) == (1, 1, 0)
+    entries, shared, repeated, conflicting = _records.unite(_records.collect([(1, record(5, 4) * 2)]), {})
+    assert (len(entries) // 34, shared, repeated, conflicting) == (1, b"", 1, 0)
 
 
 def test_of_conflicting_entries_the_most_severe_reason_and_the_earliest_date_count() -> None:
@@ -131,6 +131,20 @@ def test_of_two_lists_with_one_serial_the_newer_speaks() -> None:
     assert entry is not None
     assert entry.partition_number == 2
     assert entry.list.this_update == T0 + DAY
+
+
+def test_a_serial_of_two_lists_outlives_either() -> None:
+    """Held by two partitions' lists: when one lets it go and the other was not accepted today, the other's
+    own entry counts, even where holds may end; released only when both let go."""
+    parts = {1: record(5, 6, T0 - 3 * DAY), 2: record(5, 6, T0 - DAY) + record(5, 6, T0 - 2 * DAY)}
+    first = index_of(parts)
+    second = index_of({1: b""}, first, seq=2, releasable=True)
+    entry = second.lookup(b"\x05")
+    assert entry is not None
+    assert (entry.partition_number, entry.revocation_date) == (2, T0 - 2 * DAY)
+    assert len(first.shared_section) == 2 * 34
+    assert len(second.shared_section) == 0
+    assert index_of({1: b"", 2: b""}, first, seq=2, releasable=True).lookup(b"\x05") is None
 
 
 def test_a_list_not_accepted_today_keeps_its_entries() -> None:
@@ -231,7 +245,7 @@ def test_every_flipped_bit_is_refused_by_verify() -> None:
 
 def _is_padding(data: bytes, at: int) -> bool:
     inside = at < layout.HEADER_LENGTH
-    for position in range(4):
+    for position in range(5):
         _, _, offset, length, _ = layout.SECTION.unpack_from(data, layout.HEADER.size + 32 * position)
         inside = inside or offset <= at < offset + length
     return not inside
@@ -260,11 +274,16 @@ def reseal(data: bytearray) -> bytes:
 
 @pytest.mark.parametrize("value", [0, 1, 7, 63, 1 << 20, (1 << 63) - 1, (1 << 64) - 1])
 @pytest.mark.parametrize("at", [8, 16, 24, 32])
-@pytest.mark.parametrize("section", range(4))
+@pytest.mark.parametrize("section", range(6))
 def test_forged_offsets_and_counts_never_leave_the_file(section: int, at: int, value: int) -> None:
     """With a fitting checksum, any count, offset or length is refused or reads inside the file."""
     data = bytearray(sample())
-    struct.pack_into("<Q", data, at if section == 0 else layout.HEADER.size + 32 * section + at % 24, value)
+    struct.pack_into(
+        "<Q",
+        data,
+        at if section == 0 else layout.HEADER.size + 32 * (section - 1) + (8 if at in {8, 24} else 16),
+        value,
+    )
     try:
         index = Index(reseal(data), set_seq=1)
     except OwnFault:
@@ -280,7 +299,7 @@ def test_records_out_of_order_are_found_by_verify() -> None:
     bad = good[34:] + good[:34]
     from revocation.index import build as module
 
-    data = b"".join(module._assemble(LINEAGE, table, bad, b""))
+    data = b"".join(module._assemble(LINEAGE, table, bad, b"", b""))
     with pytest.raises(OwnFault, match="sorted"):
         Index(data, set_seq=1).verify()
 

@@ -163,7 +163,7 @@ def test_the_steps_of_a_publish_are_those_of_the_design(tmp_path: Path) -> None:
     assert steps == [*file * 3, "sync_folder", "create", "sync_file", "commit", "sync_folder"]
 
 
-STEPS = 34
+STEPS = 38
 
 
 def test_the_number_of_steps_is_the_one_that_the_tests_below_run_through(tmp_path: Path) -> None:

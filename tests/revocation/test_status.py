@@ -19,7 +19,18 @@ from revocation.coverage import CLOCK_TOLERANCE, PARTITION_NOT_APPROVED
 from revocation.identity import CertificateIdentity
 from revocation.snapshot.current import Snapshot
 from revocation.status import CertificateStatus, Status, UnknownReason, Validity, certificate_status
-from tests.revocation.sets import DAY, T0, accepted, every_list, identity, record, scope, store, world
+from tests.revocation.sets import (
+    DAY,
+    T0,
+    Listing,
+    accepted,
+    every_list,
+    identity,
+    record,
+    scope,
+    store,
+    world,
+)
 
 SECOND = timedelta(seconds=1)
 NOW = T0 + timedelta(hours=6)
@@ -37,7 +48,7 @@ class World:
         self.authorities, self.authority = world(**settings)
         writer = store(folder)
         one, two = scope(self.authority, 1), scope(self.authority, 2)
-        first = {REVOKED: (3, T0 - 9 * DAY), HELD: 6, GONE: (4, T0 - 20 * DAY), GONE_HELD: 6}
+        first: Listing = {REVOKED: (3, T0 - 9 * DAY), HELD: 6, GONE: (4, T0 - 20 * DAY), GONE_HELD: 6}
         before = every_list(self.authority, -1, lives=5 * DAY) | {
             one: accepted(first, number=1, this_update=T0 - DAY)
         }
