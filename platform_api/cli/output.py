@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from platform_api.faults import AlreadyRunning
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
 from revocation.exits import Exit
 
@@ -55,7 +54,7 @@ def exit_code_of(error: RevocationError) -> Exit:
     own = getattr(error, "exit_code", None)
     if isinstance(own, int) and own in set(Exit):
         return Exit(own)
-    if isinstance(error, InputRefused | AlreadyRunning):
+    if isinstance(error, InputRefused):
         return Exit.REFUSED
     if isinstance(error, OutsideFailed):
         return Exit.UPSTREAM_DOWN
