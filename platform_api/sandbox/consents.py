@@ -20,7 +20,7 @@ from platform_api.sandbox.refusals import RequestRefused
 
 ITEMS: Final = ("name", "address", "date_of_birth", "gender")
 ROOT: Final = "利用者同意申請情報"
-VERSION: Final = "1"
+VERSION: Final = "1.0"
 _TEXTS: Final = ("版", "機関コード", "サービスコード", "文面版", "申請番号", "作成日時")
 _LONGEST_TEXT: Final = 128
 _LONGEST_APPLICATION: Final = 64 * 1024
@@ -53,8 +53,8 @@ def parse_application(octets: bytes) -> Application:
     items: list[str] | None = None
     for child in root:
         if child.tag == "項目群" and items is None:
-            items = [(item.text or "") if item.tag == "項目" else "" for item in child]
-        elif child.tag in _TEXTS and child.tag not in texts:
+            items = [(item.text or "") if item.tag == "項目" and not len(item) else "" for item in child]
+        elif child.tag in _TEXTS and child.tag not in texts and not len(child):
             texts[child.tag] = (child.text or "").strip()
         else:
             raise _malformed("each known element once", "an element twice or an unknown one")

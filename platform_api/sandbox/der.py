@@ -35,7 +35,8 @@ def sequence(*parts: bytes) -> bytes:
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
     """Two's complement in the fewest octets: 00 stands before a set top bit (X.690 section 8.3.2)."""
-    return tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    magnitude = value if value >= 0 else ~value
+    return tlv(tag, value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
 def object_identifier(dotted: str) -> bytes:

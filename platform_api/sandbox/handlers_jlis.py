@@ -126,7 +126,7 @@ def _generation(world: World, prefix: str) -> Generation | None:
 def _earlier(world: World, kind: FaultKind) -> Publication:
     """The publication before the last one; or the newest whose lists have expired."""
     _, last = world.begun()
-    for day in range(last.day - 1, -NIGHTS_BEFORE - 1, -1):
+    for day in (*range(last.day - 1, -1, -1), *(-night for night in reversed(NIGHTS_BEFORE))):
         found = world.publications.of_day(day)
         if kind is FaultKind.OLDER or found.next_update <= world.clock.now():
             return found

@@ -28,7 +28,7 @@ from platform_api.sandbox.requests import (
     json_response,
     whole_number,
 )
-from platform_api.sandbox.world import World
+from platform_api.sandbox.world import RESIDENT_ID, World
 
 #: The acts by hand, by the last part of their URL.
 BY_HAND: Final = ("move", "rename", "renew", "lose", "hold", "stop", "strike")
@@ -92,8 +92,8 @@ async def post_auto(request: web.Request) -> web.Response:
 
 async def get_residents(request: web.Request) -> web.Response:
     sandbox = request.app[SANDBOX]
-    after = request.query.get("after", "r-000000")
-    if not after.startswith("r-") or not after[2:].isdigit() or len(after) > 9 or not after.isascii():
+    after = request.query.get("after") or "r-000000"
+    if RESIDENT_ID.match(after) is None:
         raise RequestRefused(400, "REQUEST_MALFORMED", "after: expected the id of a resident")
     limit = whole_number(request, "limit", 100, most=_LARGEST_PAGE)
     return json_response(await sandbox.ask(_page_of_residents, sandbox.world, int(after[2:]), max(limit, 1)))

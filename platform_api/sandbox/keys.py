@@ -1,11 +1,13 @@
 """Keys of the simulated world: two for the CA, and a small pool that all residents share.
 
 An RSA-2048 key costs some 40 ms, so 2,000 cards with a key each would cost over a minute. Certificate n
-uses key n modulo the pool's size. Nobody signs anything real with them: whoever has the folder has the keys.
+uses key n modulo the pool's size, so some people share a key. Nobody signs anything real with them:
+whoever has the folder has the keys.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,10 +62,21 @@ def store_keys(path: Path, keys: Keys) -> None:
     write_whole(path, pem, mode=0o600)
 
 
-def load_keys(path: Path) -> Keys:
+def hash_of_keys(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_keys(path: Path, sha256: str) -> Keys:
+    """The keys of this very file, known by its hash: checking RSA keys anew costs over half a second."""
+    whole = path.read_bytes()
+    if hashlib.sha256(whole).hexdigest() != sha256:
+        raise FolderDamaged(
+            f"{path.name}: expected the keys that this sandbox was founded with, got others; "
+            "restore it from a copy or use a new folder"
+        )
     loaded = []
-    for block in path.read_bytes().split(_END)[:-1]:
-        key = load_pem_private_key(block + _END, None)
+    for block in whole.split(_END)[:-1]:
+        key = load_pem_private_key(block + _END, None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise FolderDamaged(
                 f"{path.name}: expected RSA keys only; restore it from a copy or use a new folder"

@@ -16,7 +16,6 @@ from platform_api.sandbox.register import Due, Register, Resident
 
 _PER: Final = 2000
 _LONGEST_SPAN: Final = timedelta(days=31)
-_HOLD_ENDS: Final = 0.6
 
 
 class Habit(NamedTuple):
@@ -29,7 +28,7 @@ class Habit(NamedTuple):
 
 HABITS: Final = (
     Habit("move", 5, lambda _: "same_day"),
-    Habit("move", 3, lambda random: random.randint(1, 5)),
+    Habit("move", 3, lambda random: random.randint(1, 3)),
     Habit("move", 2, lambda _: "never"),
     Habit("rename", 2, lambda _: "same_day"),
     Habit("renew", 3, lambda _: None),
@@ -55,7 +54,7 @@ def live(register: Register, *, seed: int, day: int, since: datetime, until: dat
     days = min(max(until - since, timedelta(days=1)), _LONGEST_SPAN) / timedelta(days=1)
     for habit in HABITS:
         wanted = max(1, round(habit.per_day * days * len(register.residents) / _PER))
-        for _ in range(wanted):
+        for nth in range(wanted):
             resident = _somebody(
                 register, random, taken, since=since, until=until, renews=habit.event == "renew"
             )
@@ -65,7 +64,11 @@ def live(register: Register, *, seed: int, day: int, since: datetime, until: dat
             at = _moment(random, since, until)
             planned.append(
                 _Planned(
-                    at, resident.number, habit.event, habit.reissue(random), _end_of_hold(random, habit, at)
+                    at,
+                    resident.number,
+                    habit.event,
+                    habit.reissue(random),
+                    _end_of_hold(random, habit, at, day + nth),
                 )
             )
     lived = []
@@ -96,11 +99,11 @@ def _fallen_due(register: Register, random: Random, *, since: datetime, until: d
     return planned
 
 
-def _end_of_hold(random: Random, habit: Habit, at: datetime) -> Due | None:
-    """Some cards on hold are given up or reported stolen some days later; the others stay on hold."""
-    if habit.event != "hold" or random.random() >= _HOLD_ENDS:
+def _end_of_hold(random: Random, habit: Habit, at: datetime, nth: int) -> Due | None:
+    """Every other card on hold is given up or reported stolen some days later; the rest stay on hold."""
+    if habit.event != "hold" or nth % 2:
         return None
-    return Due(at + timedelta(hours=random.randint(30, 100)), random.choice(("lose", "stop")))
+    return Due(at + timedelta(hours=random.randint(30, 60)), random.choice(("lose", "stop")))
 
 
 def _somebody(

@@ -43,7 +43,9 @@ class LifeLog:
                 {
                     **self.identity(lived.ended),
                     "reason_code": lived.reason,
-                    "revoked_at": wire(lived.ended.steps[0].at),
+                    # When this reason began; the entry's revocationDate stays that of a hold before it.
+                    "revoked_at": wire(lived.at),
+                    "revocation_date": wire(lived.ended.steps[0].at),
                 }
             )
         issued = None

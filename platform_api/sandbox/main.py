@@ -42,7 +42,9 @@ def run(
     ready: Callable[[int], None] = announce,
     base: Clock | None = None,
 ) -> int:
-    """Runs until it is told to stop; the exit code. Port 0 takes a free one; ``ready`` is told which."""
+    """Runs until it is told to stop, in the main thread; the exit code. ``ready`` is told the port."""
+    # Until the server takes the signals over, a start that is told to stop ends at once, nothing half-made.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _bound(host, port) as listener, LockedFolder(folder):
             world = World.open(folder, seed=seed, residents=residents, base=base or SystemClock())
@@ -63,6 +65,8 @@ def run(
         return int(OWN_FAULT)
     except KeyboardInterrupt:
         return int(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return int(DONE)
 
 
@@ -78,6 +82,8 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        # Listening at once, so that two starts cannot both believe that the port is theirs.
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         why = getattr(error, "strerror", None) or "not a port number"

@@ -23,8 +23,9 @@ from platform_api.sandbox.municipalities import MUNICIPALITIES
 from platform_api.sandbox.refusals import FolderDamaged
 from platform_api.sandbox.register import Register
 
-#: Lists were published before day 0 too; three of those nights are kept, so that an older list always exists.
-NIGHTS_BEFORE: Final = 3
+#: Lists were published before day 0 too. Two of those nights are kept, so that an older list and an expired
+#: one exist from the first day on (the number between them belongs to a night that nobody can ask for).
+NIGHTS_BEFORE: Final = (3, 1)
 _NUMBER_OF_DAY_0: Final = 1004
 
 ListKey = tuple[str, str]

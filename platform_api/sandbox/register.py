@@ -41,7 +41,8 @@ class IssuedCertificate:
     def step_at(self, moment: datetime) -> Step | None:
         """What a list of that moment says of it; None: not listed.
 
-        The date stays that of the first step: the certificate has not been valid since the hold.
+        The date stays that of the first step: where a hold is replaced by a final reason, the revocation
+        date is that of the hold (X.509 on certificateHold); the certificate has not been valid since.
         """
         last = None
         for step in self.steps:

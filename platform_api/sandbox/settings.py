@@ -24,6 +24,7 @@ class Settings:
     seed: int
     residents: int
     founded_at: datetime
+    keys_sha256: str
 
     def record(self) -> dict[str, Any]:
         return {
@@ -32,17 +33,18 @@ class Settings:
             "seed": self.seed,
             "residents": self.residents,
             "founded_at": wire(self.founded_at),
+            "keys_sha256": self.keys_sha256,
         }
 
 
-def choose(seed: int | None, residents: int | None, now: datetime) -> Settings:
-    """The settings of a new sandbox."""
+def choose_residents(residents: int | None) -> int:
+    """How many people a new sandbox has."""
     chosen = DEFAULT_RESIDENTS if residents is None else residents
     if not FEWEST_RESIDENTS <= chosen <= MOST_RESIDENTS:
         raise StartRefused(
             f"expected {FEWEST_RESIDENTS} to {MOST_RESIDENTS} residents, got {chosen}; choose another number"
         )
-    return Settings(DEFAULT_SEED if seed is None else seed, chosen, now.replace(microsecond=0))
+    return chosen
 
 
 def founded(record: Mapping[str, Any], seed: int | None, residents: int | None) -> Settings:
@@ -52,7 +54,8 @@ def founded(record: Mapping[str, Any], seed: int | None, residents: int | None) 
             f"the journal does not begin with a founding of version {VERSION}; "
             "use a new folder, or the version of this program that wrote it"
         )
-    settings = Settings(record["seed"], record["residents"], parse_instant(record["founded_at"]))
+    founded_at = parse_instant(record["founded_at"])
+    settings = Settings(record["seed"], record["residents"], founded_at, record["keys_sha256"])
     for name, asked, found in (
         ("seed", seed, settings.seed),
         ("residents", residents, settings.residents),

@@ -23,7 +23,7 @@ from platform_api.sandbox.clock import SandboxClock
 from platform_api.sandbox.consents import Consent, Consents
 from platform_api.sandbox.dates import parse_instant, wire
 from platform_api.sandbox.journal import Journal, Record
-from platform_api.sandbox.keys import Keys, load_keys, make_keys, store_keys
+from platform_api.sandbox.keys import Keys, hash_of_keys, load_keys, make_keys, store_keys
 from platform_api.sandbox.life import live
 from platform_api.sandbox.life_log import LifeLog
 from platform_api.sandbox.municipalities import BY_CODE
@@ -31,13 +31,14 @@ from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, Public
 from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.register import Register, Resident
 from platform_api.sandbox.responders import Responders
-from platform_api.sandbox.settings import Settings, choose, founded
+from platform_api.sandbox.settings import DEFAULT_SEED, Settings, choose_residents, founded
 from revocation.clock import Clock
 
 DAY: Final = timedelta(days=1)
 #: The first played day lies at most this far before the founding: the CA certificates begin before its past.
 _FURTHEST_BACK: Final = timedelta(days=365)
-_RESIDENT_ID: Final = re.compile(r"r-(\d{6,7})\Z")
+#: What GET /sandbox/v1/residents calls a resident.
+RESIDENT_ID: Final = re.compile(r"r-([0-9]{6,7})\Z")
 
 
 class World:
@@ -75,12 +76,18 @@ class World:
             if journal.records:
                 settings = founded(journal.records[0], seed, residents)
             else:
-                settings = choose(seed, residents, base.now())
+                chosen = choose_residents(residents)
                 if not key_file.exists():
                     store_keys(key_file, make_keys())
+                settings = Settings(
+                    seed=DEFAULT_SEED if seed is None else seed,
+                    residents=chosen,
+                    founded_at=base.now().replace(microsecond=0),
+                    keys_sha256=hash_of_keys(key_file),
+                )
                 # The founding: before this line the folder holds keys that nobody has seen, after it a world.
                 journal.append(settings.record())
-            world = cls(folder, journal, settings, load_keys(key_file), base)
+            world = cls(folder, journal, settings, load_keys(key_file, settings.keys_sha256), base)
             world._replay()
         except BaseException:
             journal.close()
@@ -169,7 +176,7 @@ class World:
         if self.register is None or last is None:
             day = 0
             self.register = history.settle(self._past, this_update, self.serials)
-            for night in range(NIGHTS_BEFORE, 0, -1):
+            for night in NIGHTS_BEFORE:
                 before = this_update - night * DAY
                 self.publications.publish(self.register, -night, before, self._note_signed)
         else:
@@ -222,7 +229,7 @@ class World:
 
     def resident(self, resident_id: str) -> Resident:
         register, _ = self.begun()
-        found = _RESIDENT_ID.match(resident_id)
+        found = RESIDENT_ID.match(resident_id)
         resident = register.residents.get(int(found[1])) if found else None
         if resident is None or resident.number > self.settings.residents:
             raise RequestRefused(404, "NO_SUCH_RESIDENT", "expected an id from GET /sandbox/v1/residents")

@@ -1,0 +1,50 @@
+"""A holder with a card: writes the application of a consent and signs it, as a platform would let them do."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from platform_api.sandbox.world import World
+
+EVERYTHING = ("name", "address", "date_of_birth", "gender")
+
+
+def application(
+    *,
+    service_code: str = "bank-accounts",
+    items: Sequence[str] = EVERYTHING,
+    application_id: str = "a-1",
+    created_at: str = "2026-11-22T11:55:00Z",
+    version: str = "1.0",
+) -> bytes:
+    rows = "".join(f"<項目>{item}</項目>" for item in items)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<利用者同意申請情報><版>{version}</版><機関コード>bank</機関コード>"
+        f"<サービスコード>{service_code}</サービスコード><項目群>{rows}</項目群><文面版>2026-05</文面版>"
+        f"<申請番号>{application_id}</申請番号><作成日時>{created_at}</作成日時></利用者同意申請情報>"
+    ).encode()
+
+
+def signed(
+    world: World, number: int, octets: bytes, *, service_code: str = "bank-accounts"
+) -> dict[str, Any]:
+    """The request's body, signed with the resident's newest card."""
+    certificate = world.resident(f"r-{number:06d}").certificates[-1]
+    signature = world.keys.of_card(certificate.serial).sign(octets, PKCS1v15(), SHA256())
+    return {
+        "service_code": service_code,
+        "application": text(octets),
+        "signature": text(signature),
+        "signature_algorithm": "RSASSA-PKCS1-v1_5-SHA256",
+        "certificate": text(world.maker.der(certificate)),
+    }
+
+
+def text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
