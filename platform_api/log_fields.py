@@ -32,7 +32,6 @@ def _uuid(value: Any) -> bool:
 #: A route template of ours: names in braces, no value of any request.
 _ROUTE: Final = r"/[A-Za-z0-9_.:/{}-]{0,120}"
 _CODE: Final = r"[A-Z][A-Z0-9_]{1,63}"
-_DOTTED: Final = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,7}"
 
 FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "request_id": _matches(r"[0-9a-f]{32}"),
@@ -43,17 +42,17 @@ FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "status": _count,
     "ms": _milliseconds,
     "code": _matches(_CODE),
-    "error_type": _matches(_DOTTED),
+    "error_type": _matches(r"[A-Z][A-Za-z]{0,63}(\.[A-Z][A-Za-z]{0,63}){0,3}|_[A-Z][A-Za-z]{0,63}"),
     "sqlstate": _matches(r"[0-9A-Z]{5}"),
     "constraint": _matches(r"[a-z_][a-z0-9_]{0,62}"),
     "raised_at": _matches(r"[a-z_][a-z0-9_./]{0,120}:[0-9]{1,6}"),
-    "logger": _matches(_DOTTED),
+    "logger": _matches(r"[a-z_]{1,32}(\.[a-z_]{1,32}){0,7}"),
     "set_seq": _count,
     "ca_id": _matches(r"[a-z][a-z0-9-]{0,31}"),
     "n": _count,
     "port": _count,
     "component": _matches(r"[a-z_]{1,32}"),
-    "version": _matches(r"[0-9][0-9.a-z]{0,15}"),
+    "version": _matches(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}"),
 }
 
 _REQUEST: Final = frozenset(

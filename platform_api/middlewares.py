@@ -36,7 +36,7 @@ _OF_STATUS: Final[dict[int, tuple[str, str, str]]] = {
     415: ("MEDIA_TYPE_REFUSED", "This media type is not taken here.", "この形式は受け付けません。"),
 }
 
-#: What asyncpg and the pool raise when there is no database to talk to at this moment.
+#: What asyncpg raises when the database goes away in the middle, or a statement runs into its limit.
 _DATABASE_AWAY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -44,7 +44,7 @@ _DATABASE_AWAY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
-    OSError,
+    ConnectionError,
     TimeoutError,
 )
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _KEEPALIVE_S: Final = 60.0
 _BACKLOG: Final = 1024
+#: How long the rest of a refused body is read away before its connection is closed.
+_LINGERING_S: Final = 2.0
 
 
 def run(settings: Settings) -> int:
@@ -83,6 +85,7 @@ async def _running(
         access_log=None,
         keepalive_timeout=_KEEPALIVE_S,
         shutdown_timeout=settings.shutdown_s,
+        lingering_time=_LINGERING_S,
     )
     setup = asyncio.ensure_future(runner.setup())
     told = asyncio.ensure_future(stop.wait())

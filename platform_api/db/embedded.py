@@ -116,18 +116,26 @@ class EmbeddedPostgres:
     # -- starting ------------------------------------------------------------------------------------------
 
     async def _start(self, deadline: float) -> None:
-        self._socket_folder = await asyncio.to_thread(self._prepare)
+        command = await asyncio.to_thread(self._prepare)
+        sockets = self._socket_folder
+        if sockets is None:
+            raise AssertionError("expected a socket folder after the preparation")
         retry_until = min(deadline, time.monotonic() + _LOCK_FILE_RETRY_S)
-        self._spawn()
+        self._spawn(command)
         while True:
-            if await self._accepts(self._socket_folder):
-                await asyncio.to_thread(self.folder.announce, self._socket_folder)
+            if await self._accepts(sockets):
+                await asyncio.to_thread(self.folder.announce, sockets)
                 return
-            if not self.runs_here and time.monotonic() < retry_until and self._lock_file_in_the_way():
+            ended = not self.runs_here
+            if (
+                ended
+                and time.monotonic() < retry_until
+                and await asyncio.to_thread(self._lock_file_in_the_way)
+            ):
                 # A killed server's memory or lock file goes only when its last backend has noticed.
                 await asyncio.sleep(_POLL_S * 4)
-                self._spawn()
-            elif not self.runs_here or time.monotonic() > deadline:
+                self._spawn(command)
+            elif ended or time.monotonic() > deadline:
                 raise DatabaseFailed(
                     "DATABASE_NOT_STARTED",
                     expected="the embedded PostgreSQL to start",
@@ -147,8 +155,8 @@ class EmbeddedPostgres:
         self._lock = descriptor
         return True
 
-    def _prepare(self) -> Path:
-        """Everything before the start that may block: keys, initdb, a fresh socket folder, the log."""
+    def _prepare(self) -> list[str]:
+        """Everything before the start that may block: passwords, initdb, a fresh socket folder; the command."""
         refuse_root_without_namespaces()
         self.folder.refuse_foreign_owner()
         self.folder.make_passwords((SUPERUSER, *ROLES))
@@ -158,14 +166,14 @@ class EmbeddedPostgres:
         self.folder.forget_announcement()
         if self.folder.log.exists() and self.folder.log.stat().st_size > _LOG_LIMIT:
             self.folder.log.unlink()
-        return self.folder.fresh_socket_folder()
+        self._socket_folder = self.folder.fresh_socket_folder()
+        return server_command(self.folder.cluster, self._socket_folder, (*SETTINGS, *self._extra_settings))
 
-    def _spawn(self) -> None:
+    def _spawn(self, command: list[str]) -> None:
         """Start the server from this thread; short, because ``posix_spawn`` copies nothing."""
-        lock, sockets = self._lock, self._socket_folder
-        if lock is None or sockets is None:
-            raise AssertionError("expected the lock and a socket folder before the start")
-        command = server_command(self.folder.cluster, sockets, (*SETTINGS, *self._extra_settings))
+        lock = self._lock
+        if lock is None:
+            raise AssertionError("expected the lock before the start")
         log = os.open(self.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.set_inheritable(lock, True)
         try:

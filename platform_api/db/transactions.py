@@ -13,6 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
+from platform_api.faults import DatabaseFailed
+
 #: Quoted: these classes are generic only for the type checker.
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = (
@@ -24,9 +26,27 @@ ACQUIRE_TIMEOUT_S = 5.0
 
 
 @asynccontextmanager
+async def acquired(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool, given back whatever happens; ``DatabaseFailed`` when none can be had now."""
+    try:
+        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+        raise DatabaseFailed(
+            "DATABASE_UNAVAILABLE",
+            expected="a connection to the database",
+            got=type(failure).__name__,
+            remedy="ask again in a moment; check that PostgreSQL runs",
+        ) from None
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
+
+
+@asynccontextmanager
 async def tenant(pool: Pool, institution_id: UUID) -> AsyncIterator[Connection]:
     """One transaction in which exactly one institution's rows exist."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+    async with acquired(pool) as connection, connection.transaction():
         await set_tenant(connection, institution_id)
         yield connection
 
@@ -41,5 +61,5 @@ async def set_tenant(connection: Connection, institution_id: UUID) -> None:
 @asynccontextmanager
 async def detector(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction of the nightly detection on the detector's own pool; no tenant is chosen yet."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+    async with acquired(pool) as connection, connection.transaction():
         yield connection

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from platform_api.db.transactions import acquired
 from platform_api.institutions.model import Entitlement, Institution, Mode, Principal, Service
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class KeyRecord:
 
 async def find_key(pool: Pool, key_hash: bytes) -> KeyRecord | None:
     """The key with this hash. No tenant is known yet: a policy shows the row to whoever names its hash."""
-    async with pool.acquire(timeout=5) as connection, connection.transaction(readonly=True):
+    async with acquired(pool) as connection, connection.transaction(readonly=True):
         await connection.execute("SELECT set_config('app.key_hash', $1, true)", key_hash.hex())
         row = await connection.fetchrow(
             """

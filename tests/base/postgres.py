@@ -46,10 +46,15 @@ class TestDatabase:
     app_pool: Pool
     detector_pool: Pool
     owner_address: Address
+    app_address: Address
     superuser_address: Address
     sealer: Sealer
     hasher: KeyHasher
     name: str
+
+    @property
+    def app_dsn(self) -> str:
+        return _dsn(self.app_address)
 
     @property
     def owner_dsn(self) -> str:
@@ -62,9 +67,10 @@ class TestDatabase:
             yield connection
 
     @asynccontextmanager
-    async def superuser(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    async def superuser(self, name: str | None = None) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         """A connection that sees everything, for checks that look behind the policies."""
-        connection = await asyncpg.connect(**self.superuser_address.arguments())
+        address = self.superuser_address.with_database(name or self.name)
+        connection = await asyncpg.connect(**address.arguments())
         try:
             yield connection
         finally:
@@ -146,6 +152,7 @@ async def database(cluster: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
                 app_pool=await opened.app_pool(8),
                 detector_pool=await opened.detector_pool(2),
                 owner_address=addresses[OWNER],
+                app_address=addresses[APP],
                 superuser_address=superuser_address.with_database(name),
                 sealer=Sealer(FileKeyProvider({"kek-1": bytes(range(32))}, "kek-1")),
                 hasher=KeyHasher(bytes(range(32, 64))),

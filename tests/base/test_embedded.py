@@ -1,0 +1,281 @@
+"""The embedded PostgreSQL: one runs it, others join, either side may be killed, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from platform_api.db.addresses import from_dsn
+from platform_api.db.database import open_database
+from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.db.programs import SUPERUSER
+from platform_api.faults import DatabaseFailed, SetupRefused
+from revocation.clock import SystemClock
+from tests.base.postgres import TestDatabase
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def holder(
+    folder: Path, *prefix: str, python: str = sys.executable
+) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """A process that holds the cluster, and what it said when it was ready."""
+    process = subprocess.Popen(
+        [*prefix, python, "-m", "tests.base.holder", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            assert process.stderr is not None
+            pytest.fail(f"the holder did not start: {process.stderr.read()[-2000:]}")
+        yield process, json.loads(line)
+    finally:
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _state(pid: int) -> str | None:
+    """State letter of a process; an orphan may stay a zombie for seconds, which is dead enough."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def _wait_dead(pid: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while _state(pid) not in (None, "Z", "X"):
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a cluster that was started and stopped once."""
+    folder = tmp_path_factory.mktemp("embedded")
+    with holder(folder) as (_, ready):
+        assert ready["runs_here"] is True
+    return folder
+
+
+def test_a_stopped_cluster_leaves_no_process_and_no_socket(made: Path) -> None:
+    """After a clean stop: no server, no socket folder, no announcement; secrets private; the data is kept."""
+    with holder(made) as (_, ready):
+        assert ready["rows"] >= 2
+        mode = next((made / "run").glob("pg-*")).stat().st_mode & 0o777
+        assert mode == 0o700
+        command_line = (
+            Path(f"/proc/{ready['pid']}/cmdline").read_bytes()
+            + Path(f"/proc/{ready['pid']}/environ").read_bytes()
+        )
+        passwords = json.loads((made / "keys" / "postgres.json").read_bytes())
+        assert all(password.encode() not in command_line for password in passwords.values())
+    _wait_dead(ready["pid"])
+    assert list((made / "run").glob("pg-*")) == []
+    assert not (made / "run" / "postgres.json").exists()
+    assert (made / "keys" / "postgres.json").stat().st_mode & 0o777 == 0o600
+    assert (made / "postgres").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_second_process_joins_the_running_one(made: Path) -> None:
+    """Two processes on one folder: one runs the server, the other connects; the joiner's end stops nothing."""
+    with holder(made) as (_, first):
+        with holder(made) as (_, second):
+            assert (first["runs_here"], second["runs_here"]) == (True, False)
+            assert second["pid"] == first["pid"]
+            assert second["rows"] == first["rows"] + 1
+        assert _state(first["pid"]) not in (None, "Z")
+
+
+def test_our_death_stops_the_server_and_the_next_start_goes_on(made: Path) -> None:
+    """SIGKILL of the process that runs it: the server ends by itself; started again at once, all rows are there."""
+    with holder(made) as (process, before):
+        process.kill()
+        process.wait()
+        with holder(made) as (_, after):
+            assert after["rows"] == before["rows"] + 1
+            assert after["pid"] != before["pid"]
+        _wait_dead(before["pid"])
+
+
+async def test_the_servers_death_is_mended_by_ensure(made: Path) -> None:
+    """SIGKILL of the server: ``ensure`` starts it again, with its rows, and a new connection finds it."""
+    server = EmbeddedPostgres(made)
+    await server.ensure()
+    try:
+        for _ in range(2):
+            pid = int(
+                await asyncio.to_thread(lambda: (made / "postgres/postmaster.pid").read_text().split()[0])
+            )
+            os.kill(pid, signal.SIGKILL)
+            await asyncio.to_thread(_wait_dead, pid)
+            assert not server.runs_here
+            await server.ensure()
+            connection = await asyncpg.connect(**(await server.address(SUPERUSER, "postgres")).arguments())
+            assert await connection.fetchval("SELECT count(*) FROM kept") > 0
+            await connection.close()
+    finally:
+        await server.stop()
+
+
+async def test_a_stale_pid_of_a_stranger_is_not_believed(made: Path) -> None:
+    """A killed server's pid file whose process id belongs to another program by now does not stop the start."""
+    pid_file = made / "postgres" / "postmaster.pid"
+
+    def leave_behind() -> None:
+        pid_file.write_text(f"{os.getpid()}\n{made}/postgres\n0\n5432\n/nowhere\n\n0 0\nready\n")
+        pid_file.chmod(0o600)
+
+    await asyncio.to_thread(leave_behind)
+    server = EmbeddedPostgres(made)
+    await server.ensure()
+    assert server.runs_here
+    await server.stop()
+
+
+async def test_the_pool_follows_a_server_that_was_killed(made: Path) -> None:
+    """``open_database`` watches: after the server's death the same pool serves again, without a restart of ours."""
+    async with open_database(data_dir=made, clock=SystemClock()) as database:
+        pool = await database.app_pool(2)
+        assert await pool.fetchval("SELECT count(*) FROM institution") == 0
+        pid = int(await asyncio.to_thread(lambda: (made / "postgres/postmaster.pid").read_text().split()[0]))
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                assert await pool.fetchval("SELECT count(*) FROM institution") == 0
+                break
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseFailed):
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+
+
+async def test_a_survivor_takes_the_server_over(made: Path) -> None:
+    """When the process that ran the server is killed, one that had joined runs it from then on."""
+    process, ready = await asyncio.to_thread(_started_holder, made)
+    try:
+        assert ready["runs_here"] is True
+        async with open_database(data_dir=made, clock=SystemClock()) as database:
+            pool = await database.app_pool(2)
+            process.kill()
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    if await pool.fetchval("SELECT pg_postmaster_start_time() IS NOT NULL"):
+                        pid_file = made / "postgres" / "postmaster.pid"
+                        now = await asyncio.to_thread(pid_file.read_text)
+                        if int(now.split()[0]) != ready["pid"]:
+                            break
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseFailed):
+                    pass
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(process.communicate)
+
+
+def _started_holder(folder: Path) -> tuple[subprocess.Popen[str], Any]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.base.holder", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())
+
+
+def test_an_ordinary_user_can_run_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without root, without any right beyond a folder of one's own, everything works."""
+    if os.geteuid() != 0:
+        return  # every other test of this file ran as an ordinary user
+    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    python = os.path.realpath(sys.executable)
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {site!r}]; import tests.base.holder"
+    tried = subprocess.run([*prefix, python, "-c", code], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"an ordinary user cannot run this Python or read this folder: {tried.stderr[-300:]}")
+    folder = Path("/tmp") / f"jpki-ordinary-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    try:
+        run = [
+            *prefix,
+            python,
+            "-c",
+            code + "; import asyncio, pathlib;asyncio.run(tests.base.holder.main(pathlib.Path(sys.argv[1])))",
+            str(folder),
+        ]
+        done = subprocess.run(
+            run,
+            input="",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert json.loads(done.stdout)["runs_here"] is True
+        assert (folder / "postgres").stat().st_uid == 65534
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """A data folder under a file, or of nobody: refused with the remedy, nothing made."""
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file" / "data", Path("/proc/jpki")):
+        with pytest.raises(SetupRefused, match=r"DATA_DIR_NOT_WRITABLE.*JPKI_DATA_DIR"):
+            await EmbeddedPostgres(folder).ensure()
+
+
+async def test_an_unreachable_dsn_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    """Nobody at the address, or an address of another form: the remedy, never the password."""
+    for dsn in (
+        "postgresql://jpki_app:sesame@127.0.0.1:1/jpki",
+        "mysql://jpki_app:sesame@host/x",
+        "sesame",
+        "postgresql://jpki_app:sesame@host:port/jpki",
+    ):
+        with pytest.raises((DatabaseFailed, SetupRefused)) as refused:
+            async with open_database(data_dir=tmp_path, clock=SystemClock(), dsn=SecretStr(dsn)):
+                pass
+        assert "sesame" not in str(refused.value)
+        assert "JPKI_DSN" in str(refused.value)
+    assert "sesame" not in repr(from_dsn("postgresql://a:sesame@h/d"))
+
+
+async def test_serving_as_a_powerful_role_is_refused(database: TestDatabase, tmp_path: Path) -> None:
+    """A DSN of the owner instead of jpki_app does not start."""
+    with pytest.raises(DatabaseFailed, match="ROLE_TOO_POWERFUL"):
+        async with open_database(data_dir=tmp_path, clock=SystemClock(), dsn=SecretStr(database.owner_dsn)):
+            pass
