@@ -141,6 +141,10 @@ class Authority:
     def __post_init__(self) -> None:
         if not _CA_ID.match(self.ca_id):
             raise _refused("a ca_id of 1 to 32 lower-case letters, digits and hyphens", "another text")
+        if self.crl_signing not in set(CrlSigning):
+            raise _refused(f"crl_signing among {', '.join(CrlSigning)}", "another text")
+        # A plain string would compare unequal by identity and quietly mean the other mode.
+        object.__setattr__(self, "crl_signing", CrlSigning(self.crl_signing))
         if not self.generations:
             raise _refused("at least one CA certificate", "none")
         if not self.partitions:

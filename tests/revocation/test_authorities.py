@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -349,3 +350,12 @@ def test_authority_is_checked_however_it_is_made(ca: pki.CA) -> None:
             partitions=good.partitions,
             signature_algorithms=good.signature_algorithms,
         )
+
+
+def test_crl_signing_as_text_means_the_same_mode_or_is_refused() -> None:
+    """A plain string is the mode it names; any other text is refused, never taken for a default."""
+    ca = pki.make_ca()
+    authority = ca.authority()
+    assert replace(authority, crl_signing="newest_for_all").crl_signing is CrlSigning.NEWEST_FOR_ALL  # type: ignore[arg-type]
+    with pytest.raises(InputRefused):
+        replace(authority, crl_signing="somehow")  # type: ignore[arg-type]
