@@ -183,11 +183,13 @@ def test_a_hold_older_than_the_caller_allows_is_unknown(made: World) -> None:
     assert (*said(status), status.last_known) == (Status.UNKNOWN, UnknownReason.STALE, Status.ON_HOLD)
 
 
-def test_an_expired_hold_was_never_revoked(made: World) -> None:
-    """EXPIRED, last known on hold."""
-    status = made.ask(HELD, validity=OVER)
-    assert (status.status, status.previously_revoked, status.last_known) == (
+@pytest.mark.parametrize("at", [NOW, T0 + 9 * DAY], ids=["in-force", "stale"])
+def test_an_expired_hold_was_never_revoked(made: World, at: datetime) -> None:
+    """EXPIRED, last known on hold; the certificate's own end needs no list."""
+    status = made.ask(HELD, at=at, validity=OVER)
+    assert (*said(status), status.previously_revoked, status.last_known) == (
         Status.EXPIRED,
+        None,
         False,
         Status.ON_HOLD,
     )
@@ -318,6 +320,26 @@ def test_a_clock_that_stepped_back_finds_no_list_in_force(made: World) -> None:
         Status.UNKNOWN,
         UnknownReason.STALE,
     )
+
+
+def test_one_list_from_the_future_keeps_a_bare_serial_from_good(tmp_path: Path) -> None:
+    """Every list must be in force: one whose thisUpdate lies ahead is as good as missing."""
+    authorities, authority = world()
+    ahead = accepted({}, this_update=NOW + CLOCK_TOLERANCE + SECOND)
+    lists = every_list(authority) | {scope(authority, 2): ahead}
+    snapshot = store(tmp_path).publish(lists, authorities, now=NOW)
+
+    def ask(partition: int | None) -> tuple[Status, UnknownReason | None]:
+        asked = identity(authority, UNLISTED)
+        return said(
+            certificate_status(
+                asked, authorities=authorities, snapshot=snapshot, now=NOW, partition=partition
+            )
+        )
+
+    assert ask(None) == (Status.UNKNOWN, UnknownReason.PARTITION_STALE)
+    assert ask(2) == (Status.UNKNOWN, UnknownReason.STALE)
+    assert ask(1) == (Status.GOOD, None)
 
 
 def test_the_callers_max_age_is_honoured(made: World) -> None:
