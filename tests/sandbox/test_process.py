@@ -188,7 +188,7 @@ def test_a_wrong_start_is_one_sentence_and_exit_code_5(tmp_path: Path) -> None:
 
 
 def test_what_a_start_can_refuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder below a file, another seed, too few residents, a port that is none: exit code 5, one sentence."""
+    """A folder below a file, another seed, too few residents, no port: exit code 5, one sentence."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     folder = tmp_path / "world"
