@@ -83,7 +83,7 @@ async def snapshots(app: web.Application) -> AsyncIterator[None]:
     app[STORE] = CurrentSnapshot()
     authorities = FollowedAuthorities()
     app[AUTHORITIES] = authorities
-    app[METRICS].follow(app[STORE], app[CLOCK], app[DROPPED])
+    app[METRICS].follow(app[STORE], authorities, app[CLOCK], app[DROPPED])
     follower = Follower(store, settings.authorities_file, app[STORE], authorities, app[LOG])
     async with follower.following(settings.snapshot_check_s):
         yield

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import asyncpg
 from aiohttp import web
 
 from platform_api.clock import FollowedClock
-from platform_api.freshness import freshness_by_ca
-from platform_api.keys import CLOCK, METRICS, POOL, STORE
+from platform_api.keys import AUTHORITIES, CLOCK, METRICS, POOL, STORE
 from platform_api.metrics import CONTENT_TYPE
 from platform_api.operations import Answer, ResponseModel, operation
+from revocation.metrics import Freshness, set_freshness
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
@@ -24,15 +25,17 @@ Reason = Literal[
     "NO_SNAPSHOT",
     "SNAPSHOT_REFUSED",
     "LISTS_EXPIRED",
+    "LISTS_STALE_SOON",
     "LISTS_ABSENT",
     "CLOCK_NOT_FOLLOWED",
 ]
 
 
 class Health(ResponseModel):
-    """The process lives."""
+    """The process lives; ``now`` is its time of day (in sandbox mode the sandbox's)."""
 
     status: Literal["alive"]
+    now: datetime
 
 
 class Readiness(ResponseModel):
@@ -54,8 +57,8 @@ class Readiness(ResponseModel):
     summary_en="The process lives",
     summary_ja="プロセスの生存確認",
 )
-async def get_health(_request: web.Request) -> Health:
-    return Health(status="alive")
+async def get_health(request: web.Request) -> Health:
+    return Health(status="alive", now=request.app[CLOCK].now())
 
 
 @operation(
@@ -79,13 +82,17 @@ async def get_readiness(request: web.Request) -> Answer:
     if snapshot is None:
         reasons.append("NO_SNAPSHOT")
     else:
-        figures = freshness_by_ca(snapshot, app[CLOCK].now()).values()
-        if not any(fresh.usable for fresh in figures):
-            reasons.append("LISTS_EXPIRED")
-        elif any(fresh.counts["expired"] for fresh in figures):
-            warnings.append("LISTS_EXPIRED")
-        if any(fresh.counts["absent"] for fresh in figures):
-            warnings.append("LISTS_ABSENT")
+        for authority in set_freshness(snapshot, app[AUTHORITIES], app[CLOCK].now()).authorities:
+            lists = authority.lists
+            in_force = lists[Freshness.FRESH] + lists[Freshness.STALE_SOON]
+            # One list of many that is over hinders its own municipality only; the others are answered.
+            told = warnings if in_force else reasons
+            if lists[Freshness.EXPIRED] and "LISTS_EXPIRED" not in told:
+                told.append("LISTS_EXPIRED")
+            if lists[Freshness.ABSENT] and "LISTS_ABSENT" not in told:
+                told.append("LISTS_ABSENT")
+            if lists[Freshness.STALE_SOON] and "LISTS_STALE_SOON" not in warnings:
+                warnings.append("LISTS_STALE_SOON")
     if app[STORE].refusal is not None:
         warnings.append("SNAPSHOT_REFUSED")
     clock = app[CLOCK]

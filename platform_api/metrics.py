@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from platform_api.freshness import freshness_by_ca
+from revocation.metrics import set_freshness
 
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
     from platform_api.snapshots import CurrentSnapshot
+    from revocation.authorities import Authorities
     from revocation.clock import Clock
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -55,17 +56,26 @@ class Metrics:
     def request_malformed(self) -> None:
         self._malformed.inc()
 
-    def follow(self, snapshots: CurrentSnapshot, clock: Clock, dropped: Dropped) -> None:
+    def follow(
+        self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped
+    ) -> None:
         """Add what is read at each scrape."""
-        self.registry.register(_AtScrape(snapshots, clock.now, dropped))
+        self.registry.register(_AtScrape(snapshots, authorities, clock.now, dropped))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
 
 class _AtScrape(Collector):
-    def __init__(self, snapshots: CurrentSnapshot, now: Callable[[], datetime], dropped: Dropped) -> None:
+    def __init__(
+        self,
+        snapshots: CurrentSnapshot,
+        authorities: Authorities,
+        now: Callable[[], datetime],
+        dropped: Dropped,
+    ) -> None:
         self._snapshots = snapshots
+        self._authorities = authorities
         self._now = now
         self._dropped = dropped
 
@@ -73,31 +83,25 @@ class _AtScrape(Collector):
         yield CounterMetricFamily(
             "jpki_log_dropped", "Log events and fields outside the allow-list.", value=self._dropped.count
         )
-        snapshot = self._snapshots.current()
+        whole = set_freshness(self._snapshots.current(), self._authorities, self._now())
         yield GaugeMetricFamily(
-            "jpki_snapshot_seq",
-            "Number of the set that answers; 0 for none.",
-            value=snapshot.seq if snapshot else 0,
+            "jpki_set_seq", "Number of the set that answers; 0 for none.", value=whole.set_seq
         )
-        if snapshot is None:
-            return
         yield GaugeMetricFamily(
-            "jpki_snapshot_entries", "Listed certificates in the set that answers.", value=snapshot.entries
+            "jpki_set_partial", "1 when the set lacks or carries over a list.", value=int(whole.partial)
         )
-        yield from _freshness_families(self._snapshots, self._now())
-
-
-def _freshness_families(snapshots: CurrentSnapshot, now: datetime) -> Iterator[Metric]:
-    lists = GaugeMetricFamily("jpki_lists", "Lists of the set by state.", labels=("ca", "state"))
-    age = GaugeMetricFamily("jpki_list_age_seconds", "Age of the oldest list's thisUpdate.", labels=("ca",))
-    left = GaugeMetricFamily(
-        "jpki_list_seconds_left", "Until the first list's nextUpdate; below 0 it is over.", labels=("ca",)
-    )
-    for ca_id, fresh in freshness_by_ca(snapshots.current(), now).items():
-        for state, count in fresh.counts.items():
-            lists.add_metric((ca_id, state), count)
-        if fresh.oldest_age_s is not None:
-            age.add_metric((ca_id,), fresh.oldest_age_s)
-        if fresh.seconds_left is not None:
-            left.add_metric((ca_id,), fresh.seconds_left)
-    yield from (lists, age, left)
+        lists = GaugeMetricFamily("jpki_lists", "Expected lists by freshness.", labels=("ca", "freshness"))
+        entries = GaugeMetricFamily("jpki_entries", "Listed certificates.", labels=("ca",))
+        age = GaugeMetricFamily("jpki_list_age_seconds", "Age of the oldest thisUpdate.", labels=("ca",))
+        left = GaugeMetricFamily(
+            "jpki_list_seconds_left", "Until the first nextUpdate; below 0 it is over.", labels=("ca",)
+        )
+        for authority in whole.authorities:
+            for freshness, count in authority.lists.items():
+                lists.add_metric((authority.ca_id, freshness.value), count)
+            entries.add_metric((authority.ca_id,), authority.entries)
+            if authority.age_s is not None:
+                age.add_metric((authority.ca_id,), authority.age_s)
+            if authority.seconds_to_next_update is not None:
+                left.add_metric((authority.ca_id,), authority.seconds_to_next_update)
+        yield from (lists, entries, age, left)

@@ -35,7 +35,7 @@ _TITLES: Final[dict[int, tuple[str, str]]] = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, not an error
+class Problem(Exception):
     """A refusal for the caller, in two languages; ``code`` is stable, texts are not."""
 
     def __init__(

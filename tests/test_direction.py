@@ -63,7 +63,9 @@ def test_the_service_uses_public_names_of_the_library() -> None:
 
 
 def test_the_sandbox_is_reached_over_http_only() -> None:
-    """No module but the sandbox's own and its command imports platform_api.sandbox; it imports little of ours."""
+    """No module but the sandbox's own and its command imports platform_api.sandbox; it imports little of
+    ours.
+    """
     for path in sources("platform_api"):
         place = path.relative_to(ROOT).as_posix()
         for module, name in imports(path):

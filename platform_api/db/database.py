@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 30.0
 _WATCH_S: Final = 1.0
+#: Any number; nothing else takes advisory locks in an embedded cluster.
+_BOOTSTRAP_LOCK: Final = 0x4A504B49
 
 #: Said to every session: a waiting lock or a forgotten transaction ends by itself.
 _SESSION: Final = {
@@ -166,13 +168,14 @@ async def open_database(
 
 
 async def _bootstrap(server: EmbeddedPostgres) -> None:
+    """Roles and database, one process after the other: GRANTs side by side fail on each other's rows.
+
+    The lock is the embedded cluster's alone and ends with the connection, however that ends.
+    """
     address = await server.address(SUPERUSER, "postgres")
     superuser = await asyncpg.connect(**address.arguments(), timeout=_CONNECT_TIMEOUT_S)
     try:
-        await ensure_roles(superuser, await asyncio.to_thread(server.folder.passwords))
-    except (asyncpg.DuplicateObjectError, asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        # Another process is doing the same at this moment; what it has made is what we want.
-        await asyncio.sleep(1)
+        await superuser.execute("SELECT pg_advisory_lock($1)", _BOOTSTRAP_LOCK)
         await ensure_roles(superuser, await asyncio.to_thread(server.folder.passwords))
     finally:
         await superuser.close(timeout=5)

@@ -156,7 +156,9 @@ class EmbeddedPostgres:
         return True
 
     def _prepare(self) -> list[str]:
-        """Everything before the start that may block: passwords, initdb, a fresh socket folder; the command."""
+        """Everything before the start that may block: passwords, initdb, a fresh socket folder; the
+        command.
+        """
         refuse_root_without_namespaces()
         self.folder.refuse_foreign_owner()
         self.folder.make_passwords((SUPERUSER, *ROLES))

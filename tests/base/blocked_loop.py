@@ -1,8 +1,8 @@
 """A blocked event loop fails the test: three things together, because each alone misses some.
 
-asyncio's debug mode (set in ``conftest``) reports callbacks that took long; blockbuster catches blocking calls of
-our packages where they happen, but its exception may be swallowed by the code under test, so both are recorded
-and asserted empty at the end. Neither sees open, fsync and mmap.
+asyncio's debug mode (set in ``conftest``) reports callbacks that took long; blockbuster catches blocking
+calls of our packages where they happen, but its exception may be swallowed by the code under test, so both
+are recorded and asserted empty at the end. Neither sees open, fsync and mmap.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
@@ -214,7 +215,7 @@ async def fail(request: web.Request, body: RaiseRequest) -> EchoResponse:
     return EchoResponse(length=0)
 
 
-_STATEMENTS = {
+_STATEMENTS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "unique": lambda canary: (
         "WITH t AS (SELECT $1::text AS a) INSERT INTO idempotency (idempotency_id, institution_id, key_hash,"
         " fingerprint, started_at, expires_at, body) SELECT gen_random_uuid(),"
@@ -224,7 +225,8 @@ _STATEMENTS = {
         canary,
     ),
     "check": lambda canary: (
-        "INSERT INTO idempotency (idempotency_id, institution_id, key_hash, fingerprint, started_at, expires_at)"
+        "INSERT INTO idempotency"
+        " (idempotency_id, institution_id, key_hash, fingerprint, started_at, expires_at)"
         " SELECT gen_random_uuid(), current_setting('app.institution_id')::uuid, convert_to($1, 'UTF8'),"
         " convert_to($1, 'UTF8'), '2026-01-01Z', '2027-01-01Z'",
         canary,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -15,6 +16,7 @@ from platform_api import clock as module
 from platform_api.clock import FollowedClock, service_clock
 from revocation.clock import SystemClock
 from revocation.errors import OutsideFailed
+from tests.base.eventually import eventually
 
 DAY_US = 86_400_000_000
 
@@ -59,6 +61,10 @@ def _offset(clock: object) -> timedelta:
     return clock.offset
 
 
+def _shows(clock: object, offset: timedelta) -> bool:
+    return _offset(clock) == offset
+
+
 async def test_the_first_answer_is_asked_for_before_the_clock_is_used() -> None:
     """Inside the context the clock already shows sandbox time."""
     sandbox = FakeSandbox(-3 * DAY_US)
@@ -71,11 +77,9 @@ async def test_a_moved_sandbox_clock_arrives_at_once() -> None:
     """The long poll brings a new offset without waiting for its end."""
     sandbox = FakeSandbox(-3 * DAY_US)
     async with sandbox.serving() as url, service_clock(url) as clock:
-        for days in (-2, -1, 0):
-            sandbox.move(days * DAY_US)
-            async with asyncio.timeout(5):
-                while _offset(clock) != timedelta(days=days):
-                    await asyncio.sleep(0.01)
+        for expected in (timedelta(days=-2), timedelta(days=-1), timedelta(0)):
+            sandbox.move(expected // timedelta(microseconds=1))
+            await eventually(partial(_shows, clock, expected))
         assert all("after" in query for query in sandbox.asked[1:])
 
 
@@ -83,22 +87,19 @@ async def test_a_clock_that_would_run_ahead_is_not_followed() -> None:
     """A positive offset, a fraction or nonsense is refused: the last good offset stays."""
     sandbox = FakeSandbox(-DAY_US)
     async with sandbox.serving() as url, service_clock(url) as clock:
+        assert isinstance(clock, FollowedClock)
         for bad in (1, 0.5, "0", None):
             sandbox.move(bad)
-            async with asyncio.timeout(5):
-                while clock.followed:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: not clock.followed)
             assert _offset(clock) == timedelta(days=-1)
             sandbox.move(-DAY_US)
-            async with asyncio.timeout(5):
-                while not clock.followed:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: clock.followed)
 
 
 async def test_without_a_sandbox_nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unreachable sandbox at the start: one sentence with the remedy, not a wrong time."""
     monkeypatch.setattr(module, "_FIRST_S", 0.3)
-    with pytest.raises(OutsideFailed, match="SANDBOX_CLOCK_UNREACHABLE.*jpki sandbox"):
+    with pytest.raises(OutsideFailed, match=r"SANDBOX_CLOCK_UNREACHABLE.*jpki sandbox"):
         async with service_clock("http://127.0.0.1:1"):
             pass
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from tests.base import sample_operations
@@ -26,7 +27,7 @@ async def service(database: TestDatabase, tmp_path: Path) -> AsyncIterator[Runni
         yield started
 
 
-async def _problem(response: object, status: int, code: str) -> dict[str, object]:
+async def _problem(response: aiohttp.ClientResponse, status: int, code: str) -> dict[str, object]:
     assert response.status == status, await response.text()
     assert response.content_type == "application/problem+json"
     document: dict[str, object] = await response.json()
@@ -59,7 +60,9 @@ async def test_detail_follows_accept_language(service: RunningApp) -> None:
 
 
 async def test_validation_names_places_and_never_values(service: RunningApp) -> None:
-    """A body that is not as declared gives pointers and codes; neither values nor the caller's own field names."""
+    """A body that is not as declared gives pointers and codes; neither values nor the caller's own field
+    names.
+    """
     bodies = [
         {"name": CANARY * 20},
         {"name": CANARY, "purpose": CANARY},
@@ -114,7 +117,8 @@ async def test_a_stalled_body_ends_in_408(service: RunningApp) -> None:
     port = service.client.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
-        b"POST /test/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+        b"POST /test/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 50\r\n\r\n{"
     )
     async with asyncio.timeout(10):
         answer = await reader.readuntil(b"\r\n\r\n")
@@ -245,7 +249,9 @@ async def test_health_is_alive_and_readiness_says_why_not(service: RunningApp) -
 async def test_a_database_that_is_away_is_503(
     service: RunningApp, database: TestDatabase, institution: TestInstitution
 ) -> None:
-    """With the database refusing connections: 503 with Retry-After, and readiness says so; then it recovers."""
+    """With the database refusing connections: 503 with Retry-After, and readiness says so; then it
+    recovers.
+    """
     async with database.superuser("postgres") as superuser:
         await superuser.execute(f'ALTER DATABASE "{database.name}" WITH ALLOW_CONNECTIONS false')
         await superuser.execute(

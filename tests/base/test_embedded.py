@@ -36,7 +36,7 @@ def holder(
 ) -> Iterator[tuple[subprocess.Popen[str], Any]]:
     """A process that holds the cluster, and what it said when it was ready."""
     process = subprocess.Popen(
-        [*prefix, python, "-m", "tests.base.holder", str(folder)],
+        [sys.executable, "-m", "tests.base.holder", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,7 +103,7 @@ def test_a_stopped_cluster_leaves_no_process_and_no_socket(made: Path) -> None:
 
 
 def test_a_second_process_joins_the_running_one(made: Path) -> None:
-    """Two processes on one folder: one runs the server, the other connects; the joiner's end stops nothing."""
+    """Two processes on one folder: one runs the server, one connects; the joiner's end stops nothing."""
     with holder(made) as (_, first):
         with holder(made) as (_, second):
             assert (first["runs_here"], second["runs_here"]) == (True, False)
@@ -113,7 +113,9 @@ def test_a_second_process_joins_the_running_one(made: Path) -> None:
 
 
 def test_our_death_stops_the_server_and_the_next_start_goes_on(made: Path) -> None:
-    """SIGKILL of the process that runs it: the server ends by itself; started again at once, all rows are there."""
+    """SIGKILL of the process that runs it: the server ends by itself; started again at once, all rows are
+    there.
+    """
     with holder(made) as (process, before):
         process.kill()
         process.wait()
@@ -144,7 +146,9 @@ async def test_the_servers_death_is_mended_by_ensure(made: Path) -> None:
 
 
 async def test_a_stale_pid_of_a_stranger_is_not_believed(made: Path) -> None:
-    """A killed server's pid file whose process id belongs to another program by now does not stop the start."""
+    """A killed server's pid file whose process id belongs to another program by now does not stop the
+    start.
+    """
     pid_file = made / "postgres" / "postmaster.pid"
 
     def leave_behind() -> None:
@@ -159,7 +163,9 @@ async def test_a_stale_pid_of_a_stranger_is_not_believed(made: Path) -> None:
 
 
 async def test_the_pool_follows_a_server_that_was_killed(made: Path) -> None:
-    """``open_database`` watches: after the server's death the same pool serves again, without a restart of ours."""
+    """``open_database`` watches: after the server's death the same pool serves again, without a restart of
+    ours.
+    """
     async with open_database(data_dir=made, clock=SystemClock()) as database:
         pool = await database.app_pool(2)
         assert await pool.fetchval("SELECT count(*) FROM institution") == 0

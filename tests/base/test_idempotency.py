@@ -1,4 +1,6 @@
-"""Idempotency-Key: the second request gives the first answer, or the reason why not; personal data is not kept."""
+"""Idempotency-Key: the second request gives the first answer, or the reason why not; personal data is not
+kept.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.base import sample_operations
 from tests.base.application import RunningApp, running, settings_for
+from tests.base.eventually import eventually
 from tests.base.postgres import TestDatabase, TestInstitution
 from tests.base.sample_operations import COUNTER, GATE
 
@@ -84,8 +87,7 @@ async def test_a_second_request_while_the_first_runs_is_told_so(
     """In flight: 409 with Retry-After; afterwards the kept answer."""
     service.app[GATE].clear()
     first = asyncio.create_task(_post(service, institution, "k1", {"text": "a"}))
-    while not service.app[COUNTER]:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: service.app[COUNTER])
     status, document, _ = await _post(service, institution, "k1", {"text": "a"})
     assert (status, document["code"]) == (409, "IDEMPOTENCY_IN_FLIGHT")
     service.app[GATE].set()
@@ -173,7 +175,7 @@ async def test_keys_are_bounded(service: RunningApp, institution: TestInstitutio
 async def test_a_record_of_a_dead_server_is_taken_over_after_its_lease(
     service: RunningApp, database: TestDatabase, institution: TestInstitution
 ) -> None:
-    """A record without an answer blocks its key for the lease and no longer; an old answer ends after 24 h."""
+    """A record without an answer blocks its key for the lease, no longer; an answer ends after 24 h."""
     await _post(service, institution, "k1", {"text": "a"})
     async with database.superuser() as superuser:
         await superuser.execute("UPDATE idempotency SET status = NULL, body = NULL")

@@ -12,7 +12,9 @@ from tests.base import sample_operations
 
 
 def test_the_committed_document_is_the_generated_one() -> None:
-    """Run ``python -m platform_api.openapi --write`` after a change of an operation, and look at the difference."""
+    """Run ``python -m platform_api.openapi --write`` after a change of an operation, and look at the
+    difference.
+    """
     assert FILE.read_bytes() == generate()
 
 

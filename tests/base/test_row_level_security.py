@@ -21,7 +21,8 @@ async def test_every_table_enables_and_forces_row_security(database: TestDatabas
     async with database.owner() as owner:
         assert await unforced_tables(owner) == []
         bare = await owner.fetch(
-            "SELECT relname FROM pg_class AS c WHERE relkind IN ('r','p') AND relnamespace = 'public'::regnamespace"
+            "SELECT relname FROM pg_class AS c"
+            " WHERE relkind IN ('r','p') AND relnamespace = 'public'::regnamespace"
             " AND NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = c.oid)"
         )
         assert [row["relname"] for row in bare] == []
@@ -67,7 +68,7 @@ async def test_a_handler_that_forgets_the_tenant_sees_nothing(database: TestData
 async def test_a_tenant_sees_its_own_rows_only(
     database: TestDatabase, institution: TestInstitution, other_institution: TestInstitution
 ) -> None:
-    """Inside a tenant's transaction the other institution's rows do not exist, asked for by id or at large."""
+    """Inside a tenant's transaction the other institution's rows do not exist, by id or at large."""
     async with tenant(database.app_pool, institution.institution_id) as connection:
         for table in ("institution", "service", "api_key", "institution_key"):
             rows = await connection.fetch(f"SELECT institution_id FROM {table}")
@@ -85,7 +86,8 @@ async def test_an_insert_for_another_institution_is_refused(
 ) -> None:
     """A row for somebody else, or without a tenant, cannot be written."""
     statement = (
-        "INSERT INTO idempotency (idempotency_id, institution_id, key_hash, fingerprint, started_at, expires_at)"
+        "INSERT INTO idempotency"
+        " (idempotency_id, institution_id, key_hash, fingerprint, started_at, expires_at)"
         " VALUES ($1, $2, $3, $3, '2026-01-01Z', '2026-01-02Z')"
     )
     arguments = (uuid4(), other_institution.institution_id, bytes(32))

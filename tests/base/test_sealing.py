@@ -36,7 +36,9 @@ async def test_a_value_opens_where_it_was_sealed(
 async def test_a_value_moved_elsewhere_does_not_open(
     database: TestDatabase, institution: TestInstitution, other_institution: TestInstitution
 ) -> None:
-    """Another row, another column, another institution, a cut or a changed octet: refused, never wrong plaintext."""
+    """Another row, another column, another institution, a cut or a changed octet: refused, never wrong
+    plaintext.
+    """
     row, mine, other = uuid4(), institution.institution_id, other_institution.institution_id
     async with tenant(database.app_pool, mine) as connection:
         data = (await database.sealer.seal(connection, mine, COLUMN, row, SECRET)).data
@@ -82,7 +84,9 @@ async def test_without_the_right_key_encryption_key_nothing_opens(
 async def test_a_new_epoch_seals_and_the_old_still_opens(
     database: TestDatabase, institution: TestInstitution
 ) -> None:
-    """After a rotation new values carry the new epoch; old ones open until their key is deleted, then never."""
+    """After a rotation new values carry the new epoch; old ones open until their key is deleted, then
+    never.
+    """
     row, mine = uuid4(), institution.institution_id
     async with tenant(database.app_pool, mine) as connection:
         old = await database.sealer.seal(connection, mine, COLUMN, row, SECRET)

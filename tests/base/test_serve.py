@@ -89,7 +89,7 @@ def test_it_serves_and_stops_cleanly(folder: Path, number: signal.Signals) -> No
 def test_a_second_instance_on_the_same_folder_is_refused(folder: Path) -> None:
     """One sentence with the remedy; the first one goes on."""
     with service(folder) as (_, port):
-        with pytest.raises(AlreadyRunning, match="SERVE_RUNNING.*another folder"):
+        with pytest.raises(AlreadyRunning, match=r"SERVE_RUNNING.*another folder"):
             run(load_settings(data_dir=folder, port=0))
         assert _get(port, "/healthz") == 200
 
@@ -99,7 +99,7 @@ def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> Non
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
-        with pytest.raises(AlreadyRunning, match="PORT_IN_USE.*--port"):
+        with pytest.raises(AlreadyRunning, match=r"PORT_IN_USE.*--port"):
             run(load_settings(data_dir=tmp_path / "data", port=holder.getsockname()[1]))
     assert not (tmp_path / "data" / "postgres").exists()
     assert list((tmp_path / "data" / "keys").iterdir()) == []

@@ -66,7 +66,7 @@ async def test_a_migration_that_fails_leaves_nothing(database: TestDatabase) -> 
 async def test_a_migration_without_row_security_is_refused(database: TestDatabase) -> None:
     """A table that forgets FORCE ROW LEVEL SECURITY stops the start, by name."""
     async with database.owner() as owner:
-        with pytest.raises(DatabaseFailed, match="ROW_SECURITY_MISSING.*forgotten"):
+        with pytest.raises(DatabaseFailed, match=r"ROW_SECURITY_MISSING.*forgotten"):
             await migrate(owner, now=MADE_AT, files=(*FILES, _migration("CREATE TABLE forgotten (a int)")))
 
 
@@ -82,7 +82,9 @@ async def test_an_edited_or_unknown_schema_is_refused(database: TestDatabase) ->
 async def test_administration_refuses_what_makes_no_sense(
     database: TestDatabase, institution: TestInstitution
 ) -> None:
-    """Unknown purposes, kinds, scopes and institutions, taken or malformed service codes: one sentence each."""
+    """Unknown purposes, kinds, scopes and institutions, taken or malformed service codes: one sentence
+    each.
+    """
     async with database.owner() as owner:
         for purposes, kinds in ((["everything"], []), ([], ["passport"])):
             with pytest.raises(SetupRefused, match="INSTITUTION_REFUSED"):
