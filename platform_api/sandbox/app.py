@@ -1,10 +1,11 @@
-"""The sandbox as an aiohttp application: one world, one lock, two groups of routes."""
+"""The sandbox as an aiohttp application: one world, one thread for it, two groups of routes."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -30,23 +31,33 @@ class Sandbox:
         self.steps = ClockSteps(world.clock)
         #: Woken when publishing by itself is switched on.
         self.auto_changed = asyncio.Event()
-        self._lock = asyncio.Lock()
+        #: One thread: questions and changes follow one another, and the world needs no lock.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="world")
 
     async def ask(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Runs one question or change in a thread, one at a time: signing a night must not stop the loop.
+        """Runs one question or change in the world's thread: signing a night must not stop the event loop.
 
-        Shielded, so that a client that hangs up cannot leave a change half-made under a free lock.
+        A client that hangs up changes nothing about a change that has begun: it runs to its end.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._locked(question, *arguments)))
+        loop = asyncio.get_running_loop()
 
-    async def _locked(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
-        async with self._lock:
+        def run() -> Answer:
             version = self.world.clock.version
             try:
-                return await asyncio.to_thread(question, *arguments)
+                return question(*arguments)
             finally:
                 if self.world.clock.version != version:
-                    self.steps.notify()
+                    loop.call_soon_threadsafe(self.steps.notify)
+
+        return await loop.run_in_executor(self._worker, run)
+
+    async def open(self) -> None:
+        """Starts the thread before the first request waits for it."""
+        await self.ask(lambda: None)
+
+    async def close(self) -> None:
+        """Waits for a change that is under way, so that the folder is let go of in good order."""
+        await asyncio.to_thread(self._worker.shutdown)
 
 
 SANDBOX: Final = web.AppKey("sandbox", Sandbox)
@@ -73,9 +84,19 @@ def make_app(world: World) -> web.Application:
     app[SANDBOX] = Sandbox(world)
     handlers_jlis.add_routes(app)
     handlers_sandbox.add_routes(app)
+    app.on_startup.append(_open)
     app.on_shutdown.append(_wake_waiters)
+    app.on_cleanup.append(_close)
     return app
+
+
+async def _open(app: web.Application) -> None:
+    await app[SANDBOX].open()
 
 
 async def _wake_waiters(app: web.Application) -> None:
     app[SANDBOX].steps.close()
+
+
+async def _close(app: web.Application) -> None:
+    await app[SANDBOX].close()

@@ -1,6 +1,6 @@
 """The world: everything that the sandbox knows, rebuilt from its journal by the very functions that live it.
 
-Synchronous and single-threaded by contract: the HTTP side calls it in a worker thread under one lock.
+Synchronous and single-threaded by contract: the HTTP side calls it in one worker thread.
 Each change is first checked, then journalled (fsync: the commit), then applied. A crash before the commit
 leaves nothing; after it, the next start applies the record.
 """

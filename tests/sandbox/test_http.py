@@ -334,8 +334,8 @@ async def test_days_come_by_themselves(tmp_path_factory: pytest.TempPathFactory)
     base = FixedClock(NOW)
     world = await asyncio.to_thread(open_world, tmp_path_factory.mktemp("auto"), clock=base)
     app = make_app(world)
-    task = asyncio.create_task(publish_by_itself(app[SANDBOX]))
     async with TestClient(TestServer(app)) as client:
+        task = asyncio.create_task(publish_by_itself(app[SANDBOX]))
 
         async def day_is(day: int) -> None:
             async with asyncio.timeout(10):
@@ -359,5 +359,5 @@ async def test_days_come_by_themselves(tmp_path_factory: pytest.TempPathFactory)
         app[SANDBOX].auto_changed.set()
         await asyncio.sleep(0.1)
         assert world.day == 4
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
