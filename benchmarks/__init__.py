@@ -1,0 +1,1 @@
+"""Speed of this project as ratios against a neighbour measured in the same run."""
