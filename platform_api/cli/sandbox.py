@@ -18,8 +18,12 @@ def sandbox(
     ),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8089,
-    seed: Annotated[int, typer.Option(help="The world's seed; fixed when the folder is made.")] = 1,
-    residents: Annotated[int, typer.Option(help="People; fixed when the folder is made.")] = 2000,
+    seed: Annotated[
+        int | None, typer.Option(help="The world's seed, fixed when the folder is made (else 1).")
+    ] = None,
+    residents: Annotated[
+        int | None, typer.Option(help="People, fixed when the folder is made (else 2000).")
+    ] = None,
     auto: Annotated[
         bool, typer.Option(help="Publish by itself: a list at start, then one every 24 hours.")
     ] = False,

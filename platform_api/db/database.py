@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 from pydantic import SecretStr
 
 from platform_api.db.addresses import APP, DATABASE, DETECTOR, OWNER, Address, from_dsn
-from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.db.embedded import START_TIMEOUT_S, EmbeddedPostgres
 from platform_api.db.migrate import check_version, migrate, migrations
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.roles import ensure_roles, refuse_powerful_role
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 30.0
 _WATCH_S: Final = 1.0
+_RETRY_S: Final = 0.1
+#: What a connection attempt or statement meets when the server is going, gone, or just coming.
+_SERVER_ENDED: Final = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+)
+Made = TypeVar("Made")
 #: Any number; nothing else takes advisory locks in an embedded cluster.
 _BOOTSTRAP_LOCK: Final = 0x4A504B49
 
@@ -66,14 +78,10 @@ class Database:
 
     async def connect(self, role: str) -> asyncpg.Connection[asyncpg.Record]:
         """One connection as ``role``; ``DatabaseFailed`` with a remedy when it cannot be had."""
-        address = await self.address(role)
         try:
-            return await asyncpg.connect(
-                **address.arguments(),
-                timeout=_CONNECT_TIMEOUT_S,
-                command_timeout=_COMMAND_TIMEOUT_S,
-                server_settings=_SESSION,
-            )
+            if self._embedded is None:
+                return await self._connect(role)
+            return await _while_served(self._embedded, lambda: self._connect(role))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
             raise DatabaseFailed(
                 "DATABASE_UNREACHABLE",
@@ -81,6 +89,15 @@ class Database:
                 got=type(failure).__name__,
                 remedy="check that it runs, and the address and password in JPKI_DSN",
             ) from None
+
+    async def _connect(self, role: str) -> asyncpg.Connection[asyncpg.Record]:
+        address = await self.address(role)
+        return await asyncpg.connect(
+            **address.arguments(),
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            server_settings=_SESSION,
+        )
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[Connection]:
@@ -155,8 +172,8 @@ async def open_database(
     database = Database({}, server)
     watch: asyncio.Task[None] | None = None
     try:
-        await _bootstrap(server)
-        await _set_up(database, clock, migrating=True)
+        await _while_served(server, lambda: _bootstrap(server))
+        await _while_served(server, lambda: _set_up(database, clock, migrating=True))
         watch = asyncio.create_task(_watch(server))
         yield database
     finally:
@@ -165,6 +182,25 @@ async def open_database(
             await asyncio.gather(watch, return_exceptions=True)
         await database.close()
         await server.stop()
+
+
+async def _while_served(server: EmbeddedPostgres, act: Callable[[], Awaitable[Made]]) -> Made:
+    """Do an act that may be repeated, again when the server ends under it.
+
+    The process that ran the server may have had its last word (a short command): then ``ensure`` finds the
+    next one that runs it, or us.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return await act()
+        except (*_SERVER_ENDED, DatabaseFailed) as failure:
+            # The announcement in run/ goes just before the server does.
+            other = isinstance(failure, DatabaseFailed) and failure.code != "DATABASE_NOT_RUNNING"
+            if other or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_RETRY_S)
+        await server.ensure()
 
 
 async def _bootstrap(server: EmbeddedPostgres) -> None:

@@ -41,6 +41,7 @@ __all__ = ["EmbeddedPostgres", "binaries"]
 START_TIMEOUT_S: Final = 30.0
 _LOCK_FILE_RETRY_S: Final = 15.0
 _STOP_TIMEOUT_S: Final = 20.0
+_OTHERS_FINISH_S: Final = 3.0
 _POLL_S: Final = 0.05
 _LOG_LIMIT: Final = 4 * 1024 * 1024
 
@@ -218,6 +219,10 @@ class EmbeddedPostgres:
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             self.folder.forget_announcement()
+            # Smart shutdown first: another process of ours that is at work may finish what it does.
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_OTHERS_FINISH_S)
             process.send_signal(signal.SIGINT)  # fast shutdown: open transactions are rolled back
             try:
                 process.wait(_STOP_TIMEOUT_S)
