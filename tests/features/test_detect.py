@@ -256,7 +256,7 @@ async def test_missing_base_is_our_fault(world: World, institution: TestInstitut
         await world.night()
 
 
-class Crash(Exception):  # noqa: N818 - what it stands for
+class Crash(Exception):
     """The injected failure."""
 
 

@@ -13,7 +13,7 @@ AT_ONCE = 5
 
 
 def test_first_starts_at_the_same_moment_agree(tmp_path: Path) -> None:
-    """Five institutions made at once in a folder without keys, cluster or roles: five different ones, one schema."""
+    """Five institutions made at once in a folder without keys, cluster or roles: five different ones."""
     data = str(tmp_path / "data")
     children = [
         subprocess.Popen(

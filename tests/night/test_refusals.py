@@ -127,8 +127,9 @@ def test_doctor_finds_an_exposed_key(tmp_path: Path) -> None:
 def test_the_library_speaks_for_itself() -> None:
     """`python -m revocation --help` names its commands and ends with 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "revocation", "--help"], capture_output=True, text=True, timeout=60, check=False
-    )
+        [sys.executable, "-m", "revocation", "--help"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
     assert done.returncode == 0
     for name in ("decode", "show", "stats", "diff"):
         assert name in done.stdout
