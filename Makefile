@@ -51,8 +51,7 @@ $(TEST_OK): $(RUN_OK) requirements-test.lock
 	@touch $@
 
 # New locks, resolved with every index address left out. Slow (minutes): only when a dependency changes.
-COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style=line
+COMPILE = $(BIN)/pip-compile --quiet --config pyproject.toml
 lock: $(RUN_OK)
 	$(PIP) install pip-tools
 	$(COMPILE) -o requirements-build.lock requirements-build.in
