@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.base.blocked_loop import blocked_loop_fails
@@ -14,3 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """asyncio's debug mode for every test loop: it tells which callback held the loop, and for how long."""
     if config.option.asyncio_debug is None:
         config.option.asyncio_debug = True
+
+
+def pytest_collection_finish() -> None:
+    """Take what collecting made out of the garbage collector's sight: a full pass would block a loop."""
+    gc.collect()
+    gc.freeze()
