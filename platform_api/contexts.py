@@ -14,6 +14,7 @@ from aiohttp import web
 
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import KeySet, open_keys
 from platform_api.keys import (
     AUTHORITIES,
@@ -72,6 +73,7 @@ async def database(app: web.Application) -> AsyncIterator[None]:
         detector_dsn=settings.detector_dsn,
     ) as opened:
         app[POOL] = await opened.app_pool(settings.pool_size)
+        await require_known_keys(opened, settings.keys_dir)
         app[LOG].info("database.ready", ms=round((time.perf_counter() - started) * 1000))
         yield
 

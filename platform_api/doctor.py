@@ -5,6 +5,7 @@ A check never changes anything and never raises: what it finds is its answer.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import shutil
@@ -16,13 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+from pydantic import SecretStr
+
 from platform_api.config import Settings
-from platform_api.db.embedded import binaries
+from platform_api.db.addresses import from_dsn
+from platform_api.db.programs import binaries
+from platform_api.db.roles import OLDEST_SERVER
 from revocation.authorities import Authorities
 from revocation.errors import RevocationError
 
 #: The extensions without which nothing can be decoded or looked up.
 COMPILED: Final = ("revocation.crl._walk", "revocation.index._records")
+_CONNECT_TIMEOUT_S: Final = 3.0
 PROGRAMS: Final = (("setpriv", "util-linux"), ("setsid", "util-linux"), ("openssl", "openssl"))
 
 
@@ -42,7 +49,18 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which a newcomer meets the problems. Blocking, short."""
     findings: list[Finding] = []
-    for check in (_python, _compiled, _programs, _root, _postgres, _folder, _key_files, _port, _authorities):
+    for check in (
+        _python,
+        _compiled,
+        _programs,
+        _root,
+        _postgres,
+        _j_lis,
+        _folder,
+        _key_files,
+        _port,
+        _authorities,
+    ):
         try:
             findings.extend(check(settings))
         except (RevocationError, OSError, ValueError) as error:
@@ -82,10 +100,43 @@ def _root(_: Settings) -> Iterator[Finding]:
 
 
 def _postgres(settings: Settings) -> Iterator[Finding]:
-    if settings.dsn is not None:
-        yield Finding("postgresql", "by DSN")
-    else:
+    if settings.dsn is None:
         yield Finding("postgresql", f"embedded, {binaries().parent.name}")
+        return
+    for role, dsn in (
+        ("jpki_app", settings.dsn),
+        ("jpki_owner", settings.owner_dsn),
+        ("detector", settings.detector_dsn),
+    ):
+        if dsn is not None:
+            yield asyncio.run(_reachable(role, dsn))
+
+
+async def _reachable(role: str, dsn: SecretStr) -> Finding:
+    """Can we get in? What the server says stays with it: its text may quote the address."""
+    try:
+        connection = await asyncpg.connect(
+            **from_dsn(dsn.get_secret_value()).arguments(), timeout=_CONNECT_TIMEOUT_S
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        return Finding(
+            f"postgresql as {role}",
+            type(failure).__name__,
+            "check that it runs, and the address of this role",
+        )
+    version = connection.get_server_version()
+    await connection.close(timeout=_CONNECT_TIMEOUT_S)
+    old = version.major < OLDEST_SERVER
+    return Finding(
+        f"postgresql as {role}", f"version {version.major}", "upgrade to 15 or newer" if old else ""
+    )
+
+
+def _j_lis(settings: Settings) -> Iterator[Finding]:
+    if settings.jlis_url is None:
+        yield Finding("J-LIS", "no address", "set JPKI_JLIS_URL, or jlis_url in jpki.toml")
+    else:
+        yield Finding("J-LIS", "address set")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

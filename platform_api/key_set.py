@@ -9,6 +9,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +36,18 @@ from platform_api.sealing import FileKeyProvider
 from platform_api.tagging import Tagger
 
 RESPONDER_CERTIFICATE: Final = "responder.crt"
+#: Everything that the first start makes.
+FILES: Final = (
+    "publisher.pem",
+    "responder.pem",
+    RESPONDER_CERTIFICATE,
+    "kek.json",
+    "tag.key",
+    "api_key.key",
+)
+#: Stands beside the keys once all of them were made.
+_COMPLETE: Final = ".complete"
+_LOCK: Final = ".lock"
 _RESPONDER_LIFE: Final = timedelta(days=3650)
 #: Sandbox time lies in the past, and a client may check the certificate against it.
 _RESPONDER_BACKDATED: Final = timedelta(days=400)
@@ -50,27 +66,27 @@ class KeySet:
 
 
 def open_keys(folder: Path, *, now: datetime) -> KeySet:
-    """Read the keys, making missing ones. Blocking; two processes at once end with the same keys."""
+    """Read the keys; all of them are made at the first start, and none ever again. Blocking.
+
+    Two processes at once end with the same keys. Raises ``SetupRefused`` KEY_FILE_MISSING where one is gone:
+    a new one in its place would look well and be of no use to what the old one signed, sealed or tagged.
+    """
     try:
         secret_folder(folder)
-        _create(folder / "publisher.pem", ed25519.Ed25519PrivateKey.generate())
-        _create(folder / "responder.pem", ec.generate_private_key(ec.SECP256R1()))
-        FileKeyProvider.create_file(folder / "kek.json")
-        Tagger.create_file(folder / "tag.key")
-        KeyHasher.create_file(folder / "api_key.key")
+        with _one_at_a_time(folder):
+            _make_at_first_start(folder, now)
         publisher = _load(folder / "publisher.pem")
         responder = _load(folder / "responder.pem")
         if not isinstance(publisher, ed25519.Ed25519PrivateKey):
             raise _wrong_kind("publisher.pem", "an Ed25519 key")
         if not isinstance(responder, ec.EllipticCurvePrivateKey):
             raise _wrong_kind("responder.pem", "a P-256 key")
-        certificate = folder / RESPONDER_CERTIFICATE
-        write_secret_once(certificate, _self_signed(responder, now).public_bytes(Encoding.PEM))
-        certificate.chmod(0o644)  # public: institutions pin it
         return KeySet(
             publisher=publisher,
             responder_key=responder,
-            responder_certificate=x509.load_pem_x509_certificate(certificate.read_bytes()),
+            responder_certificate=x509.load_pem_x509_certificate(
+                (folder / RESPONDER_CERTIFICATE).read_bytes()
+            ),
             key_provider=FileKeyProvider.from_file(folder / "kek.json"),
             tagger=Tagger.from_file(folder / "tag.key"),
             key_hasher=KeyHasher.from_file(folder / "api_key.key"),
@@ -89,6 +105,52 @@ def open_keys(folder: Path, *, now: datetime) -> KeySet:
             got="one that cannot be read",
             remedy="restore the folder keys/ from its backup",
         ) from None
+
+
+def publisher_of(folder: Path) -> ed25519.Ed25519PublicKey | None:
+    """Whose manifests this data folder believes; None where no key was ever made. Makes nothing."""
+    path = folder / "publisher.pem"
+    if not path.exists():
+        return None
+    key = _load(path)
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise _wrong_kind("publisher.pem", "an Ed25519 key")
+    return key.public_key()
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_at_first_start(folder: Path, now: datetime) -> None:
+    """All keys, or what an interrupted first start left out; the marker comes last."""
+    missing = [name for name in FILES if not (folder / name).exists()]
+    complete = folder / _COMPLETE
+    # A set without its keys is a later life as well: the folder keys/ was lost as a whole.
+    lived = complete.exists() or (folder.parent / "snapshots" / "CURRENT").exists()
+    if missing and lived:
+        raise SetupRefused(
+            "KEY_FILE_MISSING",
+            expected=f"the key files of this data folder in {folder.name}/",
+            got=f"no {', '.join(missing)}",
+            remedy="restore the folder keys/ from its backup; README says what each key costs to lose",
+        )
+    _create(folder / "publisher.pem", ed25519.Ed25519PrivateKey.generate())
+    _create(folder / "responder.pem", ec.generate_private_key(ec.SECP256R1()))
+    responder = _load(folder / "responder.pem")
+    if not isinstance(responder, ec.EllipticCurvePrivateKey):
+        raise _wrong_kind("responder.pem", "a P-256 key")
+    certificate = folder / RESPONDER_CERTIFICATE
+    write_secret_once(certificate, _self_signed(responder, now).public_bytes(Encoding.PEM))
+    certificate.chmod(0o644)  # public: institutions pin it
+    FileKeyProvider.create_file(folder / "kek.json")
+    Tagger.create_file(folder / "tag.key")
+    KeyHasher.create_file(folder / "api_key.key")
+    write_secret_once(complete, b"")
 
 
 def _create(path: Path, key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:

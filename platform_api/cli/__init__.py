@@ -7,7 +7,6 @@ commands, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
@@ -15,7 +14,6 @@ import typer
 
 from platform_api.cli import demo, doctor, institution, nightly, sandbox, serve, status
 from platform_api.cli.output import fail, foreseen
-from revocation.exits import Exit
 
 app = typer.Typer(
     name="jpki",
@@ -44,9 +42,6 @@ def main() -> None:
     as_json = "--json" in sys.argv
     try:
         app()
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.echo("jpki: interrupted; nothing is half-made, start it again to go on", err=True)
-        sys.exit(Exit.INTERRUPTED)
     except Exception as error:
         if os.environ.get("JPKI_TRACEBACK") == "1":
             raise

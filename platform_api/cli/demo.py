@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.panel import Panel
 from rich.status import Status
 from rich.table import Table
 
-from platform_api.cli.output import AsJson, console, emit
+from platform_api.cli.output import AsJson, console, emit, run_async
 
 if TYPE_CHECKING:
     from platform_api.demo.commands import Try
@@ -95,7 +94,7 @@ def demo(
             if not once:
                 status.update("serving; a list and a night follow every 24 hours; Ctrl-C stops everything")
 
-        code = asyncio.run(Demo(options, SystemClock(), teller).run(on_report))
+        code = run_async(Demo(options, SystemClock(), teller).run(on_report))
     raise typer.Exit(code)
 
 

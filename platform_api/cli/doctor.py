@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
-    """Look at Python, compiled core, programs, database, folder, keys, port, authorities.
+    """Look at Python, compiled core, programs, database, J-LIS, folder, keys, port, authorities.
 
     Exit code 0: all right; 5: something needs the remedy shown. Example: jpki doctor --data jpki-data
     """

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit
+from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
 from revocation.exits import Exit
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def create(
     """
     from platform_api.config import load_settings
 
-    record = asyncio.run(
+    record = run_async(
         _create(load_settings(data_dir=data), name, service, legal_basis, kinds or [], purposes or [])
     )
     if as_json:
@@ -70,7 +70,7 @@ def revoke_key(
     """
     from platform_api.config import load_settings
 
-    ended = asyncio.run(_revoke(load_settings(data_dir=data), institution_id, key_id))
+    ended = run_async(_revoke(load_settings(data_dir=data), institution_id, key_id))
     if as_json:
         emit({"key_id": str(key_id), "revoked": ended})
     else:
@@ -84,6 +84,7 @@ async def _create(
     from platform_api.clock import service_clock
     from platform_api.institutions import administration
     from platform_api.institutions.model import KINDS, Entitlement, Mode
+    from platform_api.key_fingerprints import require_known_keys
     from platform_api.key_set import open_keys
     from platform_api.sealing import Sealer
 
@@ -92,6 +93,7 @@ async def _create(
         now: datetime = clock.now()
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
         async with _database(settings, clock) as database, database.owner() as owner:
+            await require_known_keys(database, settings.keys_dir)
             institution = await administration.create_institution(
                 owner,
                 Sealer(keys.key_provider),

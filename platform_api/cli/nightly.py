@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
+from typing import Any, Final
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
-from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit
+from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
+
+#: What to do about a refused or missing list, by the beginning of its code; the first that fits.
+REMEDIES: Final = (
+    ("FETCH_", "J-LIS or the line to it: run the night again later"),
+    ("LIST_NOT_OFFERED", "ask J-LIS whether the partition was closed or merged"),
+    ("SIGNATURE_", "ask J-LIS; until then the list of before serves on"),
+    ("CRL_NUMBER_", "an older or doubled list: ask J-LIS, and look at what stands between"),
+    ("THIS_UPDATE_", "check this machine's clock, then ask J-LIS"),
+    ("NEXT_UPDATE_", "a stale list: run the night again when J-LIS has signed a new one"),
+    ("", "look at the list: python -m revocation decode FILE"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,12 +38,38 @@ def nightly(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
     out = console(as_json=as_json)
     with out.status("the night begins") as line:
-        report = asyncio.run(run_night(load_settings(data_dir=data), progress=line.update))
+        report = run_async(run_night(load_settings(data_dir=data), progress=line.update))
     if as_json:
         emit(report.as_json())
     else:
-        table = Table(title=f"night: {report.outcome}", show_header=False)
-        for name, value in report.as_json().items():
-            table.add_row(name, str(value))
-        out.print(table)
+        show(out, report.as_json())
     raise typer.Exit(report.exit_code)
+
+
+def show(out: Console, night: dict[str, Any]) -> None:
+    """What a person wants to know of a night, on one screen also with 1,900 lists."""
+    table = Table(title=f"night: {night['outcome']}", show_header=False)
+    reasons = ", ".join(f"{name} {count}" for name, count in night["new_revocations"].items())
+    customers = sum(night["changed_customers"].values())
+    for name, value in (
+        ("set", night["set_seq"] or "none"),
+        ("lists", f"{night['lists_accepted']} accepted of {night['lists_expected']}, "
+                  f"{night['lists_carried']} carried over, {night['lists_absent']} absent"),
+        ("entries", night["entries"]),
+        ("new revocations", reasons or "none"),
+        ("changed customers", f"{customers} at {len(night['changed_customers'])} institutions"),
+        ("events", night["events"]),
+        ("seconds", night["seconds"]),
+    ):  # fmt: skip
+        table.add_row(name, str(value))
+    out.print(table)
+    if night["problem"]:
+        out.print(f"[red]{night['problem']}[/red]: {remedy_of(night['problem'])}")
+    for code, count in Counter(one["code"] for one in night["refusals"]).most_common():
+        example = next(one["list"] for one in night["refusals"] if one["code"] == code)
+        out.print(f"[red]{count} x {code}[/red] ({example} ...): {remedy_of(code)}", soft_wrap=True)
+
+
+def remedy_of(code: str) -> str:
+    """The first thing to do about a code."""
+    return next(text for beginning, text in REMEDIES if code.startswith(beginning))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -16,11 +18,19 @@ from revocation.exits import Exit
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
 ]
+#: For servers, whose standard output is for programs anyway.
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Accepted by every command; a server's standard output is JSON lines anyway."
+    ),
+]
 Data = Annotated[
     Path,
     typer.Option("--data", help="Data folder of the service.", show_default=True),
 ]
 DEFAULT_DATA = Path("jpki-data")
+Result = TypeVar("Result")
 
 
 def console(*, as_json: bool) -> Console:
@@ -47,6 +57,15 @@ def foreseen(error: BaseException) -> RevocationError:
         got=f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}",
         remedy="run it again with JPKI_TRACEBACK=1 and report what it shows (it may hold personal data)",
     )
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """``asyncio.run``; Ctrl-C and SIGTERM end in one sentence and the fixed exit code."""
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("jpki: interrupted; nothing is half-made, start it again to go on", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def exit_code_of(error: RevocationError) -> Exit:

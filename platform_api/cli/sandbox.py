@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from platform_api.cli.output import JsonLines
+
 
 def register(app: typer.Typer) -> None:
     app.command()(sandbox)
@@ -27,6 +29,7 @@ def sandbox(
     auto: Annotated[
         bool, typer.Option(help="Publish by itself: a list at start, then one every 24 hours.")
     ] = False,
+    _json: JsonLines = False,
 ) -> None:
     """Run the simulated J-LIS: real certificates, daily signed CRLs, consents, four items.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from platform_api.cli.output import DEFAULT_DATA, Data
+from platform_api.cli.output import DEFAULT_DATA, Data, JsonLines
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,7 @@ def serve(
     data: Data = DEFAULT_DATA,
     host: Annotated[str | None, typer.Option(help="Address to listen on (else the setting).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (else the setting).")] = None,
+    _json: JsonLines = False,
 ) -> None:
     """Serve the JSON API, OCSP, health and metrics until it is told to stop.
 

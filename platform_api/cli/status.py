@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
-from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit
+from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
 from revocation.exits import Exit
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """
     from platform_api.config import load_settings
 
-    record = asyncio.run(_status(load_settings(data_dir=data)))
+    record = run_async(_status(load_settings(data_dir=data)))
     if as_json:
         emit(record)
     else:
@@ -37,32 +38,58 @@ def status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 def _show(record: dict[str, Any]) -> None:
     out = console(as_json=False)
+    if record["set_seq"] is None:
+        out.print("nothing is published yet; run jpki nightly")
+        return
     table = Table(title="published set", show_header=False)
-    for name, value in record.items():
-        if name != "authorities":
-            table.add_row(name, str(value))
+    table.add_row("set", f"{record['set_seq']} ({'partial' if record['partial'] else 'complete'})")
+    table.add_row("published", f"{_span(record['published_age_s'])} ago")
+    table.add_row("entries", str(record["entries"]))
+    table.add_row("clock", record["clock"])
     out.print(table)
-    if record["authorities"]:
-        authorities = Table(*record["authorities"][0])
-        for one in record["authorities"]:
-            authorities.add_row(*(str(value) for value in one.values()))
-        out.print(authorities)
+    authorities = Table("CA", "freshness", "lists", "oldest list", "first nextUpdate", "entries")
+    for one in record["authorities"]:
+        lists = ", ".join(f"{count} {name.lower()}" for name, count in one["lists"].items() if count)
+        authorities.add_row(
+            one["ca_id"],
+            one["freshness"],
+            lists,
+            f"{_span(one['oldest_age_s'])} old",
+            f"in {_span(one['seconds_to_next_update'])}",
+            str(one["entries"]),
+        )
+    out.print(authorities)
+
+
+def _span(seconds: float | None) -> str:
+    """``47 h 59 min``, for people."""
+    if seconds is None:
+        return "-"
+    minutes = int(abs(seconds) // 60)
+    sign = "-" if seconds < 0 else ""
+    return f"{sign}{minutes // 60} h {minutes % 60} min"
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
-    from platform_api.clock import service_clock
-    from platform_api.key_set import open_keys
+    from platform_api.faults import SetupRefused
+    from platform_api.key_set import publisher_of
     from revocation.authorities import Authorities
     from revocation.metrics import set_freshness
     from revocation.snapshot.store import SnapshotStore
 
-    async with service_clock(settings.sandbox_url) as clock:
-        now = clock.now()
-    keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
-    store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(keys.publisher.public_key(),))
+    publisher = await asyncio.to_thread(publisher_of, settings.keys_dir)
+    if publisher is None:
+        raise SetupRefused(
+            "DATA_FOLDER_EMPTY",
+            expected="the data folder of a service",
+            got="a folder without keys",
+            remedy="name the right folder with --data, or start with jpki nightly",
+        )
+    now, clock = await _now(settings.sandbox_url)
+    store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(publisher,))
     snapshot = await asyncio.to_thread(store.current)
     if snapshot is None:
-        return {"set_seq": None, "authorities": [], "exit_code": int(Exit.NOTHING_NEW)}
+        return {"set_seq": None, "clock": clock, "authorities": [], "exit_code": int(Exit.NOTHING_NEW)}
     authorities = await asyncio.to_thread(Authorities.load, settings.authorities_file)
     fresh = set_freshness(snapshot, authorities, now)
     return {
@@ -70,6 +97,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "snapshot_id": snapshot.snapshot_id,
         "partial": fresh.partial,
         "ready": fresh.ready,
+        "clock": clock,
         "published_age_s": fresh.published_age_s,
         "entries": sum(one.entries for one in fresh.authorities),
         "authorities": [
@@ -85,3 +113,16 @@ async def _status(settings: Settings) -> dict[str, Any]:
         ],
         "exit_code": int(Exit.DONE if fresh.ready and not fresh.partial else Exit.PARTIAL),
     }
+
+
+async def _now(sandbox_url: str | None) -> tuple[datetime, str]:
+    """The service's time of day; real time, and said so, when the sandbox does not tell it."""
+    from platform_api.clock import service_clock
+    from revocation.clock import SystemClock
+    from revocation.errors import OutsideFailed
+
+    try:
+        async with asyncio.timeout(3), service_clock(sandbox_url) as clock:
+            return clock.now(), "the sandbox's" if sandbox_url else "real time"
+    except (TimeoutError, OutsideFailed):
+        return SystemClock().now(), "real time (the sandbox does not answer)"

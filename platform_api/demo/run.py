@@ -66,15 +66,16 @@ class Demo:
 
     async def run(self, on_report: Callable[[dict[str, Any], list[Try]], None]) -> Exit:
         """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
+        if not self._options.folder.exists():
+            self._require_ports()  # nothing is made for a start that cannot be
         folder_lock = await asyncio.to_thread(_lock, self._options.folder)
         world: World | None = None
         task = asyncio.current_task()
         if task is not None:  # SIGTERM ends a play as Ctrl-C does: in order, children last
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         try:
+            self._require_ports()
             await asyncio.to_thread(self._open_state)
-            require_free_port(self._options.sandbox_port, "--sandbox-port")
-            require_free_port(self._options.port, "--port")
             world = World(
                 self._options.folder,
                 self._addresses,
@@ -228,16 +229,23 @@ class Demo:
                     due = self._clock.now() + NIGHT_AFTER
             await asyncio.sleep(LOOK_EVERY_S)
 
+    def _require_ports(self) -> None:
+        require_free_port(self._options.sandbox_port, "--sandbox-port")
+        require_free_port(self._options.port, "--port")
+
     def _open_state(self) -> None:
-        """Create the plan, or go on with the one that is there if it is the same plan."""
+        """Create the plan, or go on with the one that is there if it is the same plan.
+
+        A finished plan asked for ``--once`` more is played anew: the same seed, the same lives.
+        """
         options, state = self._options, self.state
         if state.exists:
-            state.load()
-            if options.fresh or (options.once and state.finished):
-                _empty(options.folder)
-            else:
+            if not options.fresh:
+                state.load()
                 self._require_same_plan()
-                return
+                if not (options.once and state.finished):
+                    return
+            _empty(options.folder)
         state.create(
             seed=options.seed,
             days=options.days,
@@ -305,12 +313,14 @@ def _lock(folder: Path) -> IO[bytes]:
     return lock
 
 
+#: What a run makes in its folder; anything else there is somebody else's and is left alone.
+OWN: Final = ("demo.json", "demo.tmp", "received", "sandbox", "sandbox.log", "service", "serve.log")
+
+
 def _empty(folder: Path) -> None:
     """A new world in the same folder. Synthetic data only: nothing of value is lost."""
-    for entry in folder.iterdir():
-        if entry.name == "demo.lock":
-            continue
+    for entry in (folder / name for name in OWN):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
-            entry.unlink()
+            entry.unlink(missing_ok=True)

@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from platform_api.key_set import open_keys
 from revocation.exits import Exit
 from tests.night.live import JPKI
 
@@ -40,9 +42,9 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"Example: jpki {command}" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["demo", "nightly", "status", "doctor", "institution create"])
-def test_every_command_with_an_answer_speaks_json(command: str) -> None:
-    """--json is an option of every command that answers something and ends."""
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_json(command: str) -> None:
+    """--json is an option of every command."""
     assert "--json" in run(*command.split(), "--help").stdout
 
 
@@ -99,11 +101,30 @@ def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path: Pa
     assert "s3cret-word" not in done.stderr + done.stdout
 
 
+def test_status_of_a_wrong_folder_makes_nothing(tmp_path: Path) -> None:
+    """A mistyped folder: exit 5, the option is named, and nothing appears there."""
+    done = run("status", "--data", str(tmp_path / "typo"), "--json")
+    assert done.returncode == Exit.REFUSED
+    assert "--data" in sentence(done)
+    assert not (tmp_path / "typo").exists()
+
+
 def test_status_before_the_first_night(tmp_path: Path) -> None:
-    """Nothing published yet: exit 3, and the JSON says so."""
+    """Keys but nothing published yet: exit 3, and the JSON says so."""
+    open_keys(tmp_path / "data" / "keys", now=datetime.now(UTC))
     done = run("status", "--data", str(tmp_path / "data"), "--json")
     assert done.returncode == Exit.NOTHING_NEW
     assert json.loads(done.stdout)["set_seq"] is None
+
+
+def test_doctor_tries_the_database(tmp_path: Path) -> None:
+    """A DSN where nothing listens is a finding with a remedy, without its password."""
+    dsn = "postgresql://jpki_app:s3cret-word@127.0.0.1:9/jpki"
+    done = run("doctor", "--data", str(tmp_path / "data"), "--json", JPKI_DSN=dsn)
+    assert done.returncode == Exit.REFUSED
+    found = {f["what"]: f["remedy"] for f in json.loads(done.stdout)["findings"]}
+    assert found["postgresql as jpki_app"]
+    assert "s3cret-word" not in done.stdout + done.stderr
 
 
 def test_doctor_finds_an_exposed_key(tmp_path: Path) -> None:
