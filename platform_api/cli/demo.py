@@ -116,6 +116,8 @@ def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: boo
     ):
         table.add_row(name, str(value))
     out.print(table)
+    if four["due"] == 0:
+        out.print("[yellow]no customer was due new items: play more --days or more --customers[/yellow]")
     for surprise, count in four["surprises"].items():
         out.print(f"[red]{count} x {surprise}[/red]")
     if serving:

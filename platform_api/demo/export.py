@@ -10,9 +10,11 @@ README = """What the demo exported, one JSON object per line unless the name say
 
 life_log.jsonl       what really happened (the sandbox's life log)
 sets.json            the published sets of the played days: set_seq and thisUpdate of their lists
-registrations.jsonl  who was on-boarded where, with which certificate and which consent
+registrations.jsonl  who was on-boarded where, with which certificate and which consent; "items" as
+                     POST /v1/signatures:verify gave them (nested)
 events-N.jsonl       the feed of institution N, as received through GET /v1/events
-fetches.jsonl        every four-information:fetch, with outcome and items as received
+fetches.jsonl        every four-information:fetch, with outcome and items as received, written flat as in the
+                     life log (name, name_substitute_characters, ...)
 report.json          the demo's own report over the above
 
 Everything here is synthetic. With real people these files would be personal data.
