@@ -43,6 +43,9 @@ _DATABASE_AWAY: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # 55P03: a registration waits for the night's detection only so long. 57014: statement_timeout.
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,
     ConnectionError,
     TimeoutError,

@@ -91,11 +91,16 @@ class _Findings:
     events: list[feed.NewEvent] = field(default_factory=list)
     conditions: list[tuple[UUID, Condition, int | None]] = field(default_factory=list)
     states: list[tuple[UUID, str]] = field(default_factory=list)
+    told: set[tuple[UUID, bytes, str]] = field(default_factory=set)
 
     def add(self, match: feed.Match, change: RevocationChange, decision: Decision, set_seq: int) -> None:
         condition = condition_after(decision.transition)
         reason = None if condition is Condition.NOT_LISTED else change.reason_after
-        self.events.append(feed.NewEvent(match.registration_id, match.certificate_id, set_seq, decision))
+        # A registration is told once of one certificate, in however many slots it stood (0002 allows one).
+        once = (match.registration_id, match.tag, decision.transition.value)
+        if once not in self.told:
+            self.told.add(once)
+            self.events.append(feed.NewEvent(match.registration_id, match.certificate_id, set_seq, decision))
         self.conditions.append((match.certificate_id, condition, reason))
         if match.slot == "current":
             self.states.append((match.registration_id, decision.state.value))

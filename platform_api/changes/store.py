@@ -35,6 +35,8 @@ class Match:
     slot: str
     kind: str
     condition: Condition
+    #: Two certificates of one registration with one tag are one certificate.
+    tag: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,14 @@ async def matches(
     """
     rows = await connection.fetch(
         """
-        SELECT DISTINCT c.position, w.institution_id, w.registration_id, w.certificate_id,
-               w.slot, w.kind, w.condition
+        SELECT c.position, w.institution_id, w.registration_id, w.certificate_id,
+               w.slot, w.kind, w.condition, (array_agg(c.tag ORDER BY c.key_id, c.tag))[1] AS tag
         FROM unnest($1::integer[], $2::integer[], $3::bytea[]) AS c (position, key_id, tag)
         JOIN registration_tag AS t ON t.tag = c.tag AND t.key_id = c.key_id
         JOIN watched_certificate AS w ON w.certificate_id = t.certificate_id
         WHERE w.checked_set_seq < $4
-        ORDER BY w.institution_id, c.position, w.certificate_id
+        GROUP BY c.position, w.certificate_id
+        ORDER BY w.institution_id, c.position, w.slot, w.certificate_id
         """,
         [position for position, _, _ in tags],
         [key_id for _, key_id, _ in tags],
@@ -123,6 +126,7 @@ async def matches(
             row["slot"],
             row["kind"],
             Condition(row["condition"]),
+            bytes(row["tag"]),
         )
         for row in rows
     ]

@@ -13,6 +13,7 @@ from platform_api.certificates.chain import KnownCertificate
 from platform_api.certificates.signature import signature_algorithm, signature_valid
 from platform_api.changes.model import SIGNING_KINDS
 from platform_api.consents.application import Application
+from platform_api.consents.model import Consent
 from platform_api.consents.store import IssuedApplication
 from platform_api.registrations.model import Watched
 from revocation.errors import InputRefused
@@ -44,15 +45,23 @@ def check_status(status: CertificateStatus) -> None:
         )
 
 
-def check_holder(certificate: KnownCertificate, slots: dict[str, Watched]) -> None:
+def check_holder(certificate: KnownCertificate, slots: dict[str, Watched]) -> Watched:
     """The certificate is the registration's own: nobody consents for another."""
-    if all(watched.identity.identity != certificate.identity for watched in slots.values()):
-        raise _refused(
-            "CONSENT_HOLDER_MISMATCH",
-            "the certificate that is registered",
-            "another certificate",
-            "register the holder's new certificate first, or sign with the registered one",
-        )
+    for watched in slots.values():
+        if watched.identity.identity == certificate.identity:
+            return watched
+    raise _refused(
+        "CONSENT_HOLDER_MISMATCH",
+        "the certificate that is registered",
+        "another certificate",
+        "register the holder's new certificate first, or sign with the registered one",
+    )
+
+
+def check_own(consent: Consent, signed_by: Watched) -> None:
+    """An application that a former holder of the registration signed is used up: his consent stays his."""
+    if consent.holder_id != signed_by.holder_id:
+        raise _refused("CONSENT_NUMBER_USED", "an application that nobody signed before", "another", _APPLY)
 
 
 def check_content(

@@ -172,7 +172,7 @@ async def _receive(request: web.Request, body: ConsentRequest) -> tuple[Consent,
             slots = await watcher_of(request).open_slots(
                 connection, principal.institution_id, registration.registration_id
             )
-            accept.check_holder(known, slots)
+            signed_by = accept.check_holder(known, slots)
             issued = accept.check_content(
                 application,
                 body.application,
@@ -192,8 +192,14 @@ async def _receive(request: web.Request, body: ConsentRequest) -> tuple[Consent,
                 )
             )
             consent = await store.receive(
-                connection, principal.institution_id, consent_id=uuid4(), issued=issued, received_at=now
+                connection,
+                principal.institution_id,
+                consent_id=uuid4(),
+                issued=issued,
+                signed_by=signed_by,
+                received_at=now,
             )
+            accept.check_own(consent, signed_by)
             await store.mark_sent(connection, consent.consent_id, now)
     return consent, service_code
 

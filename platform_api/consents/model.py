@@ -64,6 +64,8 @@ class Consent:
     received_at: datetime
     reflected_at: datetime | None
     validity: Validity | None
+    #: The person who signed (``Watched.holder_id``): the consent is his and nobody's after him.
+    holder_id: UUID
 
     def state_at(self, now: datetime) -> ConsentState:
         """The state as of now: REFLECTED becomes EFFECTIVE, EXPIRING and EXPIRED by the clock alone."""

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     import asyncpg
 
     from platform_api.db.transactions import Connection
+    from platform_api.registrations.model import Watched
 
 _COLUMNS = (
     "consent_id, registration_id, service_id, state, items,"
-    " received_at, reflected_at, valid_from, valid_until"
+    " received_at, reflected_at, valid_from, valid_until, holder_id"
 )
 
 
@@ -63,16 +64,17 @@ async def receive(
     *,
     consent_id: UUID,
     issued: IssuedApplication,
+    signed_by: Watched,
     received_at: datetime,
 ) -> Consent:
-    """The consent of this application, locked: a new RECEIVED one, or the one already there."""
+    """The consent of this application, locked: a new RECEIVED one, or the one already there, perhaps
+    another holder's."""
     row = await connection.fetchrow(
-        "INSERT INTO consent (consent_id, institution_id, registration_id, service_id, application_number,"
-        " application_sha256, text_version, items, state, received_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'RECEIVED', $9)"
+        "INSERT INTO consent (consent_id, institution_id, registration_id, service_id, application_number,"  # noqa: S608
+        " application_sha256, text_version, items, state, received_at, certificate_id, holder_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'RECEIVED', $9, $10, $11)"
         " ON CONFLICT (application_number) DO UPDATE SET application_number = excluded.application_number"
-        " RETURNING consent_id, registration_id, service_id, state, items,"
-        " received_at, reflected_at, valid_from, valid_until",
+        f" RETURNING {_COLUMNS}",
         consent_id,
         institution_id,
         issued.registration_id,
@@ -82,6 +84,8 @@ async def receive(
         issued.text_version,
         list(issued.items),
         received_at,
+        signed_by.certificate_id,
+        signed_by.holder_id,
     )
     assert row is not None  # noqa: S101 - DO UPDATE always returns the row
     return _consent(row)
@@ -115,11 +119,10 @@ async def mark_reflected(
 ) -> Consent | None:
     """None where the consent has been withdrawn or stopped meanwhile: that wins."""
     row = await connection.fetchrow(
-        "UPDATE consent SET state = 'REFLECTED', consent_ref = $2, reflected_at = $3, valid_from = $4,"
+        "UPDATE consent SET state = 'REFLECTED', consent_ref = $2, reflected_at = $3, valid_from = $4,"  # noqa: S608
         " valid_until = $5, items = $6"
         " WHERE consent_id = $1 AND state IN ('RECEIVED', 'SENT', 'REFLECTED')"
-        " RETURNING consent_id, registration_id, service_id, state, items,"
-        " received_at, reflected_at, valid_from, valid_until",
+        f" RETURNING {_COLUMNS}",
         consent_id,
         consent_ref,
         reflected_at,
@@ -158,4 +161,5 @@ def _consent(row: asyncpg.Record) -> Consent:
         received_at=row["received_at"],
         reflected_at=row["reflected_at"],
         validity=Validity(row["valid_from"], row["valid_until"]) if bounded else None,
+        holder_id=row["holder_id"],
     )

@@ -1,7 +1,8 @@
 """One fetch: permission, the question to J-LIS, and what of the answer is kept (never an item).
 
-Two transactions with the question between them. The second looks at the consent again: an answer that
-arrives after the consent ended is thrown away unread.
+Two transactions with the question between them. The second looks again at the consent and at the
+registration: an answer that arrives after the consent ended, or after the registration went on to another
+certificate, is thrown away unread.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from platform_api.consents import store as consents
 from platform_api.consents.model import Consent
 from platform_api.db.transactions import tenant
 from platform_api.four_information import store as queries
-from platform_api.four_information.model import Outcome, implausible, permission, restricted, state_after
+from platform_api.four_information.model import (
+    Outcome,
+    Permission,
+    implausible,
+    overtaken,
+    permission,
+    restricted,
+    state_after,
+)
 from platform_api.jlis.gateway import (
     FourInformationAnswer,
     FourInformationQuery,
@@ -56,6 +65,11 @@ class _Question:
     service_code: str
     items: tuple[str, ...]
 
+    def overtaken(
+        self, consent: Consent, now: datetime, current_id: UUID | None
+    ) -> tuple[Outcome, str] | None:
+        return overtaken(consent, self.items, now, asked_with=self.watched, current_id=current_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
@@ -92,20 +106,21 @@ class Fetcher:
             if registration is None:
                 raise not_found()
             known = await self._consents(connection, registration_id, consent_id)
-            may = permission(known, asked, now)
             slots = await self.watcher.open_slots(connection, self.institution_id, registration_id)
-            refusal = may.refusal
             # Until the new certificate is acknowledged a re-fetch asks with the old one (design section 9).
             watched = slots.get(CURRENT)
-            if refusal is None and watched is None:
-                refusal = Outcome.CERTIFICATE_UNKNOWN
             service_code = await registrations.service_code(connection, registration.service_id)
-            if refusal is not None or may.consent is None or watched is None or service_code is None:
-                outcome = refusal or Outcome.CONSENT_MISSING
+            may = (
+                Permission(None, (), Outcome.CERTIFICATE_UNKNOWN)
+                if watched is None
+                else permission(known, asked, now, watched.holder_id)
+            )
+            if may.refusal is not None or may.consent is None or watched is None or service_code is None:
+                outcome = may.refusal or Outcome.CONSENT_MISSING
                 consent = may.consent.consent_id if may.consent is not None else None
-                await self._log(
-                    connection, query_id, registration_id, consent, asked, now, outcome, "REFUSED_BY_US"
-                )
+                formers = outcome is Outcome.CONSENT_MISSING and consent is None and bool(known)
+                code = "CONSENT_OF_FORMER_HOLDER" if formers else "REFUSED_BY_US"
+                await self._log(connection, query_id, registration_id, consent, asked, now, outcome, code)
                 return Fetched(query_id, outcome, None, registration)
         return _Question(registration, watched, may.consent, service_code, may.items)
 
@@ -127,8 +142,14 @@ class Fetcher:
         now = self.watcher.clock.now()
         async with tenant(self.pool, self.institution_id) as connection:
             registration = await registrations.find(connection, registration_id, lock=True)
-            if registration is None:
+            consent = await consents.find(connection, question.consent.consent_id)
+            if registration is None or consent is None:
                 raise not_found()
+            current = (await registrations.watched_rows(connection, registration_id)).get(CURRENT)
+            current_id = None if current is None else current["certificate_id"]
+            passed = None if outcome is Outcome.TEMPORARY else question.overtaken(consent, now, current_id)
+            if passed is not None:
+                outcome, code = passed
             state = state_after(outcome, registration.state)
             await registrations.set_state(connection, registration_id, state, now)
             await self._log(
@@ -156,10 +177,14 @@ class Fetcher:
             consent = await consents.find(work.connection, question.consent.consent_id)
             if registration is None or consent is None:
                 raise not_found()
-            ended = permission([consent], question.items, work.now).refusal
-            outcome = ended or Outcome.DATA
-            if ended is None:
-                await self._keep_successor(work, question.watched, answer.certificate, query_id)
+            slots = await work.slots(registration_id)
+            current = slots.get(CURRENT)
+            passed = question.overtaken(
+                consent, work.now, None if current is None else current.certificate_id
+            )
+            outcome, detail = passed or (Outcome.DATA, None)
+            if passed is None:
+                await self._keep_successor(work, question.watched, slots, answer.certificate, query_id)
                 await registrations.set_state(
                     work.connection, registration_id, RegistrationState.CHANGED_DATA_AVAILABLE, work.now
                 )
@@ -171,19 +196,25 @@ class Fetcher:
                 question.items,
                 work.now,
                 outcome,
-                None if ended is None else "ANSWER_AFTER_CONSENT_ENDED",
+                detail,
             )
             registration = await registrations.find(work.connection, registration_id) or registration
-        items = restricted(answer.items, question.items) if ended is None else None
+        items = restricted(answer.items, question.items) if passed is None else None
         return Fetched(query_id, outcome, items, registration)
 
     async def _keep_successor(
-        self, work: WatchTransaction, current: Watched, new: SuccessorCertificate, query_id: UUID
+        self,
+        work: WatchTransaction,
+        current: Watched,
+        slots: dict[str, Watched],
+        new: SuccessorCertificate,
+        query_id: UUID,
     ) -> None:
-        """Sealed and watched from now on; the same answer again changes nothing, a newer one replaces it."""
-        slots = await work.slots(current.registration_id)
+        """Sealed and watched from now on; the same answer again only renews the query by which it is
+        acknowledged, a newer one replaces it."""
         pending = slots.get(PENDING)
         if pending is not None and pending.identity.identity == new.identity:
+            await registrations.set_query(work.connection, pending.certificate_id, query_id)
             return
         if pending is not None:
             await registrations.delete_watched(work.connection, current.registration_id, PENDING)
@@ -194,6 +225,7 @@ class Fetcher:
             # Without a partition: J-LIS's number of it is not ours, and the certificate, which names its
             # distribution point, was not shown. GOOD then needs every list of the CA, the safe side.
             WatchedIdentity(new.identity, new.validity, None),
+            successor_of=current,
             query_id=query_id,
         )
 

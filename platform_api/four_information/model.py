@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from platform_api.certificates.four_items import FourInformation
 from platform_api.changes.model import RegistrationState
 from platform_api.consents.model import Consent, ConsentState
 from platform_api.jlis.gateway import FourInformationAnswer
-from platform_api.registrations.model import WatchedIdentity
+from platform_api.registrations.model import Watched, WatchedIdentity
 from revocation.authorities import Authorities
 from revocation.coverage import CLOCK_TOLERANCE
 
@@ -51,12 +52,17 @@ _REFUSALS = {
 }
 
 
-def permission(consents: Sequence[Consent], asked: Sequence[str], now: datetime) -> Permission:
-    """From the newest consents to the oldest: the first effective one decides, and its items limit.
+def permission(
+    consents: Sequence[Consent], asked: Sequence[str], now: datetime, holder_id: UUID
+) -> Permission:
+    """From the newest of this holder's consents to the oldest: the first effective one decides, and its
+    items limit.
 
     With none effective, the newest one says why. What is asked beyond the consented items is not sent
-    to J-LIS; is nothing left, nothing is asked.
+    to J-LIS; is nothing left, nothing is asked. What a former holder of the registration consented to is
+    as if it were not there.
     """
+    consents = [consent for consent in consents if consent.holder_id == holder_id]
     for consent in consents:
         if consent.effective(now):
             items = tuple(item for item in asked if item in consent.items)
@@ -65,6 +71,29 @@ def permission(consents: Sequence[Consent], asked: Sequence[str], now: datetime)
         return Permission(None, (), Outcome.CONSENT_MISSING)
     newest = consents[0]
     return Permission(newest, (), _REFUSALS[newest.state_at(now)])
+
+
+def overtaken(
+    consent: Consent,
+    items: Sequence[str],
+    now: datetime,
+    *,
+    asked_with: Watched,
+    current_id: UUID | None,
+) -> tuple[Outcome, str] | None:
+    """Why an answer may no longer be used: what changed between question and answer, as outcome and code.
+
+    ``current_id`` is the registration's current certificate by now. Another one than was asked with may
+    be another person's, or the very successor that the answer names.
+    """
+    if current_id != asked_with.certificate_id:
+        return Outcome.TEMPORARY, "REGISTRATION_MOVED_ON"
+    may = permission([consent], items, now, asked_with.holder_id)
+    if may.refusal is not None:
+        return may.refusal, "ANSWER_AFTER_CONSENT_ENDED"
+    if may.items != tuple(items):
+        return Outcome.TEMPORARY, "ANSWER_AFTER_CONSENT_NARROWED"
+    return None
 
 
 def implausible(

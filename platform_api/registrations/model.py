@@ -91,6 +91,8 @@ class Watched:
 
     certificate_id: UUID
     registration_id: UUID
+    #: Whose: equal in a certificate and its proven successors, and what a consent is bound to.
+    holder_id: UUID
     slot: str
     kind: str
     condition: Condition

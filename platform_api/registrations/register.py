@@ -39,7 +39,10 @@ async def register(
     certificate: KnownCertificate,
     kind: str,
 ) -> Registered:
-    """Idempotent for the same certificate; with another one the registration moves on, without an event."""
+    """Idempotent for the same certificate; with another one the registration moves on, without an event.
+
+    Nothing proves whose the other one is: it is another holder's until he signs a consent of his own.
+    """
     if await store.service_code(work.connection, service_id) is None:
         raise not_found()
     identity = WatchedIdentity(certificate.identity, certificate.validity, certificate.partition)
@@ -65,7 +68,8 @@ async def register(
             return Registered(registration, current.kind, current.checked_set_seq)
         pending = slots.get(PENDING)
         if pending is not None and pending.identity.identity == identity.identity:
-            # The customer shows the successor himself before the institution acknowledged it.
+            # The customer shows the successor himself before the institution acknowledged it. J-LIS's
+            # DATA answer has proven whose it is.
             state = await promote(work, pending)
             return Registered(replace(registration, state=state), pending.kind, pending.checked_set_seq)
         await _leave(work, registration)

@@ -78,7 +78,7 @@ async def set_state(
 async def watched_rows(connection: Connection, registration_id: UUID) -> dict[str, asyncpg.Record]:
     """By slot, still sealed."""
     rows = await connection.fetch(
-        "SELECT certificate_id, registration_id, slot, kind, condition, reason_code, identity,"
+        "SELECT certificate_id, registration_id, holder_id, slot, kind, condition, reason_code, identity,"
         " checked_set_seq, query_id FROM watched_certificate WHERE registration_id = $1",
         registration_id,
     )
@@ -91,6 +91,7 @@ async def insert_watched(
     certificate_id: UUID,
     institution_id: UUID,
     registration_id: UUID,
+    holder_id: UUID,
     slot: str,
     kind: str,
     condition: Condition,
@@ -103,12 +104,13 @@ async def insert_watched(
     tags: Iterable[tuple[int, bytes]],
 ) -> None:
     await connection.execute(
-        "INSERT INTO watched_certificate (certificate_id, institution_id, registration_id, slot, kind,"
-        " condition, reason_code, identity, identity_epoch, expiry_month, checked_set_seq, query_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO watched_certificate (certificate_id, institution_id, registration_id, holder_id, slot,"
+        " kind, condition, reason_code, identity, identity_epoch, expiry_month, checked_set_seq, query_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         certificate_id,
         institution_id,
         registration_id,
+        holder_id,
         slot,
         kind,
         condition.value,
@@ -133,6 +135,13 @@ async def delete_watched(connection: Connection, registration_id: UUID, slot: st
     """The certificate and, by cascade, its tags."""
     await connection.execute(
         "DELETE FROM watched_certificate WHERE registration_id = $1 AND slot = $2", registration_id, slot
+    )
+
+
+async def set_query(connection: Connection, certificate_id: UUID, query_id: UUID) -> None:
+    """The newest DATA answer that brought this successor."""
+    await connection.execute(
+        "UPDATE watched_certificate SET query_id = $2 WHERE certificate_id = $1", certificate_id, query_id
     )
 
 

@@ -73,6 +73,7 @@ class Watcher:
             found[slot] = Watched(
                 certificate_id=row["certificate_id"],
                 registration_id=registration_id,
+                holder_id=row["holder_id"],
                 slot=slot,
                 kind=row["kind"],
                 condition=Condition(row["condition"]),
@@ -118,9 +119,13 @@ class WatchTransaction:
         kind: str,
         identity: WatchedIdentity,
         *,
+        successor_of: Watched | None = None,
         query_id: UUID | None = None,
     ) -> FirstLook:
-        """Watch this certificate in an empty slot; an already revoked one yields its event at once."""
+        """Watch this certificate in an empty slot; an already revoked one yields its event at once.
+
+        ``successor_of`` only where it is proven that both belong to one person: consents then go on.
+        """
         look = first_look(self.status(identity), kind)
         certificate_id = uuid4()
         sealed = await self.watcher.sealer.seal(
@@ -131,6 +136,7 @@ class WatchTransaction:
             certificate_id=certificate_id,
             institution_id=self.institution_id,
             registration_id=registration_id,
+            holder_id=certificate_id if successor_of is None else successor_of.holder_id,
             slot=slot,
             kind=kind,
             condition=look.condition,

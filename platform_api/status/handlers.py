@@ -26,7 +26,7 @@ from platform_api.registrations import store as registrations
 from platform_api.registrations.context import watcher_of
 from platform_api.registrations.model import CURRENT
 from platform_api.registrations.register import register
-from platform_api.status.permissions import kind_of, require_kind, require_purpose
+from platform_api.status.permissions import kind_of, require_every_kind, require_kind, require_purpose
 from platform_api.status.wire import StatusBody, foreign_body, status_body
 from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.identity import CertificateIdentity, serial_from_hex
@@ -166,8 +166,7 @@ def _identity(form: SerialForm, principal: Principal, authorities: Authorities) 
     authority = authorities.by_id(form.ca_id)
     if authority is None:
         raise not_found()
-    for kind in sorted(set(authority.kinds.values())):
-        require_kind(principal, kind)
+    require_every_kind(principal, authority)
     if form.issuer_key is not None:
         issuer_key = bytes.fromhex(form.issuer_key)
     elif len(authority.generations) == 1 or authority.lineages()[0].key_id == ALL_GENERATIONS:
@@ -219,8 +218,11 @@ def _status(
 async def verify_signature(request: web.Request, body: VerifyRequest) -> VerifyResponse:
     principal = principal_of(request)
     require_purpose(principal, body.purpose)
-    if body.register_ is not None and "registrations:write" not in principal.scopes:
-        raise forbidden("registrations:write")
+    if body.register_ is not None:
+        # As for PUT: what is registered is watched, and watching is checking.
+        if "registrations:write" not in principal.scopes:
+            raise forbidden("registrations:write")
+        require_purpose(principal, "current_status_check")
     with refusals_as_problems():
         presented = read_certificate(body.certificate)
         signed = signature_valid(presented, body.digest, body.signature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from platform_api.certificates.chain import KnownCertificate
 from platform_api.institutions.model import Principal
 from platform_api.problems import Problem, forbidden
+from revocation.authorities import Authority
 
 
 def require_purpose(principal: Principal, purpose: str) -> None:
@@ -15,6 +16,12 @@ def require_purpose(principal: Principal, purpose: str) -> None:
 def require_kind(principal: Principal, kind: str) -> None:
     if kind not in principal.kinds:
         raise forbidden(f"kind:{kind}")
+
+
+def require_every_kind(principal: Principal, authority: Authority) -> None:
+    """For who asks by number alone: which kind of the CA's it is shows only in the certificate."""
+    for kind in sorted(set(authority.kinds.values())):
+        require_kind(principal, kind)
 
 
 def kind_of(certificate: KnownCertificate, principal: Principal) -> str:

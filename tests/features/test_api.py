@@ -247,6 +247,55 @@ async def test_denied_by_default(service: Service, institution: TestInstitution)
     assert answer.status == 403
 
 
+async def test_registering_needs_its_purpose_by_either_way(service: Service) -> None:
+    """PUT and verify with registration both need current_status_check; verifying alone does not."""
+    only_verify = await make_institution(
+        service.world.database, purposes=frozenset({"signature_verification"})
+    )
+    card = make_card(sets.ca())
+    path = f"/v1/services/{only_verify.service_id}/registrations/a"
+    body = {"certificate": b64(card.der), "customer_ref": "c"}
+    refused = await service.call(only_verify, "PUT", path, body, expect=403)
+    form = {"service_id": str(only_verify.service_id), "registration_ref": "a", "customer_ref": "c"}
+    verify = {
+        "digest_algorithm": "sha256",
+        "digest": b64(digest(b"x")),
+        "signature": b64(card.sign(b"x")),
+        "certificate": b64(card.der),
+        "purpose": "signature_verification",
+    }
+    registering = verify | {"register": form}
+    also = await service.call(only_verify, "POST", "/v1/signatures:verify", registering, expect=403)
+    assert also["code"] == refused["code"]
+    assert (await everything(service.world.database))["registration"] == []
+    assert (await service.call(only_verify, "POST", "/v1/signatures:verify", verify))["signature_valid"]
+
+
+@pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
+async def test_waiting_for_the_night_too_long_is_503(
+    service: Service, institution: TestInstitution, limit: str
+) -> None:
+    """A registration that waits for detection longer than the database's limit is told to come back, under
+    an Idempotency-Key too, and does once detection is over."""
+    database = service.world.database
+    card = make_card(sets.ca())
+    path = f"/v1/services/{institution.service_id}/registrations/a"
+    body = {"certificate": b64(card.der), "customer_ref": "c"}
+    # As at a session's start: asyncpg resets settings between uses of a connection to the role's own.
+    async with database.superuser() as other:
+        await other.execute(f"ALTER ROLE jpki_app IN DATABASE \"{database.name}\" SET {limit} = '100ms'")
+        async with other.transaction():
+            await other.execute("SELECT set_seq FROM detection_cursor FOR UPDATE")
+            async with service.client.put(
+                path, json=body, headers=institution.headers | {"Idempotency-Key": "k"}
+            ) as response:
+                answer = await response.json(content_type=None)
+                assert (response.status, answer["code"]) == (503, "DATABASE_UNAVAILABLE")
+                assert int(response.headers["Retry-After"]) >= 1
+    again = await service.call(institution, "PUT", path, body, headers={"Idempotency-Key": "k"})
+    assert again["state"] == "WATCHED"
+
+
 async def test_authentication_card_detects_no_move(service: Service, institution: TestInstitution) -> None:
     """A registration says what it can detect; with an authentication certificate never a move."""
     card = make_card(sets.ca(), policies=[AUTH_POLICY], items=None)

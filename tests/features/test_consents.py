@@ -90,9 +90,8 @@ def test_narrower_period_of_jlis_wins() -> None:
 
 def _consent(state: ConsentState = ConsentState.REFLECTED) -> Consent:
     at = jst("2026-05-18T10:00:00")
-    return Consent(
-        UUID(int=1), UUID(int=2), UUID(int=3), state, frozenset({"name"}), at, at, validity(at, at)
-    )
+    items = frozenset({"name"})
+    return Consent(UUID(int=1), UUID(int=2), UUID(int=3), state, items, at, at, validity(at, at), UUID(int=4))
 
 
 @pytest.mark.parametrize(

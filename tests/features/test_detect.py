@@ -13,6 +13,7 @@ import pytest
 
 from platform_api.changes.detect import detect
 from platform_api.problems import Problem
+from platform_api.registrations.model import PENDING, WatchedIdentity
 from platform_api.tagging import Tagger
 from revocation.authorities import CrlSigning
 from revocation.errors import OwnFault
@@ -202,6 +203,35 @@ async def test_both_tag_keys_of_a_rotation_find_their_registrations(
     await world.day({old.serial: 3, new.serial: 3})
     await world.night()
     assert await world.told(institution) == [("REVOKED", "CONTENT_CHANGED", 2)] * 2
+
+
+async def test_one_certificate_is_told_once_whatever_the_slots(
+    world: World, institution: TestInstitution
+) -> None:
+    """The database refuses one certificate in both slots; were it there all the same, one event tells it."""
+    card = make_card(sets.ca())
+    world.tagger = Tagger(TAG_KEYS | {2: bytes(range(128, 160))}, 2)
+    await world.day()
+    made = (await world.register(institution, card)).registration
+    known = world.known(card)
+    again = WatchedIdentity(known.identity, known.validity, None)
+
+    async def in_both_slots() -> None:
+        async with world.watcher.transaction(world.database.app_pool, institution.institution_id) as work:
+            await work.begin(made.registration_id, PENDING, "card-sign", again)
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await in_both_slots()
+    async with world.database.superuser() as connection:
+        await connection.execute("DROP INDEX registration_tag_lookup")
+    await in_both_slots()
+    await world.day({card.serial: 3})
+    assert (await world.night()).events == 1
+    assert await world.told(institution) == [("REVOKED", "CONTENT_CHANGED", 2)]
+    assert await world.state(made.registration_id) == (
+        "CHANGED_AWAITING_REISSUE",
+        {"current": "REVOKED", "pending_successor": "REVOKED"},
+    )
 
 
 async def test_small_batches_find_the_same(world: World, institution: TestInstitution) -> None:

@@ -6,6 +6,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -16,9 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from platform_api.institutions.administration import ALL_PURPOSES, ALL_SCOPES
+from platform_api.institutions.model import Entitlement, Mode
 from platform_api.ocsp.get_path import request_in_path
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.identity import CertificateIdentity
+from revocation.ocsp.request import OcspRequest
+from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
+from revocation.snapshot.current import Snapshot
 from tests import pki
 from tests.base.postgres import make_institution
 from tests.features.cards import Card, make_card
@@ -126,6 +132,73 @@ async def test_live_servers_answer_nobody_unknown(service: Service) -> None:
             response = await live.client.post("/ocsp", data=asked, headers=headers)
             assert await response.read() == bytes.fromhex("30030a0106")
             assert response.headers["Cache-Control"] == "no-cache, no-store"
+
+
+@pytest.fixture
+def live(service: Service) -> Service:
+    """The same world on a live server; both trust modes have a responder."""
+    local = service.world.responders[TrustMode.LOCAL]
+    service.world.responders[TrustMode.DELEGATED] = _AsDelegate(local)
+    return service
+
+
+class _AsDelegate:
+    """The local responder at the delegates' address: who may ask is decided before who signs."""
+
+    def __init__(self, local: Responder) -> None:
+        self._local = local
+
+    def identity_of(self, request: OcspRequest) -> CertificateIdentity | None:
+        return self._local.identity_of(request)
+
+    def respond(self, der: bytes, snapshot: Snapshot | None, mode: TrustMode) -> OcspAnswer:
+        assert mode is TrustMode.DELEGATED
+        return self._local.respond(der, snapshot, TrustMode.LOCAL)
+
+
+LIVE_KEYS: list[tuple[dict[str, Any], str]] = [
+    ({}, "good"),
+    ({"purposes": ALL_PURPOSES - {"current_status_check"}}, "unauthorized"),
+    ({"kinds": frozenset({"card-sign"})}, "unauthorized"),
+    ({"scopes": ALL_SCOPES - {"status:check"}}, "unauthorized"),
+    ({"entitlement": Entitlement.PRESENTED}, "unauthorized"),
+    ({"entitlement": Entitlement.REGISTERED}, "unauthorized"),
+]
+
+
+@pytest.mark.parametrize(("bent", "answer"), LIVE_KEYS, ids=lambda value: str(value)[:40])
+async def test_live_ocsp_asks_what_the_json_serial_form_asks(
+    live: Service, bent: dict[str, Any], answer: str
+) -> None:
+    """Scope, purpose, entitlement and every kind of the CA: each closes OCSP as it closes the check by
+    serial number, at every address and by both methods; anonymous requests never get in."""
+    card = make_card(sets.ca())
+    asked = request_for(card)
+    assert live.world.authority.purpose_limited
+    institution = await make_institution(live.world.database, mode=Mode.LIVE, **bent)
+    serial = {"ca_id": "card-sign", "issuer_key": sets.ca().generations[1].key_id.hex()}
+    serial["serial_number"] = f"{card.serial:x}"
+    async with serving(live.world, mode="live") as running:
+        await running.call(
+            institution,
+            "POST",
+            "/v1/certificates:check",
+            {"purpose": "current_status_check", "serial": serial},
+            expect=200 if answer == "good" else 403,
+        )
+        for path in ("/ocsp", "/ocsp/", "/ocsp/delegated", "/ocsp/delegated/"):
+            got_path = URL(path.rstrip("/") + "/" + quote(b64encode(asked).decode(), safe=""), encoded=True)
+            for headers, expected in ((institution.headers, answer), ({}, "unauthorized")):
+                posted = await running.client.post(path, data=asked, headers=headers)
+                got = await running.client.get(got_path, headers=headers)
+                for response in (posted, got):
+                    octets = await response.read()
+                    if expected == "unauthorized":
+                        assert octets == bytes.fromhex("30030a0106")
+                        continue
+                    found = ocsp.load_der_ocsp_response(octets)
+                    assert found.certificate_status is ocsp.OCSPCertStatus.GOOD
+                    assert "private" in response.headers["Cache-Control"]
 
 
 DER = bytes.fromhex("30fb") + bytes(range(249, 256)) * 6 + b"\x3e\x3f"

@@ -45,6 +45,9 @@ CREATE TABLE watched_certificate (
     certificate_id uuid PRIMARY KEY,
     institution_id uuid NOT NULL,
     registration_id uuid NOT NULL,
+    -- Whose certificate: the certificate_id with which this person's chain began in this registration. A successor
+    -- from a DATA answer takes it over; a certificate that was only presented begins a chain of its own.
+    holder_id uuid NOT NULL,
     slot text NOT NULL CHECK (slot IN ('current', 'pending_successor')),
     kind text NOT NULL,
     condition text NOT NULL CHECK (condition IN ('NOT_LISTED', 'ON_HOLD', 'REVOKED')),
@@ -77,7 +80,8 @@ CREATE TABLE registration_tag (
     FOREIGN KEY (institution_id, registration_id, certificate_id)
         REFERENCES watched_certificate (institution_id, registration_id, certificate_id) ON DELETE CASCADE
 );
-CREATE INDEX registration_tag_lookup ON registration_tag (tag, key_id);
+-- For the nightly join; and no registration watches one certificate in both slots, which would double its events.
+CREATE UNIQUE INDEX registration_tag_lookup ON registration_tag (tag, key_id, registration_id);
 
 -- Thin events. References of the institution are joined when read: an erased registration leaves a tombstone.
 CREATE TABLE event (
@@ -128,6 +132,10 @@ CREATE TABLE consent (
     institution_id uuid NOT NULL,
     registration_id uuid NOT NULL,
     service_id uuid NOT NULL,
+    -- Which certificate signed (its row goes when the registration moves on), and whose it is: the consent applies
+    -- while the registration's current certificate belongs to this holder, and never to the next one.
+    certificate_id uuid NOT NULL,
+    holder_id uuid NOT NULL,
     -- One consent for each application: sending the same one again finds this row.
     application_number uuid NOT NULL UNIQUE,
     application_sha256 bytea NOT NULL CHECK (octet_length(application_sha256) = 32),
