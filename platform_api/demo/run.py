@@ -251,7 +251,7 @@ class Demo:
             days=options.days,
             residents=options.residents,
             customers=options.customers,
-            start=self._clock.now(),
+            start=self._clock.now().replace(microsecond=0),  # lists know whole seconds
         )
 
     def _require_same_plan(self) -> None:
