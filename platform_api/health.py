@@ -94,7 +94,8 @@ async def get_readiness(request: web.Request) -> Answer:
             if lists[Freshness.STALE_SOON] and "LISTS_STALE_SOON" not in warnings:
                 warnings.append("LISTS_STALE_SOON")
     if app[STORE].refusal is not None:
-        warnings.append("SNAPSHOT_REFUSED")
+        # By a superseded set nobody is good; by the newest good one all goes on, and somebody must look.
+        (reasons if snapshot is not None and snapshot.superseded else warnings).append("SNAPSHOT_REFUSED")
     clock = app[CLOCK]
     if isinstance(clock, FollowedClock) and not clock.followed:
         warnings.append("CLOCK_NOT_FOLLOWED")

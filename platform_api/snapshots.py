@@ -36,8 +36,17 @@ class CurrentSnapshot:
         return self._snapshot
 
     def adopt(self, snapshot: Snapshot | None) -> bool:
-        """Take a newer snapshot; an older one never replaces a newer one."""
-        if snapshot is None or (self._snapshot is not None and snapshot.seq <= self._snapshot.seq):
+        """Take a newer snapshot; an older one never replaces a newer one.
+
+        The same set is taken again where a damaged one was published above it, or that has been repaired:
+        what may be said by a set depends on it (``Snapshot.superseded``).
+        """
+        held = self._snapshot
+        if snapshot is None or (held is not None and snapshot.seq < held.seq):
+            return False
+        if held is not None and snapshot.seq == held.seq:
+            if snapshot.superseded is not held.superseded:
+                self._snapshot = snapshot
             return False
         self._snapshot = snapshot
         self._newer.set()

@@ -90,6 +90,11 @@ class Partition:
     closed: date | None = None
     successor: int | None = None
 
+    @property
+    def point_sha256(self) -> bytes:
+        """What a set stores beside the number, so that a renumbered partition does not pass for another."""
+        return hashlib.sha256(self.distribution_point).digest()
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lineage:
@@ -111,6 +116,8 @@ class ListScope:
     #: Hex of the key_id of the generation that signs it.
     signing_key: str
     partition_number: int
+    #: SHA-256 of the partition's distribution point: the number alone does not say whose list it is.
+    point_sha256: bytes
 
     def __str__(self) -> str:
         return f"{self.lineage}/{self.partition_number}"
@@ -209,6 +216,7 @@ class Authority:
                 lineage,
                 self.newest.key_id.hex() if lineage.key_id == ALL_GENERATIONS else lineage.key_id,
                 partition.number,
+                partition.point_sha256,
             )
             for lineage in self.lineages()
             for partition in self.partitions

@@ -82,6 +82,10 @@ def _between(lineage: Lineage, before: Index, after: Index) -> Iterator[Revocati
             serial = after.gone_serial_at(new_at)
             if before.lookup(serial) is None:  # came and went between the two sets
                 yield _change(ChangeKind.ADDED, lineage, serial, None, after.gone_at(new_at))
+        elif new_at < 0:
+            serial = before.gone_serial_at(old_at)
+            if after.lookup(serial) is None:  # a hold whose release is proved only now
+                yield _change(ChangeKind.RELEASED, lineage, serial, before.gone_at(old_at), None)
 
 
 def _left(lineage: Lineage, serial: bytes, was: Entry, after: Index) -> Iterator[RevocationChange]:

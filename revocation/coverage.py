@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
-from revocation.authorities import Authority, Lineage
-from revocation.index.layout import ListPresence, ListState
+from revocation.authorities import Authority, Lineage, Partition
+from revocation.index.layout import ListState
+from revocation.index.search import Entry
 from revocation.snapshot.current import Snapshot
 
 #: Clocks differ: acceptance lets a thisUpdate lie this far ahead, so coverage must too (design 5).
@@ -53,10 +54,12 @@ class Coverage:
     def in_force(self, now: datetime) -> bool:
         """Is every list between thisUpdate and nextUpdate (RFC 5280 sections 5.1.2.4, 5.1.2.5)?
 
-        A list without nextUpdate says not how long it may be believed; so it is not.
+        A list without nextUpdate says not how long it may be believed; so it is not. Nor is one to which
+        a newer list may have been accepted in a set that was lost.
         """
         return (
             self.gap is None
+            and not any(state.outdated for state in self.states)
             and self.newest_this_update is not None
             and self.earliest_next_update is not None
             and self.newest_this_update <= now + CLOCK_TOLERANCE
@@ -96,8 +99,8 @@ def coverage_of(
     # One answer for every bare serial of the lineage: with 1,900 partitions too dear to find each time.
     kept = snapshot.coverages.get(lineage)
     if kept is None or kept[0] is not authority:
-        numbers = [partition.number for partition in authority.partitions if partition.closed is None]
-        kept = (authority, _of_numbers(lineage, snapshot, numbers, "ca"))
+        opened = [partition for partition in authority.partitions if partition.closed is None]
+        kept = (authority, _of_partitions(lineage, snapshot, opened, "ca"))
         snapshot.coverages[lineage] = kept
     coverage = kept[1]
     assert isinstance(coverage, Coverage)  # noqa: S101 - the snapshot keeps it for us, untyped
@@ -108,17 +111,27 @@ def _of_partition(
     authority: Authority, lineage: Lineage, snapshot: Snapshot | None, partition: int
 ) -> Coverage:
     number = open_partition(authority, partition)
-    if number is None:
+    found = None if number is None else authority.partition(number)
+    if found is None:
         return cover_by((), "partition", Gap.PARTITION_UNDETERMINED)
     if snapshot is None:
         return cover_by((), "partition", Gap.NO_CRL)
-    return _of_numbers(lineage, snapshot, [number], "partition")
+    return _of_partitions(lineage, snapshot, [found], "partition")
 
 
-def _of_numbers(lineage: Lineage, snapshot: Snapshot, numbers: list[int], kind: CoverageKind) -> Coverage:
-    found = [snapshot.list_state(lineage, number) for number in numbers]
-    states = [state for state in found if state is not None and state.state is not ListPresence.ABSENT]
-    return cover_by(states, kind, None if numbers and len(states) == len(numbers) else Gap.NO_CRL)
+def _of_partitions(
+    lineage: Lineage, snapshot: Snapshot, partitions: list[Partition], kind: CoverageKind
+) -> Coverage:
+    found = [snapshot.list_state(lineage, partition) for partition in partitions]
+    states = [state for state in found if state is not None]
+    return cover_by(states, kind, None if partitions and len(states) == len(partitions) else Gap.NO_CRL)
+
+
+def coverage_of_entry(authority: Authority, lineage: Lineage, snapshot: Snapshot, entry: Entry) -> Coverage:
+    """Coverage of what is listed: by the list of its partition, if its number still means that one."""
+    partition = authority.partition(entry.partition_number)
+    speaks = snapshot.list_state(lineage, partition) is not None
+    return cover_by([entry.list], "list", None if speaks else Gap.NO_CRL)
 
 
 def open_partition(authority: Authority, number: int) -> int | None:

@@ -120,7 +120,7 @@ async def ingest_cycle(
         taken, failures = await _take(fetched, authorities, marks, clock, tell)
         failures |= {scope: _not_offered() for scope in expected if scope not in fetched}
 
-        new = [item for item in taken if item.acceptance is Acceptance.NEW]
+        new = [item for item in taken if _is_new(item, before)]
         after = before
         if new:
             tell("publish", 0, 1)
@@ -129,7 +129,7 @@ async def ingest_cycle(
                 {item.scope: item.accepted for item in new},
                 authorities,
                 now=clock.now(),
-                confirmed=[item.scope for item in taken if item.acceptance is not Acceptance.NEW],
+                confirmed=[item.scope for item in taken if not _is_new(item, before)],
             )
             tell("publish", 1, 1)
         # What follows is convenience: a crash here costs fetching the same lists once more.
@@ -268,6 +268,16 @@ def _read(path: Path) -> bytes:
 def _without_octets(certificate_list: CertificateList) -> CertificateList:
     """The same facts without the file's octets, which would stay in memory until the publish."""
     return replace(certificate_list, tbs=memoryview(b""))
+
+
+def _is_new(item: _Taken, before: Snapshot | None) -> bool:
+    """Must a new set take this list? Also one that is known, where the set before does not speak by it:
+    it is superseded or overtaken, or had the list under another partition number.
+    """
+    if item.acceptance is Acceptance.NEW or before is None or before.superseded:
+        return True
+    state = before.lists.get(item.scope)
+    return state is None or state.state is ListPresence.ABSENT or state.outdated
 
 
 def _archive(

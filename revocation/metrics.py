@@ -65,16 +65,20 @@ class SetFreshness:
 
     set_seq: int
     partial: bool
+    #: A published set above it cannot be read: nothing is good until the next one.
+    superseded: bool
     #: Since the set was published.
     published_age_s: float | None
     authorities: tuple[AuthorityFreshness, ...]
 
     @property
     def ready(self) -> bool:
-        """Can something be said of every certificate? No list expired or absent."""
-        return all(
-            each.freshness in {Freshness.FRESH, Freshness.STALE_SOON} for each in self.authorities
-        ) and bool(self.authorities)
+        """Can something be said of every certificate? No list expired or absent, no set above."""
+        return (
+            not self.superseded
+            and all(each.freshness in {Freshness.FRESH, Freshness.STALE_SOON} for each in self.authorities)
+            and bool(self.authorities)
+        )
 
 
 def list_freshness(scope: ListScope, state: ListState | None, now: datetime) -> ListFreshness:
@@ -86,8 +90,8 @@ def list_freshness(scope: ListScope, state: ListState | None, now: datetime) -> 
         return ListFreshness(scope, Freshness.EXPIRED, age, None)
     left = (state.next_update - now).total_seconds()
     life = (state.next_update - state.this_update).total_seconds()
-    if left <= 0 or -age > CLOCK_TOLERANCE.total_seconds():
-        freshness = Freshness.EXPIRED  # or of a time to come: in either case not in force
+    if left <= 0 or state.outdated or -age > CLOCK_TOLERANCE.total_seconds():
+        freshness = Freshness.EXPIRED  # or of a time to come, or overtaken: in each case not in force
     else:
         freshness = Freshness.STALE_SOON if age >= STALE_SOON_SHARE * life else Freshness.FRESH
     return ListFreshness(scope, freshness, age, left)
@@ -96,7 +100,8 @@ def list_freshness(scope: ListScope, state: ListState | None, now: datetime) -> 
 def lists_of(authority: Authority, snapshot: Snapshot | None, now: datetime) -> Iterator[ListFreshness]:
     """Every expected list of a CA."""
     for scope in authority.expected_lists():
-        state = None if snapshot is None else snapshot.list_state(scope.lineage, scope.partition_number)
+        partition = authority.partition(scope.partition_number)
+        state = None if snapshot is None else snapshot.list_state(scope.lineage, partition)
         yield list_freshness(scope, state, now)
 
 
@@ -105,6 +110,7 @@ def set_freshness(snapshot: Snapshot | None, authorities: Authorities, now: date
     return SetFreshness(
         set_seq=0 if snapshot is None else snapshot.seq,
         partial=snapshot is None or snapshot.partial,
+        superseded=snapshot is not None and snapshot.superseded,
         published_age_s=None if snapshot is None else (now - snapshot.manifest.created_at).total_seconds(),
         authorities=tuple(_authority_freshness(authority, snapshot, now) for authority in authorities),
     )

@@ -94,6 +94,7 @@ def set_report(what: str, publisher: Path | None) -> Report:
                 "next_update": _time(state.next_update),
                 "ingested_at": _time(state.ingested_at),
                 "carried_from_seq": state.carried_from_seq,
+                "outdated": state.outdated,
                 "entries": state.entries,
                 "sha256": _hex(state.sha256),
             }

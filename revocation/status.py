@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from revocation.authorities import Authorities, Authority
-from revocation.coverage import Coverage, CoverageKind, cover_by, coverage_of
+from revocation.coverage import Coverage, CoverageKind, coverage_of, coverage_of_entry
 from revocation.identity import MAX_SERIAL_OCTETS, CertificateIdentity
 from revocation.index.search import Entry
 from revocation.reasons import CRLReason
@@ -37,7 +37,8 @@ class UnknownReason(StrEnum):
     ISSUER_UNKNOWN = "ISSUER_UNKNOWN"
     #: No set, or a list that is needed was never accepted.
     NO_CRL = "NO_CRL"
-    #: The list (or every list of the CA) is past its nextUpdate, or older than the caller allows.
+    #: The list (or every list of the CA) is past its nextUpdate, or older than the caller allows; or the
+    #: set is superseded by a published one that cannot be read.
     STALE = "STALE"
     #: The partition is not known and some list of the CA, though not all, is past its nextUpdate.
     PARTITION_STALE = "PARTITION_STALE"
@@ -118,7 +119,8 @@ def certificate_status(
     # Listed, or listed once: the list that lists a serial speaks for it, in whatever partition it is.
     entry = None if snapshot is None else snapshot.lookup(lineage, identity.serial)
     if entry is not None and snapshot is not None:
-        return _listed(entry, snapshot, now, validity, max_age_s)
+        coverage = coverage_of_entry(authority, lineage, snapshot, entry)
+        return _listed(entry, snapshot, coverage, now, validity, max_age_s)
 
     # Its own dates, where known, hold whether or not we have a list. Both ends are inclusive.
     coverage = coverage_of(authority, lineage, snapshot, partition)
@@ -128,11 +130,14 @@ def certificate_status(
     if validity is not None and now < validity.not_before:
         return CertificateStatus(Status.NOT_YET_VALID, evidence, validity_checked=True)
 
-    if coverage.gap is not None or evidence is None:
+    if coverage.gap is not None or evidence is None or snapshot is None:
         reason = UnknownReason.NO_CRL if coverage.gap is None else UnknownReason(coverage.gap)
         return _unknown(reason, evidence, validity_checked=checked)
     # What these lists said of it while they were in force.
     then = Status.GOOD if _could_be_issued(authority, identity.serial) else None
+    if snapshot.superseded:
+        # Whom the published set revoked this one does not know: by it nobody is good, never.
+        return _unknown(UnknownReason.STALE, evidence, last_known=then, validity_checked=checked)
     if not coverage.in_force(now):
         partly = coverage.partly_in_force(now)
         reason = UnknownReason.PARTITION_STALE if partly else UnknownReason.STALE
@@ -141,19 +146,25 @@ def certificate_status(
         return _unknown(UnknownReason.NOT_ISSUED, evidence, validity_checked=checked)
     if _too_old(evidence, max_age_s):
         return _unknown(UnknownReason.STALE, evidence, last_known=then, validity_checked=checked)
-    # The only place that answers GOOD: every list that could name this certificate was accepted, is in
-    # force, is as young as the caller asked, and does not name it; its dates, where known, include now.
+    # The only place that answers GOOD: no published set lies above this one, every list that could name
+    # this certificate was accepted, is in force, is as young as the caller asked, and does not name it; its
+    # dates, where known, include now.
     return CertificateStatus(Status.GOOD, evidence, validity_checked=checked)
 
 
 def _listed(
-    entry: Entry, snapshot: Snapshot, now: datetime, validity: Validity | None, max_age_s: int | None
+    entry: Entry,
+    snapshot: Snapshot,
+    coverage: Coverage,
+    now: datetime,
+    validity: Validity | None,
+    max_age_s: int | None,
 ) -> CertificateStatus:
-    coverage = cover_by([entry.list], "list")
     evidence = _evidence(snapshot, coverage, now)
     held = entry.reason == CRLReason.certificate_hold
     expired = validity is not None and now > validity.not_after
-    if held and not expired and (not coverage.in_force(now) or _too_old(evidence, max_age_s)):
+    current = coverage.in_force(now) and not snapshot.superseded and not _too_old(evidence, max_age_s)
+    if held and not expired and not current:
         # A hold may have been released meanwhile; only a final revocation outlives its list.
         status = Status.UNKNOWN
     elif expired:

@@ -38,13 +38,14 @@ def build_index(
     records: Mapping[int, bytes | memoryview],
     *,
     previous: Index | None,
-    hold_releasable: bool,
+    release_holds: bool,
 ) -> BuiltIndex:
     """One lineage of the new set.
 
     ``states`` declares every partition; ``records`` has the decoder's records of those accepted today.
     A partition that ``states`` carries over takes its entries from ``previous``. What ``previous`` listed
-    or had as gone, and nobody lists now, is gone; a hold that its CA may release is released.
+    or had as gone, and nobody lists now, is gone. ``release_holds``: the CA may end a hold and every
+    open list of the lineage speaks in this set, so that a hold which nobody names was released.
     """
     carried = _carried_records(states, records, previous)
     parts = sorted([*records.items(), *carried.items()])
@@ -57,7 +58,7 @@ def build_index(
         )
     ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
     entries, shared, repeated, conflicting = _records.unite(_records.collect(parts), ranks)
-    gone = _gone_records(entries, previous, hold_releasable=hold_releasable)
+    gone = _gone_records(entries, previous, release_holds=release_holds)
     table = b"".join(states[number].pack() for number in sorted(states))
     return BuiltIndex(
         chunks=tuple(_assemble(lineage, table, entries, gone, shared)),
@@ -77,7 +78,12 @@ def _carried_records(
     if previous is None:
         return {}
     parts: dict[int, bytearray] = {
-        number: bytearray() for number in states if number not in records and number in previous.lists
+        number: bytearray()
+        for number, state in states.items()
+        if number not in records
+        and number in previous.lists
+        # Under one number another distribution point: not this partition's list. Its entries go to GONE.
+        and previous.lists[number].point_sha256 == state.point_sha256
     }
     # Where several lists name a serial, the united entry has one partition: take each list's own instead.
     shared = {record[: _records.KEY_SIZE] for record in _entries_of(previous.shared_section)}
@@ -95,7 +101,7 @@ def _entries_of(section: memoryview) -> Iterator[bytes]:
         yield bytes(section[at : at + _records.ENTRY_SIZE])
 
 
-def _gone_records(entries: bytes, previous: Index | None, *, hold_releasable: bool) -> bytes:
+def _gone_records(entries: bytes, previous: Index | None, *, release_holds: bool) -> bytes:
     """Entries that somebody listed once and nobody lists now, with the last set that did (design 5, Gone)."""
     if previous is None:
         return b""
@@ -108,13 +114,16 @@ def _gone_records(entries: bytes, previous: Index | None, *, hold_releasable: bo
             if new != -1:
                 continue  # still listed, or newly
             record = bytes(section[old * stride : (old + 1) * stride])
+            held = record[21] == CRLReason.certificate_hold
+            if held and release_holds:
+                continue  # RFC 5280 section 5.3.1: a hold may end
             if stride == _records.GONE_SIZE:
                 gone.append(record)
-            elif record[21] != CRLReason.certificate_hold:
-                gone.append(record + _gone_tail(0, previous.set_seq))
-            elif not hold_releasable:
-                # RFC 5280 section 5.3.1 lets a hold end; the CA says that it never does: an anomaly, kept.
-                gone.append(record + _gone_tail(layout.GONE_HELD, previous.set_seq))
+            else:
+                # A hold that left is kept where its CA ends none (an anomaly), and wherever a list that
+                # does not speak today may have taken it over.
+                flags = layout.GONE_HELD if held else 0
+                gone.append(record + _gone_tail(flags, previous.set_seq))
     gone.sort()
     return b"".join(gone)
 

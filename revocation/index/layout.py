@@ -25,16 +25,20 @@ SECTION: Final = struct.Struct("<4sIQQQ")
 SECTION_TAGS: Final = (b"LINE", b"PART", b"ENTR", b"GONE", b"MANY")
 HEADER_LENGTH: Final = HEADER.size + SECTION.size * len(SECTION_TAGS)
 
-#: partition, state, length of cRLNumber, reserved, cRLNumber (20 octets big-endian, right-justified),
-#: signing key, SHA-256 of the list, thisUpdate, nextUpdate, ingested at (µs), accepted in set, entries.
-PARTITION: Final = struct.Struct("<HBBI20s32s32sqqqQQ")
+#: partition, state, length of cRLNumber, flags, cRLNumber (20 octets big-endian, right-justified), signing
+#: key, SHA-256 of the list, thisUpdate, nextUpdate, ingested at (µs), accepted in set, entries, SHA-256 of
+#: the distribution point.
+PARTITION: Final = struct.Struct("<HBBI20s32s32sqqqQQ32s")
+
+#: Flag of a partition row: a newer list may have been accepted in a set that was lost.
+LIST_OUTDATED: Final = 0x0001
 
 #: The decoder's record: length, serial, reason, flags, zero, revocationDate; then the partition number.
 ENTRY: Final = struct.Struct("<B20sBBBqH")
 #: An entry, flags, and the last set that still listed it.
 GONE: Final = struct.Struct("<B20sBBBqHHI")
 
-#: Flag of a gone entry: it was on hold when it left, and its CA does not release holds.
+#: Flag of a gone entry: it was on hold when it left, and its release is not allowed or not proved.
 GONE_HELD: Final = 0x0001
 
 #: "No such time": the smallest i64, which no calendar date reaches.
@@ -76,6 +80,11 @@ class ListState:
     accepted_seq: int | None = None
     #: Entries that the list itself holds.
     entries: int = 0
+    #: SHA-256 of the distribution point (DER) that the partition had; zeros match none.
+    point_sha256: bytes = bytes(32)
+    #: Carried from below a published set that could not be read, and not confirmed since: a newer list may
+    #: have been accepted there. What it lists is revoked; what it does not list is not thereby good.
+    outdated: bool = False
 
     @property
     def carried_from_seq(self) -> int | None:
@@ -87,7 +96,7 @@ class ListState:
             self.partition_number,
             _STATE_CODE[self.state],
             len(number),
-            0,
+            LIST_OUTDATED if self.outdated else 0,
             number.rjust(20, b"\0"),
             bytes.fromhex(self.signing_key),
             self.sha256 or bytes(32),
@@ -96,15 +105,28 @@ class ListState:
             _micros_of(self.ingested_at),
             self.accepted_seq or 0,
             self.entries,
+            self.point_sha256,
         )
 
     @classmethod
     def unpack(cls, row: bytes | memoryview) -> ListState:
-        (partition, code, length, reserved, number, key, digest, this, following, ingested, seq, entries) = (
-            PARTITION.unpack(row)
-        )
-        if code not in _STATE_OF or length > 20 or reserved or not partition:
-            raise broken("a partition row of FORMAT.md", "another state, length or number")
+        (
+            partition,
+            code,
+            length,
+            flags,
+            number,
+            key,
+            digest,
+            this,
+            following,
+            ingested,
+            seq,
+            entries,
+            point,
+        ) = PARTITION.unpack(row)
+        if code not in _STATE_OF or length > 20 or flags & ~LIST_OUTDATED or not partition:
+            raise broken("a partition row of FORMAT.md", "another state, length, flag or number")
         state = _STATE_OF[code]
         return cls(
             partition_number=partition,
@@ -117,6 +139,8 @@ class ListState:
             sha256=None if state is ListPresence.ABSENT else digest,
             accepted_seq=seq or None,
             entries=entries,
+            point_sha256=point,
+            outdated=bool(flags & LIST_OUTDATED),
         )
 
 

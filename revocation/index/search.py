@@ -34,7 +34,7 @@ class Entry:
     partition_number: int
     #: It left its list; ``last_listed_seq`` is the last set that had it there.
     gone: bool
-    #: It left while on hold, at a CA that never releases a hold.
+    #: It left while on hold, and its release is not allowed by its CA, or not proved.
     left_on_hold: bool
     last_listed_seq: int | None
     #: The list that speaks for it: of a gone entry today's list of its partition.

@@ -14,9 +14,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from revocation.authorities import Authority, Lineage, ListScope
+from revocation.authorities import Authority, Lineage, ListScope, Partition
 from revocation.errors import OwnFault, RevocationError
-from revocation.index.layout import ListState
+from revocation.index.layout import ListPresence, ListState
 from revocation.index.search import Entry, Index
 from revocation.snapshot.manifest import IndexFile, Manifest, read_manifest
 from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, read_pointer
@@ -25,21 +25,34 @@ from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, 
 class Snapshot:
     """One set. Immutable; safe to share between threads."""
 
-    __slots__ = ("_indexes", "coverages", "lists", "manifest")
+    __slots__ = ("_indexes", "_newest", "coverages", "lists", "manifest", "superseded")
 
-    def __init__(self, manifest: Manifest, indexes: Mapping[Lineage, Index]) -> None:
+    def __init__(
+        self, manifest: Manifest, indexes: Mapping[Lineage, Index], *, superseded: bool = False
+    ) -> None:
         self.manifest: Final = manifest
+        #: Another set, not below this one, is or may be the published one, and it cannot be used. What
+        #: this set lists was listed; of what it does not list nothing can be said (``status.py``).
+        self.superseded: Final = superseded
         #: Kept by ``coverage.py`` for as long as this set lives: an authority and what its lists cover.
         self.coverages: Final[dict[Lineage, tuple[Authority, object]]] = {}
         self._indexes: Final = dict(indexes)
-        #: Every list that the set declares, accepted, carried over or absent.
+        #: Every list that the set declares, accepted, carried over or absent, by the distribution point
+        #: that it was accepted for: a scope whose number meant another one then is not found.
         self.lists: Final[Mapping[ListScope, ListState]] = MappingProxyType(
             {
-                ListScope(lineage, state.signing_key, number): state
+                ListScope(lineage, state.signing_key, number, state.point_sha256): state
                 for lineage, index in sorted(self._indexes.items())
                 for number, state in index.lists.items()
             }
         )
+        self._newest: Final[dict[tuple[Lineage, str, bytes], ListState]] = {}
+        for scope, state in self.lists.items():
+            held = self._newest.get(_source(scope))
+            if state.this_update is not None and (
+                held is None or held.this_update is None or held.this_update < state.this_update
+            ):
+                self._newest[_source(scope)] = state
 
     @property
     def seq(self) -> int:
@@ -75,15 +88,35 @@ class Snapshot:
     def index(self, lineage: Lineage) -> Index | None:
         return self._indexes.get(lineage)
 
-    def list_state(self, lineage: Lineage, partition_number: int) -> ListState | None:
-        """The list of a partition, whichever key signed it; None where the set declares none."""
+    def list_state(self, lineage: Lineage, partition: Partition | None) -> ListState | None:
+        """The list of an approved partition, whichever key signed it; None where the set has none.
+
+        A list that was accepted for another distribution point under this number is none.
+        """
         index = self._indexes.get(lineage)
-        return None if index is None else index.lists.get(partition_number)
+        state = None if index is None or partition is None else index.lists.get(partition.number)
+        if state is None or partition is None or state.state is ListPresence.ABSENT:
+            return None
+        return state if state.point_sha256 == partition.point_sha256 else None
+
+    def newest_list(self, scope: ListScope) -> ListState | None:
+        """The list of this signer and distribution point, under whatever number it was accepted."""
+        return self._newest.get(_source(scope))
+
+    def seen_as(self, *, superseded: bool) -> Snapshot:
+        """The same set, as what is published now makes it look."""
+        if superseded is self.superseded:
+            return self
+        return Snapshot(self.manifest, self._indexes, superseded=superseded)
 
     def lookup(self, lineage: Lineage, serial: bytes) -> Entry | None:
         """Listed or gone; None means only that this set has no entry, which is not yet "good"."""
         index = self._indexes.get(lineage)
         return None if index is None else index.lookup(serial)
+
+
+def _source(scope: ListScope) -> tuple[Lineage, str, bytes]:
+    return scope.lineage, scope.signing_key, scope.point_sha256
 
 
 def open_snapshot(
@@ -154,7 +187,8 @@ def newest_good(
 ) -> tuple[Snapshot | None, RevocationError | None]:
     """The published set; where it cannot be used, the newest one below it that can, and why.
 
-    Readers that start and the publisher that builds upon a set use the same answer.
+    Readers that start and the publisher that builds upon a set use the same answer. A set from below is
+    ``superseded``: whom the published one revoked it does not know.
     """
     refusal: RevocationError | None = None
     numbers = manifest_numbers(folder)
@@ -176,7 +210,7 @@ def newest_good(
         below = pointer.seq if (pointer := _readable_pointer(folder)) else numbers[-1] + 1 if numbers else 0
     for seq in reversed([number for number in numbers if number < below]):
         try:
-            return open_snapshot(folder, seq, trusted), refusal
+            return open_snapshot(folder, seq, trusted).seen_as(superseded=True), refusal
         except OwnFault:
             continue  # the first refusal is the one to report; this one is older and as unusable
     return None, refusal

@@ -64,6 +64,11 @@ def index_files(folder: Path) -> list[tuple[int, Path]]:
     return [(int(match.group(1)), path) for path in _listing(folder) if (match := _INDEX.match(path.name))]
 
 
+def newest_number(folder: Path) -> int:
+    """The greatest number of any set of which a file is there, committed or not; 0 for none."""
+    return max([*manifest_numbers(folder), *(seq for seq, _ in index_files(folder))], default=0)
+
+
 def leftovers(folder: Path, suffix: str) -> list[Path]:
     return [path for path in _listing(folder) if path.name.startswith(".") and path.name.endswith(suffix)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Final, Protocol
 
-from revocation.authorities import Authorities, Lineage, ListScope
+from revocation.authorities import Authorities, Authority, Lineage, ListScope
 from revocation.errors import InputRefused
 from revocation.index.layout import ListPresence, ListState
 from revocation.snapshot.current import Snapshot
@@ -54,7 +54,9 @@ class LineagePlan:
     lineage: Lineage
     states: Mapping[int, ListState]
     records: Mapping[int, bytes | memoryview]
-    hold_releasable: bool
+    #: A hold that no list names any more ended: the CA may end holds, and every open list speaks in this
+    #: set. While one list is only carried over, the entry may have moved into its successor.
+    release_holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,18 @@ def plan_set(
             f"{len(foreign)} others",
             "approve the partition or the generation first",
         )
+    spoken = {*lists, *_still_newest(confirmed, base)}
     plans = tuple(
         LineagePlan(
             lineage,
-            _states(lineage, seq, lists, expected, base),
+            _states(authority, lineage, seq, lists, spoken, base),
             {
                 scope.partition_number: lists[scope].list.entries.records
                 for scope in lists
                 if scope.lineage == lineage
             },
-            authority.hold_releasable,
+            release_holds=authority.hold_releasable
+            and all(scope in spoken for scope in expected if scope.lineage == lineage),
         )
         for authority in authorities
         for lineage in authority.lineages()
@@ -129,44 +133,65 @@ def business_day(at: datetime) -> date:
 
 def _behind(state: ListState, newest: date) -> bool:
     """Is this list missing from the newest day of the set? A list carried within its own day is not."""
-    return state.this_update is None or (
-        state.state is ListPresence.CARRIED and business_day(state.this_update) < newest
+    return (
+        state.this_update is None
+        or state.outdated
+        or (state.state is ListPresence.CARRIED and business_day(state.this_update) < newest)
     )
 
 
+def _still_newest(confirmed: Collection[ListScope], base: Snapshot | None) -> set[ListScope]:
+    """Of the confirmed scopes those whose list the base really has, under this number."""
+    found = {} if base is None else base.lists
+    return {scope for scope in confirmed if scope in found and found[scope].state is not ListPresence.ABSENT}
+
+
 def _states(
+    authority: Authority,
     lineage: Lineage,
     seq: int,
     lists: Mapping[ListScope, AcceptedList],
-    expected: Collection[ListScope],
+    spoken: Collection[ListScope],
     base: Snapshot | None,
 ) -> dict[int, ListState]:
     index = None if base is None else base.index(lineage)
     states: dict[int, ListState] = {}
-    if index is not None:
+    if base is not None and index is not None:
         # A partition that is no longer expected (closed, merged) keeps its list: its revoked stay revoked.
         for number, old in index.lists.items():
-            states[number] = (
-                old if old.state is ListPresence.ABSENT else replace(old, state=ListPresence.CARRIED)
-            )
-    for scope in expected:
+            partition = authority.partition(number)
+            scope = ListScope(lineage, old.signing_key, number, old.point_sha256)
+            if partition is not None and partition.point_sha256 != old.point_sha256:
+                # The number means another partition now: that one's list was never accepted.
+                states[number] = _absent(number, old.signing_key, partition.point_sha256)
+            elif old.state is ListPresence.ABSENT:
+                states[number] = old
+            else:
+                outdated = (old.outdated or base.superseded) and scope not in spoken
+                states[number] = replace(old, state=ListPresence.CARRIED, outdated=outdated)
+    for scope in authority.expected_lists():
         if scope.lineage != lineage:
             continue
         number = scope.partition_number
         before = states.get(number)
         if scope in lists:
-            states[number] = _accepted_state(scope, lists[scope], seq, before)
+            newest = None if base is None else base.newest_list(scope)
+            states[number] = _accepted_state(scope, lists[scope], seq, newest)
         elif before is None or before.state is ListPresence.ABSENT:
-            states[number] = ListState(number, scope.signing_key, ListPresence.ABSENT)
+            states[number] = _absent(number, scope.signing_key, scope.point_sha256)
     return states
 
 
+def _absent(number: int, signing_key: str, point_sha256: bytes) -> ListState:
+    return ListState(number, signing_key, ListPresence.ABSENT, point_sha256=point_sha256)
+
+
 def _accepted_state(
-    scope: ListScope, accepted: AcceptedList, seq: int, before: ListState | None
+    scope: ListScope, accepted: AcceptedList, seq: int, newest: ListState | None
 ) -> ListState:
     facts = accepted.list
-    if before is not None and before.signing_key == scope.signing_key:
-        _check_not_older(facts, accepted.source_sha256, before)
+    if newest is not None:
+        _check_not_older(facts, accepted.source_sha256, newest)
     return ListState(
         partition_number=scope.partition_number,
         signing_key=scope.signing_key,
@@ -178,6 +203,7 @@ def _accepted_state(
         sha256=accepted.source_sha256,
         accepted_seq=seq,
         entries=facts.entries.count,
+        point_sha256=scope.point_sha256,
     )
 
 

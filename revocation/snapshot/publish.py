@@ -127,7 +127,7 @@ def _publish_index(disk: Disk, folder: Path, seq: int, plan: LineagePlan, base: 
         plan.states,
         plan.records,
         previous=None if base is None else base.index(plan.lineage),
-        hold_releasable=plan.hold_releasable,
+        release_holds=plan.release_holds,
     )
     digest = hashlib.sha256()
     for chunk in built.chunks:

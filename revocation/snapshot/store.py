@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +17,13 @@ from revocation.authorities import Authorities, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
-from revocation.snapshot.names import CURRENT, LOCK, read_pointer
+from revocation.snapshot.names import CURRENT, LOCK, newest_number, read_pointer
 from revocation.snapshot.plan import AcceptedList, plan_set
 from revocation.snapshot.publish import publish_set, settle
 from revocation.snapshot.retention import remove_before
+
+#: Further looks at a folder that is published into meanwhile; the next call of ``current`` would go on.
+_LOOKS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class SnapshotStore:
         self._disk: Final = disk or Disk()
         self._opening: Final = threading.Lock()
         self._held: Snapshot | None = None
+        #: The greatest number that CURRENT was seen to name, readable set or not.
+        self._published = 0
         self._seen: tuple[int, int, int] | None = None
         self._refusal: RevocationError | None = None
 
@@ -65,7 +71,8 @@ class SnapshotStore:
         return self._refusal
 
     def current(self) -> Snapshot | None:
-        """The published set. A set that cannot be trusted is refused and the last good one goes on.
+        """The published set. One that cannot be trusted is refused; the last good one goes on, and is then
+        ``superseded``: it still says what it lists, and nothing is good by it.
 
         Within one store the sequence never goes back. A store that starts on a broken set takes the newest
         good one below it; ``refusal`` says so.
@@ -92,30 +99,72 @@ class SnapshotStore:
 
     def _reopen(self) -> None:
         token = self._token()
+        held, refusal = self._look()
+        for _ in range(_LOOKS):
+            if refusal is None or token == self._token():
+                break
+            # Published again meanwhile; what was missing may be what retention removed. Look again.
+            token = self._token()
+            held, refusal = self._look()
+        self._held, self._refusal = held, refusal
+        if not isinstance(refusal, OutsideFailed):
+            self._seen = token
+
+    def _look(self) -> tuple[Snapshot | None, RevocationError | None]:
+        """What to answer from, and why it is not what the folder says."""
+        held = self._held
+        refusal: RevocationError
         try:
-            if self._held is None:
-                self._held, self._refusal = newest_good(self.folder, self._trusted)
-            else:
-                self._held, self._refusal = self._newer(self._held), None
+            if held is not None:
+                return self._newer(held), None
+            found = newest_good(self.folder, self._trusted)
+            self._note_published()
+            return found
         except OwnFault as error:
-            self._refusal = error
+            refusal = error
         except OSError as error:
             # Out of descriptors, a mount that hangs: not the set's fault, so the next call tries again.
-            self._refusal = OutsideFailed(
+            refusal = OutsideFailed(
                 "SNAPSHOT_UNREADABLE",
                 expected="a snapshot folder that can be read",
                 got=errno.errorcode.get(error.errno or 0, "unknown error"),
                 remedy="look at the disk and at the limits of this process",
             )
-            return
-        self._seen = token
+        return None if held is None else held.seen_as(superseded=self._may_be_superseded(held)), refusal
+
+    def _note_published(self) -> None:
+        with suppress(OwnFault, OSError):
+            pointer = read_pointer(self.folder)
+            self._published = max(self._published, 0 if pointer is None else pointer.seq)
+
+    def _may_be_superseded(self, held: Snapshot) -> bool:
+        """May another set than ``held``, not below it, be the published one? In doubt it may.
+
+        An older set that somebody restored supersedes nothing.
+        """
+        self._note_published()
+        if self._published > held.seq:
+            return True
+        try:
+            pointer = read_pointer(self.folder)
+            if pointer is not None:
+                return pointer.seq == held.seq and pointer.sha256 != held.manifest.sha256
+        except OSError:
+            return True
+        except OwnFault:
+            pass  # CURRENT is damaged: whatever lies above may have been published
+        try:
+            return newest_number(self.folder) > held.seq
+        except OSError:
+            return True
 
     def _newer(self, held: Snapshot) -> Snapshot:
         pointer = read_pointer(self.folder)
-        if pointer is None or pointer.seq < held.seq:
+        newest = max(held.seq, self._published)
+        if pointer is None or pointer.seq < newest:
             raise OwnFault(
                 "SEQUENCE_ROLLBACK",
-                expected=f"set {held.seq} or a later one",
+                expected=f"set {newest} or a later one",
                 got="none" if pointer is None else f"set {pointer.seq}",
                 remedy="find out who restored an older folder; publish again",
             )
@@ -128,7 +177,7 @@ class SnapshotStore:
                 got="another",
                 remedy="find out who restored an older folder; publish again",
             )
-        return held
+        return held.seen_as(superseded=False)
 
     def open(self, seq: int) -> Snapshot:
         """An earlier set, or the current one, by number; refused above what is committed."""
@@ -162,9 +211,12 @@ class SnapshotStore:
         return found[::-1]
 
     def mark(self, scope: ListScope) -> Mark | None:
-        """High-water mark from the manifest chain: each set keeps every list of the one before or a newer."""
+        """High-water mark from the manifest chain: each set keeps every list of the one before or a newer.
+
+        Of the distribution point, also where its partition had another number then.
+        """
         snapshot = self.current()
-        state = None if snapshot is None else snapshot.lists.get(scope)
+        state = None if snapshot is None else snapshot.newest_list(scope)
         if state is None or state.this_update is None or state.sha256 is None:
             return None  # absent: nothing was ever accepted
         return Mark(state.crl_number, state.this_update, state.sha256)

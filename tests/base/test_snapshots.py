@@ -23,6 +23,7 @@ class FakeSnapshot:
 
     seq: int
     entries: int = 0
+    superseded: bool = False
 
 
 class FakeStore:
@@ -50,6 +51,21 @@ def test_an_older_set_never_replaces_a_newer_one() -> None:
     held = current.current()
     assert held is not None
     assert held.seq == 4
+
+
+def test_the_same_set_is_taken_again_when_it_is_superseded() -> None:
+    """A set that may no longer say good replaces itself, and does again when the damage above is repaired."""
+    current = CurrentSnapshot()
+    for superseded in (False, True, False):
+        offered = FakeSnapshot(2, superseded=superseded)
+        current.adopt(cast(Any, offered))
+        held = current.current()
+        assert held is not None
+        assert held.superseded is superseded
+    assert current.adopt(cast(Any, FakeSnapshot(1, superseded=True))) is False
+    held = current.current()
+    assert held is not None
+    assert (held.seq, held.superseded) == (2, False)
 
 
 async def test_who_waits_for_a_newer_set_is_woken_by_it() -> None:

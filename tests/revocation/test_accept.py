@@ -248,7 +248,7 @@ def test_a_partition_that_nobody_approved(ca: pki.CA) -> None:
     authority = ca.authority()
     scope = authority.expected_lists()[0]
     found = decode_certificate_list(pki.crl_for(ca, scope))
-    foreign = ListScope(scope.lineage, scope.signing_key, 99)
+    foreign = ListScope(scope.lineage, scope.signing_key, 99, scope.point_sha256)
     with pytest.raises(InputRefused) as caught:
         accept_list(found, authority, foreign, verify_list(found, authority), now=_NOW, high_water=Memory())
     assert caught.value.code == "SCOPE_MISMATCH"

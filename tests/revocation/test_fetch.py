@@ -30,7 +30,7 @@ _QUICK = FetchLimits(parallel=4, max_octets=100_000, attempts=2, wait_s=0.01, id
 
 
 def scope(number: int) -> ListScope:
-    return ListScope(Lineage("card-sign", "ab" * 32), "ab" * 32, number)
+    return ListScope(Lineage("card-sign", "ab" * 32), "ab" * 32, number, bytes(32))
 
 
 @pytest.fixture

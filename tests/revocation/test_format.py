@@ -61,9 +61,9 @@ class Stranger:
 
     @staticmethod
     def rows(section: bytes, rows: int) -> Any:
-        assert len(section) == rows * 132
-        for at in range(0, len(section), 132):
-            number, state, size, _, crl_number = struct.unpack_from("<HBBI20s", section, at)
+        assert len(section) == rows * 164
+        for at in range(0, len(section), 164):
+            number, state, size, flags, crl_number = struct.unpack_from("<HBBI20s", section, at)
             this_update, next_update, ingested = struct.unpack_from("<qqq", section, at + 92)
             accepted_in, entries = struct.unpack_from("<QQ", section, at + 116)
             yield (
@@ -75,6 +75,8 @@ class Stranger:
                     "times": (this_update, next_update, ingested),
                     "accepted_in": accepted_in,
                     "entries": entries,
+                    "outdated": bool(flags & 1),
+                    "point": section[at + 132 : at + 164],
                 },
             )
 
@@ -125,6 +127,8 @@ def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
         "times": (start, start + 2 * 86_400, (start + 180) * 1_000_000),
         "accepted_in": 1,
         "entries": 1,
+        "outdated": False,
+        "point": hashlib.sha256(authority.partitions[1].distribution_point).digest(),
     }
     assert (lineage["lists"][1]["state"], lineage["lists"][1]["accepted_in"]) == ("accepted", 2)
 

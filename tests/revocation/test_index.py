@@ -40,7 +40,7 @@ def state(number: int, *, entries: int = 100, this_update: datetime = T0, **othe
 def build(parts: dict[int, bytes], previous: Index | None = None, *, releasable: bool = False) -> BuiltIndex:
     numbers = set(parts) | (set(previous.lists) if previous else set())
     return build_index(
-        LINEAGE, {n: state(n) for n in numbers}, parts, previous=previous, hold_releasable=releasable
+        LINEAGE, {n: state(n) for n in numbers}, parts, previous=previous, release_holds=releasable
     )
 
 
@@ -126,7 +126,7 @@ def test_of_two_lists_with_one_serial_the_newer_speaks() -> None:
     """The same entry in two partitions: the list with the later thisUpdate, then the lower number."""
     states = {1: state(1), 2: state(2, this_update=T0 + DAY), 3: state(3, this_update=T0 + DAY)}
     parts = dict.fromkeys((1, 2, 3), record(5, 4))
-    built = build_index(LINEAGE, states, parts, previous=None, hold_releasable=False)
+    built = build_index(LINEAGE, states, parts, previous=None, release_holds=False)
     entry = opened(built).lookup(b"\x05")
     assert entry is not None
     assert entry.partition_number == 2
@@ -193,18 +193,21 @@ def test_an_entry_that_moves_to_another_list_is_not_gone() -> None:
 
 
 def test_a_hold_ends_only_where_the_ca_may_end_it() -> None:
-    """Released at a CA with hold_releasable; elsewhere it stays, marked."""
+    """Released where that is allowed and proved; elsewhere it stays, marked, and may be released later."""
     before = index_of({1: record(1, 6)})
     assert index_of({1: b""}, before, seq=2, releasable=True).lookup(b"\x01") is None
     kept = index_of({1: b""}, before, seq=2).lookup(b"\x01")
     assert kept is not None
     assert (kept.gone, kept.left_on_hold, kept.reason) == (True, True, 6)
+    again = index_of({1: b""}, index_of({1: b""}, before, seq=2), seq=3)
+    assert again.lookup(b"\x01") == kept
+    assert index_of({1: b""}, again, seq=4, releasable=True).gone_count == 0
 
 
 def test_entries_of_an_undeclared_partition_are_refused() -> None:
     """Nothing is listed by a list that the set does not declare."""
     with pytest.raises(InputRefused, match="PARTITION_NOT_DECLARED"):
-        build_index(LINEAGE, {1: state(1)}, {2: record(1)}, previous=None, hold_releasable=False)
+        build_index(LINEAGE, {1: state(1)}, {2: record(1)}, previous=None, release_holds=False)
 
 
 def test_list_states_survive_the_file() -> None:
@@ -215,7 +218,7 @@ def test_list_states_survive_the_file() -> None:
         3: ListState(3, KEY, ListPresence.ABSENT),
         4: state(4, state=ListPresence.CARRIED, crl_number=0, accepted_seq=12),
     }
-    index = opened(build_index(LINEAGE, states, {}, previous=None, hold_releasable=False))
+    index = opened(build_index(LINEAGE, states, {}, previous=None, release_holds=False))
     assert dict(index.lists) == states
     assert index.lineage == LINEAGE
     assert index.lists[4].carried_from_seq == 12
@@ -307,7 +310,7 @@ def test_records_out_of_order_are_found_by_verify() -> None:
 def test_more_entries_than_the_list_declares_are_found_by_verify() -> None:
     """The partition table's count bounds what a partition may hold."""
     built = build_index(
-        LINEAGE, {1: state(1, entries=1)}, {1: record(1) + record(2)}, previous=None, hold_releasable=False
+        LINEAGE, {1: state(1, entries=1)}, {1: record(1) + record(2)}, previous=None, release_holds=False
     )
     with pytest.raises(OwnFault, match="at most the entries"):
         Index(b"".join(built.chunks), set_seq=1).verify()
@@ -375,6 +378,6 @@ def test_the_sizes_are_those_of_the_format() -> None:
         layout.ENTRY.size,
         layout.GONE.size,
     )
-    assert sizes == (64, 32, 132, 34, 40)
+    assert sizes == (64, 32, 164, 34, 40)
     assert (_records.ENTRY_SIZE, _records.GONE_SIZE, _records.SOURCE_SIZE) == (34, 40, 32)
     assert GONE_HELD == 1

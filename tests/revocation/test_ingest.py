@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,52 @@ async def test_the_same_night_again(night: Night) -> None:
     report = await night.run()
     assert (report.outcome, report.set_seq, report.lists_accepted) == (Outcome.NOTHING_NEW, None, 4)
     assert (await thread(night.store.current)).seq == 1
+
+
+async def test_the_same_night_heals_a_damaged_set(night: Night) -> None:
+    """The published set rotted: every list of the CA is taken anew, though each is known from the set below,
+    and none is left outdated."""
+    first = night.scopes[0]
+    await thread(night.serve, 0)
+    await night.run()
+    late = night.der(first, 0, [entry(7)], this_update=T0 + _MINUTE, number=2)
+    await thread(night.file(first).write_bytes, late)
+    assert (await night.run()).set_seq == 2
+
+    def damage() -> None:
+        (path,) = [
+            p for p in night.store.folder.glob("*.00000002.index") if first.lineage.key_id[:16] in p.name
+        ]
+        path.unlink()
+
+    await thread(damage)
+    night.store = SnapshotStore(night.folder / "snapshots", publisher_key=_KEY)
+    assert (await thread(night.store.current)).superseded
+    report = await night.run()
+    assert (report.outcome, report.set_seq, report.lists_carried) == (Outcome.PUBLISHED, 3, 0)
+    healed = await thread(night.store.current)
+    assert not healed.superseded
+    assert {state.state for state in healed.lists.values()} == {ListPresence.ACCEPTED}
+    assert healed.lookup(first.lineage, b"\x07") is not None
+    assert (await night.run()).outcome is Outcome.NOTHING_NEW
+
+
+async def test_renumbered_partitions_take_their_lists_anew(night: Night) -> None:
+    """The same bytes under a new number are news: each list speaks for its own distribution point again."""
+    await thread(night.serve, 0)
+    await night.run()
+    one, two = night.authority.partitions
+    points = one.distribution_point, two.distribution_point
+    night.authority = replace(
+        night.authority,
+        partitions=(replace(one, distribution_point=points[1]), replace(two, distribution_point=points[0])),
+    )
+    night.authorities = Authorities([night.authority])
+    files = {(s.signing_key, s.point_sha256): night.file(s) for s in night.scopes}
+    source = FolderSource({s: files[s.signing_key, s.point_sha256] for s in night.authority.expected_lists()})
+    report = await night.run(source=source)
+    assert (report.outcome, report.set_seq, report.lists_absent) == (Outcome.PUBLISHED, 2, 0)
+    assert (await night.run(source=source)).outcome is Outcome.NOTHING_NEW
 
 
 async def test_the_next_night(night: Night) -> None:

@@ -313,7 +313,8 @@ def corrupt(path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["flip", "truncate", "zero", "swap", "missing"])
 @pytest.mark.parametrize("what", ["*00000002.index", "00000002.manifest"])
 def test_a_damaged_set_is_refused_and_the_old_one_serves(tmp_path: Path, what: str, how: str) -> None:
-    """T23: a running reader keeps its set, a new one takes the set below, both say why; a publish heals."""
+    """T23: a running reader keeps its set, a new one takes the set below, both say why and that it is
+    superseded; a publish heals."""
     authorities, authority = world()
     one = scope(authority, 1)
     writer, running = store(tmp_path), reader(tmp_path)
@@ -321,20 +322,21 @@ def test_a_damaged_set_is_refused_and_the_old_one_serves(tmp_path: Path, what: s
     held = running.current()
     writer.publish(every_list(authority, 1) | {one: accepted({5: 3}, number=2)}, authorities, now=T0)
     corrupt(next(tmp_path.glob(what)), how)
-    assert running.current() is held
     starting = reader(tmp_path)
-    fallen_back = starting.current()
-    assert fallen_back is not None
-    assert fallen_back.seq == 1
+    assert held is not None
+    assert not held.superseded
     for each in (running, starting):
+        fallen_back = each.current()
+        assert fallen_back is not None
+        assert (fallen_back.seq, fallen_back.superseded) == (1, True)
         assert isinstance(each.refusal, OwnFault)
-        assert each.current() is not None  # again, without another look at the damage
+        assert each.current() is fallen_back  # again, without another look at the damage
     healed = store(tmp_path).publish(every_list(authority, 2), authorities, now=T0)
     assert healed.seq == 3
     for each in (running, starting, reader(tmp_path)):
         now = each.current()
         assert now is not None
-        assert (now.seq, each.refusal) == (3, None)
+        assert (now.seq, now.superseded, each.refusal) == (3, False, None)
     # Built around set 2: what set 1 listed was not lost, and detection is not sent into the damage.
     assert healed.lookup(one.lineage, serial(6)) is not None
     assert reader(tmp_path).sequences() == [1, 3]
@@ -389,7 +391,10 @@ def test_another_set_under_the_same_number_is_refused(tmp_path: Path) -> None:
         path.unlink()
     for path in (tmp_path / "b").iterdir():
         path.rename(tmp_path / "a" / path.name)
-    assert running.current() is held
+    kept = running.current()
+    assert held is not None
+    assert kept is not None
+    assert (kept.snapshot_id, kept.superseded) == (held.snapshot_id, True)
     assert running.refusal is not None
     assert running.refusal.code == "SEQUENCE_REUSED"
 
@@ -419,7 +424,8 @@ def test_only_pinned_publishers_are_believed(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_is_out_of_descriptors_keeps_its_set(tmp_path: Path) -> None:
-    """A passing fault of the machine is no fault of the set: the next call tries again."""
+    """A passing fault of the machine is no fault of the set: the next call tries again. Until then the set
+    published above is not known, and the one held is superseded."""
     authorities, authority = world()
     writer, running = store(tmp_path), reader(tmp_path)
     writer.publish(every_list(authority), authorities, now=T0)
@@ -428,7 +434,10 @@ def test_a_reader_that_is_out_of_descriptors_keeps_its_set(tmp_path: Path) -> No
     manifest = manifest_path(tmp_path, 2)
     aside = manifest.rename(tmp_path / "aside")
     manifest.mkdir()  # read_bytes raises IsADirectoryError, an OSError
-    assert running.current() is held
+    kept = running.current()
+    assert held is not None
+    assert kept is not None
+    assert (kept.snapshot_id, kept.superseded) == (held.snapshot_id, True)
     assert isinstance(running.refusal, OutsideFailed)
     manifest.rmdir()
     aside.rename(manifest)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import revocation
 from revocation.authorities import Authorities, Authority, CrlSigning
+from revocation.changes import ChangeKind, changes_between
 from revocation.coverage import CLOCK_TOLERANCE, PARTITION_NOT_APPROVED
 from revocation.identity import CertificateIdentity
 from revocation.snapshot.current import Snapshot
@@ -222,6 +223,39 @@ def test_a_hold_that_left_where_holds_end_is_good_again(tmp_path: Path) -> None:
     released = World(tmp_path, hold_releasable=True)
     assert released.ask(GONE_HELD).status is Status.GOOD
     assert released.ask(GONE).status is Status.REVOKED
+
+
+@pytest.mark.parametrize("how", ["carried", "absent"])
+def test_a_hold_that_may_have_moved_is_not_good(tmp_path: Path, how: str) -> None:
+    """It left list 1 while list 2 is only carried over or absent: it may be there now. On hold, until every
+    open list has spoken."""
+    authorities, authority = world(hold_releasable=True)
+    one, two = scope(authority, 1), scope(authority, 2)
+    writer = store(tmp_path)
+    first = every_list(authority, lives=9 * DAY) | {one: accepted({HELD: 6}, lives=9 * DAY)}
+    if how == "absent":
+        del first[two]
+    writer.publish(first, authorities, now=T0)
+    lists = {one: accepted({}, number=2, this_update=T0 + DAY, lives=9 * DAY)}
+    snapshots = [writer.publish(lists, authorities, now=T0 + DAY)]
+    # The other list alone does not prove it either: list 1 is only carried over then.
+    lists = {two: accepted({}, number=3, this_update=T0 + 2 * DAY, lives=9 * DAY)}
+    snapshots.append(writer.publish(lists, authorities, now=T0 + 2 * DAY))
+    lists = {two: accepted({}, number=4, this_update=T0 + 3 * DAY, lives=9 * DAY)}
+    snapshots.append(writer.publish(lists, authorities, now=T0 + 3 * DAY, confirmed=[one]))
+    found = [
+        certificate_status(
+            identity(authority, HELD),
+            authorities=authorities,
+            snapshot=snapshot,
+            now=T0 + 3 * DAY,
+            partition=1,
+        ).status
+        for snapshot in snapshots
+    ]
+    assert found == [Status.ON_HOLD, Status.ON_HOLD, Status.GOOD]
+    (change,) = changes_between(snapshots[1], snapshots[2])
+    assert (change.kind, change.reason_before, change.reason_after) == (ChangeKind.RELEASED, 6, None)
 
 
 # --- unknown ---
@@ -519,9 +553,10 @@ def test_against_a_dictionary(
             before = _winners(model)
             model |= given_lists
             after = _winners(model)
-            for serial, (reason, where) in before.items():
-                if serial not in after and not (reason == 6 and releasable):
-                    gone[serial] = (reason, where)
+            # A hold ended only if no list can have taken it over: both spoke this night.
+            proved = releasable and len(given_lists) == 2
+            gone |= {serial: last for serial, last in before.items() if serial not in after}
+            gone = {serial: last for serial, last in gone.items() if not (proved and last[0] == 6)}
             for serial in after:
                 gone.pop(serial, None)
         for serial in range(1, 8):
