@@ -134,6 +134,7 @@ def _rendered(request: web.Request, problem: Problem) -> tuple[web.Response, str
 def _finish(request: web.Request, response: web.StreamResponse, code: str | None, seconds: float) -> None:
     if not response.prepared:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+        response.headers["Server"] = "jpki-status"  # not which Python and which library in which version
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
     fields = _about(request)

@@ -65,18 +65,26 @@ def openapi_paths() -> dict[str, Any]:
         "required": True,
         "content": {"application/ocsp-request": {"schema": {"type": "string", "format": "binary"}}},
     }
-    return {
-        path: {
-            "post": {
-                "operationId": f"ocsp_{mode}",
-                "summary": f"OCSP, answered by the {mode} signer",
-                "security": [],
-                "requestBody": body,
-                "responses": answer,
+    paths: dict[str, Any] = {}
+    for path, mode in _PATHS:
+        said = {"summary": f"OCSP, answered by the {mode} signer", "security": [], "responses": answer}
+        paths[path] = {"post": {"operationId": f"ocsp_{mode}", "requestBody": body, **said}}
+        paths[path + "/{request}"] = {
+            "get": {
+                "operationId": f"ocsp_{mode}_get",
+                "parameters": [
+                    {
+                        "name": "request",
+                        "in": "path",
+                        "required": True,
+                        "description": "Base64 of the OCSPRequest, percent-encoded (RFC 6960 appendix A.1)",
+                        "schema": {"type": "string"},
+                    }
+                ],
+                **said,
             }
         }
-        for path, mode in _PATHS
-    }
+    return paths
 
 
 def _handlers(path: str, mode: TrustMode) -> tuple[Any, Any]:

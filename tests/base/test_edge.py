@@ -34,6 +34,7 @@ async def _problem(response: aiohttp.ClientResponse, status: int, code: str) -> 
     assert document["code"] == code
     assert document["status"] == status
     assert document["request_id"] == response.headers["X-Request-Id"]
+    assert response.headers["Server"] == "jpki-status"  # no versions
     return document
 
 
