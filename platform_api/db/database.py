@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,10 +17,11 @@ import asyncpg
 from pydantic import SecretStr
 
 from platform_api.db.addresses import APP, DATABASE, DETECTOR, OWNER, Address, from_dsn
-from platform_api.db.embedded import START_TIMEOUT_S, EmbeddedPostgres
+from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.migrate import check_version, migrate, migrations
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.roles import ensure_roles, refuse_powerful_role
+from platform_api.db.served import SERVER_ENDED, watch, while_served
 from platform_api.faults import DatabaseFailed
 
 if TYPE_CHECKING:
@@ -30,17 +30,6 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 30.0
-_WATCH_S: Final = 1.0
-_RETRY_S: Final = 0.1
-#: What a connection attempt or statement meets when the server is going, gone, or just coming.
-_SERVER_ENDED: Final = (
-    OSError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.InternalClientError,
-    asyncpg.InterfaceError,
-)
 Made = TypeVar("Made")
 #: Any number; nothing else takes advisory locks in an embedded cluster.
 _BOOTSTRAP_LOCK: Final = 0x4A504B49
@@ -81,7 +70,7 @@ class Database:
         try:
             if self._embedded is None:
                 return await self._connect(role)
-            return await _while_served(self._embedded, lambda: self._connect(role))
+            return await while_served(self._embedded, lambda: self._connect(role))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
             raise DatabaseFailed(
                 "DATABASE_UNREACHABLE",
@@ -136,6 +125,21 @@ class Database:
         """Connections of ``detector``: the nightly detection."""
         return await self.pool(DETECTOR, size)
 
+    async def while_served(self, act: Callable[[], Awaitable[Made]]) -> Made:
+        """Do an act that may be repeated, again when the server ends under it (see ``db.served``).
+
+        A server that is not ours to start again is its operator's: then the act is done once.
+        """
+        try:
+            return await (act() if self._embedded is None else while_served(self._embedded, act))
+        except SERVER_ENDED as failure:
+            raise DatabaseFailed(
+                "DATABASE_LOST",
+                expected="PostgreSQL to stay until the work is done",
+                got=type(failure).__name__,
+                remedy="check that it runs, then run this again: it goes on where it stopped",
+            ) from None
+
     async def close(self) -> None:
         """Close the pools; connections still at work are ended after a while."""
         with contextlib.suppress(TimeoutError):
@@ -170,37 +174,18 @@ async def open_database(
     server = embedded or EmbeddedPostgres(data_dir)
     await server.ensure()
     database = Database({}, server)
-    watch: asyncio.Task[None] | None = None
+    watching: asyncio.Task[None] | None = None
     try:
-        await _while_served(server, lambda: _bootstrap(server))
-        await _while_served(server, lambda: _set_up(database, clock, migrating=True))
-        watch = asyncio.create_task(_watch(server))
+        await while_served(server, lambda: _bootstrap(server))
+        await while_served(server, lambda: _set_up(database, clock, migrating=True))
+        watching = asyncio.create_task(watch(server))
         yield database
     finally:
-        if watch is not None:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         await database.close()
         await server.stop()
-
-
-async def _while_served(server: EmbeddedPostgres, act: Callable[[], Awaitable[Made]]) -> Made:
-    """Do an act that may be repeated, again when the server ends under it.
-
-    The process that ran the server may have had its last word (a short command): then ``ensure`` finds the
-    next one that runs it, or us.
-    """
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            return await act()
-        except (*_SERVER_ENDED, DatabaseFailed) as failure:
-            # The announcement in run/ goes just before the server does.
-            other = isinstance(failure, DatabaseFailed) and failure.code != "DATABASE_NOT_RUNNING"
-            if other or time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(_RETRY_S)
-        await server.ensure()
 
 
 async def _bootstrap(server: EmbeddedPostgres) -> None:
@@ -228,12 +213,3 @@ async def _set_up(database: Database, clock: Clock, *, migrating: bool) -> None:
         await refuse_powerful_role(connection)
     finally:
         await connection.close(timeout=5)
-
-
-async def _watch(server: EmbeddedPostgres) -> None:
-    """Start the server again, or take it over, whenever it is gone; ``ensure`` is the normal start."""
-    while True:
-        await asyncio.sleep(_WATCH_S)
-        # Not startable now (disk full, say): requests answer 503 meanwhile, and we try again.
-        with contextlib.suppress(DatabaseFailed, OSError):
-            await server.ensure()

@@ -16,7 +16,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -27,40 +26,24 @@ import asyncpg
 from platform_api.db.addresses import ROLES, Address
 from platform_api.db.cluster_folder import ClusterFolder
 from platform_api.db.programs import (
+    SETTINGS,
     SUPERUSER,
     binaries,
+    end_server,
     environment,
     make_cluster,
     refuse_root_without_namespaces,
     server_command,
 )
 from platform_api.faults import DatabaseFailed
+from platform_api.threads import to_the_end
 
 __all__ = ["EmbeddedPostgres", "binaries"]
 
 START_TIMEOUT_S: Final = 30.0
 _LOCK_FILE_RETRY_S: Final = 15.0
-_STOP_TIMEOUT_S: Final = 20.0
-_OTHERS_FINISH_S: Final = 3.0
 _POLL_S: Final = 0.05
 _LOG_LIMIT: Final = 4 * 1024 * 1024
-
-#: No statement, parameter, detail or context ever reaches the server's log: below LOG nothing is written, and
-#: ERROR (which may quote a value) ranks below LOG there.
-SETTINGS: Final = (
-    "listen_addresses=",
-    "unix_socket_permissions=0700",
-    "log_min_messages=log",
-    "log_min_error_statement=panic",
-    "log_error_verbosity=terse",
-    "log_statement=none",
-    "log_parameter_max_length=0",
-    "log_parameter_max_length_on_error=0",
-    "log_min_duration_statement=-1",
-    "password_encryption=scram-sha-256",
-    "max_connections=60",
-    "timezone=UTC",
-)
 
 
 class EmbeddedPostgres:
@@ -68,6 +51,8 @@ class EmbeddedPostgres:
 
     (The kernel ties ``--pdeathsig`` to the *thread* that started the server: a worker thread that ends would
     stop the database.)
+
+    Any number of tasks may call ``ensure`` and ``stop``: one of them acts, the others wait and find it done.
     """
 
     def __init__(self, data_dir: Path, *, extra_settings: tuple[str, ...] = ()) -> None:
@@ -76,6 +61,8 @@ class EmbeddedPostgres:
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
+        self._turn = asyncio.Lock()
+        self._stops = 0
 
     @property
     def runs_here(self) -> bool:
@@ -84,17 +71,30 @@ class EmbeddedPostgres:
 
     async def ensure(self) -> None:
         """Return when somebody serves this cluster: we, or the process that does already."""
+        stops = self._stops
+        async with self._turn:
+            if self._stops != stops:  # whoever waited behind a stop must not start it again
+                raise DatabaseFailed(
+                    "DATABASE_STOPPED",
+                    expected="the embedded database to run",
+                    got="it was stopped, because this process ends",
+                    remedy="start again",
+                )
+            await self._ensure()
+
+    async def _ensure(self) -> None:
         if self.runs_here:
             return
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            if self._lock is not None or await asyncio.to_thread(self._take_lock):
-                try:
+            try:
+                if self._lock is not None or await to_the_end(self._take_lock):
                     await self._start(deadline)
-                except BaseException:
-                    await asyncio.to_thread(self._halt)
-                    raise
-                return
+                    return
+            except BaseException:
+                # No orphan: a server nobody knows of would keep the lock from everybody.
+                await to_the_end(self._halt)
+                raise
             if await self._answers():
                 return
             if time.monotonic() > deadline:
@@ -112,12 +112,15 @@ class EmbeddedPostgres:
 
     async def stop(self) -> None:
         """Stop the server if it is ours, wait for it, and give the folder free."""
-        await asyncio.to_thread(self._halt)
+        self._stops += 1
+        async with self._turn:
+            self._stops += 1  # also those who came while another stop was at work
+            await to_the_end(self._halt)
 
     # -- starting ------------------------------------------------------------------------------------------
 
     async def _start(self, deadline: float) -> None:
-        command = await asyncio.to_thread(self._prepare)
+        command = await to_the_end(self._prepare)
         sockets = self._socket_folder
         if sockets is None:
             raise AssertionError("expected a socket folder after the preparation")
@@ -125,7 +128,7 @@ class EmbeddedPostgres:
         self._spawn(command)
         while True:
             if await self._accepts(sockets):
-                await asyncio.to_thread(self.folder.announce, sockets)
+                await to_the_end(self.folder.announce, sockets)
                 return
             ended = not self.runs_here
             if (
@@ -217,21 +220,15 @@ class EmbeddedPostgres:
 
     def _halt(self) -> None:
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            self.folder.forget_announcement()
-            # Smart shutdown first: another process of ours that is at work may finish what it does.
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_OTHERS_FINISH_S)
-            process.send_signal(signal.SIGINT)  # fast shutdown: open transactions are rolled back
-            try:
-                process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGQUIT)  # immediate: the next start recovers from the log
-                process.wait(_STOP_TIMEOUT_S)
-        if self._socket_folder is not None:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-            self._socket_folder = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        try:
+            if process is not None and process.poll() is None:
+                with contextlib.suppress(OSError):
+                    self.folder.forget_announcement()
+                end_server(process)
+        finally:
+            if self._socket_folder is not None:
+                shutil.rmtree(self._socket_folder, ignore_errors=True)
+                self._socket_folder = None
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None

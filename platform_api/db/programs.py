@@ -5,10 +5,12 @@ We use no Python code of the wheel: it trusts every local user and stale process
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,6 +23,25 @@ if TYPE_CHECKING:
 
 SUPERUSER: Final = "postgres"
 _INITDB_TIMEOUT_S: Final = 120
+_OTHERS_FINISH_S: Final = 3.0
+_STOP_TIMEOUT_S: Final = 20.0
+
+#: No statement, parameter, detail or context ever reaches the server's log: below LOG nothing is written, and
+#: ERROR (which may quote a value) ranks below LOG there.
+SETTINGS: Final = (
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "log_min_messages=log",
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "log_statement=none",
+    "log_parameter_max_length=0",
+    "log_parameter_max_length_on_error=0",
+    "log_min_duration_statement=-1",
+    "password_encryption=scram-sha-256",
+    "max_connections=60",
+    "timezone=UTC",
+)
 
 
 def binaries() -> Path:
@@ -56,6 +77,21 @@ def server_command(cluster: Path, sockets: Path, settings: tuple[str, ...]) -> l
         str(sockets),
         *(part for setting in settings for part in ("-c", setting)),
     ]
+
+
+def end_server(process: subprocess.Popen[bytes]) -> None:
+    """The server's four ways to end, the kindest first; it is reaped when this returns."""
+    for number, patience_s in (
+        (signal.SIGTERM, _OTHERS_FINISH_S),  # smart: another process of ours may finish what it does
+        (signal.SIGINT, _STOP_TIMEOUT_S),  # fast: open transactions are rolled back
+        (signal.SIGQUIT, _STOP_TIMEOUT_S),  # immediate: the next start recovers from the log
+    ):
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+            return
+    process.kill()  # its backends notice, and only then is the lock free
+    process.wait()
 
 
 def make_cluster(folder: ClusterFolder) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,8 +26,10 @@ from platform_api.db.addresses import from_dsn
 from platform_api.db.database import open_database
 from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.programs import SUPERUSER
+from platform_api.db.served import watch
 from platform_api.faults import DatabaseFailed, SetupRefused
 from revocation.clock import SystemClock
+from tests.base.eventually import eventually
 from tests.base.postgres import TestDatabase
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +208,123 @@ async def test_a_survivor_takes_the_server_over(made: Path) -> None:
                 await asyncio.sleep(0.1)
     finally:
         await asyncio.to_thread(process.communicate)
+
+
+async def test_starts_at_once_in_one_process_are_one_start(made: Path, tmp_path: Path) -> None:
+    """Five tasks call ``ensure`` at once, on an existing cluster and on a fresh folder: all return when the
+    server answers, it is one server, and after ``stop`` the lock is free.
+    """
+    for folder in (made, tmp_path / "fresh"):
+        server = EmbeddedPostgres(folder, extra_settings=("fsync=off",))
+
+        async def ensured(server: EmbeddedPostgres = server) -> int:
+            await server.ensure()
+            address = await server.address(SUPERUSER, "postgres")
+            connection = await asyncpg.connect(**address.arguments())
+            started = await connection.fetchval("SELECT pg_postmaster_start_time()::text")
+            await connection.close()
+            return hash(started)
+
+        try:
+            assert len(set(await asyncio.gather(*(ensured() for _ in range(5))))) == 1
+        finally:
+            await server.stop()
+        assert await asyncio.to_thread(_lock_is_free, folder)
+
+
+async def test_a_start_that_waits_behind_a_stop_is_refused(made: Path) -> None:
+    """``ensure`` beside ``stop``: the stop has the last word: no server is left behind that nobody stops."""
+    server = EmbeddedPostgres(made)
+    await server.ensure()
+    stop = asyncio.create_task(server.stop())
+    await asyncio.sleep(0)  # e.g. a request and the watch come while the stop is at work
+    found = await asyncio.gather(
+        stop, server.ensure(), server.ensure(), server.stop(), return_exceptions=True
+    )
+    codes = [getattr(one, "code", one) for one in found]
+    assert codes == [None, "DATABASE_STOPPED", "DATABASE_STOPPED", None]
+    assert not server.runs_here
+    assert await asyncio.to_thread(_lock_is_free, made)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.05, 0.15])
+async def test_a_cancelled_start_leaves_no_orphan(made: Path, after_s: float) -> None:
+    """Cancelled at any moment of its start: no server runs, the lock is free, the next start goes well."""
+    killed = EmbeddedPostgres(made)
+    start = asyncio.create_task(killed.ensure())
+    await asyncio.sleep(after_s)
+    start.cancel()
+    found = (await asyncio.gather(start, return_exceptions=True))[0]
+    if found is None:  # the start was quicker: then it is a running server, and ours to stop
+        await killed.stop()
+    else:
+        assert isinstance(found, asyncio.CancelledError)
+    assert await asyncio.to_thread(_lock_is_free, made)
+    after = EmbeddedPostgres(made)
+    await after.ensure()
+    assert after.runs_here
+    await after.stop()
+
+
+async def test_a_failed_start_leaves_no_orphan(made: Path) -> None:
+    """A server that does not come up (a setting it refuses): DATABASE_NOT_STARTED, the lock is free, and the
+    same folder starts at once when the setting is right.
+    """
+    wrong = EmbeddedPostgres(made, extra_settings=("shared_buffers=sesame",))
+    with pytest.raises(DatabaseFailed, match="DATABASE_NOT_STARTED"):
+        await wrong.ensure()
+    assert await asyncio.to_thread(_lock_is_free, made)
+    right = EmbeddedPostgres(made)
+    await right.ensure()
+    assert right.runs_here
+    await right.stop()
+
+
+class _Unlucky(EmbeddedPostgres):
+    """Fails as often as told, in ways that nobody foresaw, then serves."""
+
+    def __init__(self, folder: Path, failures: list[Exception]) -> None:
+        super().__init__(folder)
+        self.failures = failures
+        self.calls = 0
+
+    async def ensure(self) -> None:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+async def test_the_watch_survives_every_failure_and_says_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ``ensure`` raises, the watch goes on; one line for a row of failures, without their text."""
+    server = _Unlucky(
+        tmp_path, [OSError("sesame"), AssertionError("sesame"), asyncpg.PostgresError("sesame")]
+    )
+    reported: list[logging.LogRecord] = []
+    logger = logging.getLogger("platform_api.db.served")
+    monkeypatch.setattr(logger, "handle", reported.append)  # pytest's own handlers write files in the loop
+    task = asyncio.create_task(watch(server, every_s=0.001))
+    await eventually(lambda: server.calls > 5)
+    server.failures.append(KeyError("sesame"))
+    await eventually(lambda: not server.failures)
+    calls = server.calls
+    await eventually(lambda: server.calls > calls)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    said = [str(record.exc_info[1]) for record in reported if record.exc_info]
+    assert [re.findall("got ([A-Za-z]+)", one) for one in said] == [["OSError"], ["KeyError"]]
+    assert "sesame" not in "".join(logging.Formatter().format(record) for record in reported)
+
+
+def _lock_is_free(folder: Path) -> bool:
+    with (folder / "run" / "postgres.lock").open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _started_holder(folder: Path) -> tuple[subprocess.Popen[str], Any]:

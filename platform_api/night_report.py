@@ -1,0 +1,70 @@
+"""What a night came to: figures and codes only, for the exit code and for ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from platform_api.changes.detect import DetectionReport
+from revocation.exits import Exit
+from revocation.ingest import IngestReport, Outcome
+
+EXIT_CODES: Final[Mapping[str, Exit]] = {
+    Outcome.PUBLISHED: Exit.DONE,
+    Outcome.PARTIAL: Exit.PARTIAL,
+    Outcome.NOTHING_NEW: Exit.NOTHING_NEW,
+    Outcome.REFUSED: Exit.REFUSED,
+    Outcome.UPSTREAM_DOWN: Exit.UPSTREAM_DOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """What the night did; ``outcome`` is the ingest's."""
+
+    #: The set now in force.
+    set_seq: int | None
+    ingest: IngestReport
+    detection: DetectionReport
+    removed_sets: tuple[int, ...]
+    seconds: float
+    #: Why no CA could be asked for its lists; None when at least one could.
+    problem: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.ingest.outcome
+
+    @property
+    def refusals(self) -> tuple[tuple[str, str], ...]:
+        """(list, or CA whose list of lists was not to be had; code)."""
+        return self.ingest.refusals
+
+    @property
+    def exit_code(self) -> Exit:
+        return EXIT_CODES[self.outcome]
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json``: figures and codes only."""
+        ingest = self.ingest
+        return {
+            "outcome": self.outcome.value,
+            "set_seq": self.set_seq,
+            "lists": ingest.lists_fetched,
+            "lists_expected": ingest.lists_expected,
+            "lists_accepted": ingest.lists_accepted,
+            "lists_carried": ingest.lists_carried,
+            "lists_absent": ingest.lists_absent,
+            "entries": ingest.entries,
+            "new_revocations": dict(ingest.new_by_reason),
+            "refusals": [{"list": scope, "code": code} for scope, code in self.refusals],
+            "problem": self.problem,
+            "detected_sets": [one.set_seq for one in self.detection.sets],
+            "changes": self.detection.changes,
+            "events": self.detection.events,
+            "changed_customers": {str(k): v for k, v in sorted(self.detection.by_institution.items())},
+            "removed_sets": list(self.removed_sets),
+            "seconds": round(self.seconds, 3),
+            "exit_code": int(self.exit_code),
+        }

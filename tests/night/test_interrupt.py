@@ -1,0 +1,197 @@
+"""SIGTERM and SIGINT in a night: it says interrupted only when nothing of it is at work any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from platform_api.night_guard import one_night
+from platform_api.threads import CountedThreads, to_the_end
+from revocation.exits import Exit
+from tests.night.live import JPKI, World
+
+#: A night whose publish takes long (or for ever): SIGTERM comes while it is at it.
+SLOW_NIGHT = """
+import asyncio, sys, time
+from pathlib import Path
+from platform_api.night_guard import one_night
+
+def publish(folder: Path, seconds: float) -> None:
+    print("at work", flush=True)
+    time.sleep(seconds)
+    (folder / "CURRENT").write_text("committed")
+
+async def night(folder: Path, seconds: float, patience_s: float) -> None:
+    async with one_night(folder, patience_s=patience_s):
+        await asyncio.to_thread(publish, folder, seconds)
+
+try:
+    asyncio.run(night(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+except asyncio.CancelledError:
+    sys.exit(130)
+"""
+
+
+def lock_is_held(run_dir: Path) -> bool:
+    """Asked of the kernel's table: trying the lock would refuse a night that begins at that moment."""
+    try:
+        number = (run_dir / "nightly.lock").stat().st_ino
+    except FileNotFoundError:
+        return False
+    return f":{number} 0 EOF" in Path("/proc/locks").read_text()
+
+
+def slow_night(folder: Path, seconds: float, patience_s: float) -> subprocess.Popen[str]:
+    night = subprocess.Popen(
+        [sys.executable, "-c", SLOW_NIGHT, str(folder), str(seconds), str(patience_s)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert night.stdout is not None
+    assert night.stdout.readline() == "at work\n"
+    return night
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_lock_stays_until_the_step_at_work_has_ended(tmp_path: Path, number: int) -> None:
+    """Told to stop in the middle of a publish, twice even: the lock is free only after its commit."""
+    night = slow_night(tmp_path, 1.0, 30)
+    assert lock_is_held(tmp_path)
+    night.send_signal(number)
+    time.sleep(0.2)
+    night.send_signal(number)
+    while lock_is_held(tmp_path):
+        time.sleep(0.001)
+    assert (tmp_path / "CURRENT").exists(), "the lock was free before the commit"
+    _, err = night.communicate(timeout=20)
+    assert (night.returncode, err) == (Exit.INTERRUPTED, "")
+
+
+def test_a_step_that_never_ends_goes_with_the_process(tmp_path: Path) -> None:
+    """The wait is bounded: then the process ends as by SIGKILL, so the step never commits after the lock."""
+    night = slow_night(tmp_path, 3, 0.3)
+    night.send_signal(signal.SIGTERM)
+    _, err = night.communicate(timeout=2.5)
+    assert night.returncode == Exit.INTERRUPTED
+    assert "interrupted" in err
+    time.sleep(3)
+    assert not (tmp_path / "CURRENT").exists()
+
+
+async def test_steps_that_wait_their_turn_never_begin(tmp_path: Path) -> None:
+    """Cancelled with more steps than threads: those at work end, the others are not begun any more."""
+    begun: list[int] = []
+
+    def step(n: int) -> None:
+        begun.append(n)
+        time.sleep(0.2)
+
+    async def night() -> None:
+        async with one_night(tmp_path):
+            await asyncio.gather(*(asyncio.to_thread(step, n) for n in range(100)))
+
+    task = asyncio.create_task(night())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    count = len(begun)
+    assert 0 < count < 100
+    assert not await asyncio.to_thread(lock_is_held, tmp_path)
+    await asyncio.sleep(0.3)
+    assert len(begun) == count
+
+
+async def test_a_cancelled_wait_for_the_threads_waits_on() -> None:
+    """Cancelled again while it waits: it waits to the end, and then the cancellation goes on."""
+    threads = CountedThreads()
+    step = threads.submit(time.sleep, 0.3)
+    waiting = asyncio.create_task(threads.settle(10))
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert waiting.cancelled()
+    assert step.done()
+
+
+async def test_a_cancelled_step_ends_before_its_caller_goes_on() -> None:
+    """``to_the_end``: the cancellation arrives after the thread's end, also when cancelled twice."""
+    ended: list[bool] = []
+
+    def step() -> None:
+        time.sleep(0.2)
+        ended.append(True)
+        raise OSError("nobody hears this: the cancellation says enough")
+
+    task = asyncio.create_task(to_the_end(step))
+    for _ in range(2):
+        await asyncio.sleep(0.05)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert ended == [True]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("interrupt")) as made:
+        yield made
+
+
+def _current(world: World) -> str:
+    return (world.data / "snapshots" / "CURRENT").read_text()
+
+
+#: What can be seen of a night from outside, in its order.
+MOMENTS: dict[str, Callable[[World, str], bool]] = {
+    "begun": lambda world, _: lock_is_held(world.data / "run"),
+    "fetching": lambda world, _: (world.data / "archive" / "incoming").exists(),
+    "fetched": lambda world, _: any((world.data / "archive" / "incoming").glob("*.crl")),
+    "published": lambda world, before: _current(world) != before,
+}
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [*((moment, signal.SIGTERM) for moment in MOMENTS), ("fetched", signal.SIGINT)],
+)
+def test_an_interrupted_night_ends_cleanly_and_the_next_goes_on(
+    world: World, moment: str, number: int
+) -> None:
+    """Told to stop when it has {moment}: exit 130 and one sentence; no commit after the lock is free; the
+    next night tells the day's event exactly once.
+    """
+    used = {e["registration_ref"] for e in world.events() if e["registration_ref"]}
+    resident = next(r for r in world.residents() if r["resident_id"] not in used)
+    registration = world.register(resident, resident["resident_id"])
+    world.act(resident["resident_id"], "lose")
+    world.publish()
+    before = _current(world)
+    night = subprocess.Popen(
+        [*JPKI, "nightly", "--data", str(world.data), "--json"],
+        env=os.environ | world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not MOMENTS[moment](world, before):
+        assert night.poll() is None, night.communicate()
+    night.send_signal(number)
+    while lock_is_held(world.data / "run"):
+        time.sleep(0.001)
+    at_the_end = _current(world)
+    _, err = night.communicate(timeout=30)
+    assert night.returncode == Exit.INTERRUPTED
+    assert err.startswith("jpki: interrupted")
+    assert _current(world) == at_the_end, "committed after the lock was free"
+
+    exit_code, again = world.night()
+    assert exit_code in (Exit.DONE, Exit.NOTHING_NEW)
+    assert [seq for seq, _ in world.changes_of(registration)] == [again["set_seq"]]
+    seqs = [e["seq"] for e in world.events()]
+    assert seqs == list(range(1, len(seqs) + 1)), "the feed has a gap or a double"

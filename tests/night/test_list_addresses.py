@@ -1,0 +1,177 @@
+"""The lists of lists, CA by CA: one that is not to be had stops only itself, and the report says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from platform_api.jlis.gateway import (
+    AuthorityOffer,
+    ConsentReflection,
+    ConsentSubmission,
+    FourInformationAnswer,
+    FourInformationQuery,
+    GatewayRefused,
+    ListOffer,
+    PartitionOffer,
+)
+from platform_api.list_addresses import list_addresses, take_in
+from platform_api.night_report import EXIT_CODES
+from revocation.authorities import Authorities, Authority, ListScope
+from revocation.clock import FixedClock
+from revocation.crl.archive import ListArchive
+from revocation.errors import InputRefused, OutsideFailed
+from revocation.exits import Exit
+from revocation.ingest import IngestReport
+from revocation.snapshot.store import SnapshotStore
+from tests import pki
+from tests.pki import T0, entry
+from tests.revocation.list_server import ListServer, list_server
+
+DAY = timedelta(days=1)
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+LISTS_OF_ONE_CA = 4
+DOWN = OutsideFailed("JLIS_STATUS", expected="status 200", got="status 503", remedy="ask again")
+REFUSED = GatewayRefused("JLIS_REFUSED", expected="acceptance", got="status 404", remedy="correct it")
+
+
+class ListsOnly:
+    """A J-LIS that tells where the lists lie; it answers for a CA, or raises what the port allows."""
+
+    def __init__(self, authorities: Sequence[Authority]) -> None:
+        self.authority = {one.ca_id: one for one in authorities}
+        self.failing: dict[str, InputRefused | OutsideFailed] = {}
+
+    async def authorities(self) -> Sequence[AuthorityOffer]:
+        raise DOWN
+
+    async def partitions(self, ca_id: str) -> Sequence[PartitionOffer]:
+        if ca_id in self.failing:
+            raise self.failing[ca_id]
+        authority = self.authority[ca_id]
+        scopes = authority.expected_lists()
+        return [
+            PartitionOffer(
+                partition.number,
+                f"{partition.number:06}",
+                partition.distribution_point,
+                partition.label,
+                tuple(
+                    ListOffer(s.signing_key, path(s))
+                    for s in scopes
+                    if s.partition_number == partition.number
+                ),
+            )
+            for partition in authority.partitions
+        ]
+
+    async def submit_consent(self, submission: ConsentSubmission) -> ConsentReflection:
+        raise REFUSED
+
+    async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
+        raise REFUSED
+
+
+def path(scope: ListScope) -> str:
+    return f"/{scope.lineage.ca_id}/{scope.signing_key[:16]}/{scope.partition_number}.crl"
+
+
+class TwoCas:
+    """Cards and phones: two CAs, their lists on a real server, a store, and nights on them."""
+
+    def __init__(self, folder: Path, server: ListServer) -> None:
+        self.server = server
+        self.cas = {
+            "card-sign": pki.make_ca(),
+            "mobile-sign": pki.make_ca((("O", "JPKI-TEST"), ("OU", "phones")), first_key=2),
+        }
+        self.authorities = Authorities([ca.authority(ca_id) for ca_id, ca in self.cas.items()])
+        self.jlis = ListsOnly(tuple(self.authorities))
+        self.store = SnapshotStore(folder / "snapshots", publisher_key=KEY)
+        self.archive = ListArchive(folder / "archive")
+        self.clock = FixedClock(T0)
+
+    def play(self, day: int) -> None:
+        at = T0 + day * DAY
+        for scope in self.authorities.expected_lists():
+            self.server.lists[path(scope)] = pki.crl_for(
+                self.cas[scope.lineage.ca_id], scope, [entry(7, reason=3)],
+                number=day + 1, this_update=at, next_update=at + 3 * DAY,
+            )  # fmt: skip
+        self.clock.set(at + timedelta(hours=1))
+
+    async def night(self) -> IngestReport:
+        addresses = await list_addresses(self.authorities, self.jlis, self.server.base)
+        return await take_in(
+            self.authorities, addresses, self.store, self.clock,
+            archive=self.archive, progress=lambda *_: None,
+        )  # fmt: skip
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[TwoCas]:
+    async with list_server() as server:
+        made = await asyncio.to_thread(TwoCas, tmp_path, server)
+        await asyncio.to_thread(made.play, 0)
+        first = await made.night()
+        assert (first.set_seq, first.lists_accepted, first.refusals) == (1, 2 * LISTS_OF_ONE_CA, ())
+        yield made
+
+
+@pytest.mark.parametrize("why", [DOWN, REFUSED], ids=lambda why: why.code)
+async def test_a_ca_that_cannot_be_asked_stops_only_itself(
+    world: TwoCas, why: InputRefused | OutsideFailed
+) -> None:
+    """One CA's list of lists is down or refused: the other CA publishes, all lists of the first are carried
+    over, and the report names the CA once with the code; healed, the night publishes the rest.
+    """
+    await asyncio.to_thread(world.play, 1)
+    world.jlis.failing = {"card-sign": why}
+    report = await world.night()
+    assert EXIT_CODES[report.outcome] is Exit.PARTIAL
+    assert report.set_seq == 2
+    assert report.refusals == (("card-sign", why.code),)
+    assert (report.lists_accepted, report.lists_carried) == (LISTS_OF_ONE_CA, LISTS_OF_ONE_CA)
+
+    world.jlis.failing = {}
+    healed = await world.night()
+    assert (EXIT_CODES[healed.outcome], healed.lists_carried, healed.refusals) == (Exit.DONE, 0, ())
+
+
+async def test_a_refused_list_of_the_other_ca_is_named_beside(world: TwoCas) -> None:
+    """A CA without addresses hides no refusal of another CA's list."""
+    await asyncio.to_thread(world.play, 1)
+    world.jlis.failing = {"mobile-sign": DOWN}
+    scope = world.authorities.expected_lists()[0]
+    world.server.lists[path(scope)] = b"garbage"
+    report = await world.night()
+    assert EXIT_CODES[report.outcome] is Exit.PARTIAL
+    assert [name for name, _ in report.refusals] == [str(scope), "mobile-sign"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "exit_code"),
+    [
+        ({"card-sign": DOWN}, Exit.UPSTREAM_DOWN),
+        ({"card-sign": REFUSED}, Exit.REFUSED),
+        ({"card-sign": DOWN, "mobile-sign": DOWN}, Exit.UPSTREAM_DOWN),
+        ({"card-sign": REFUSED, "mobile-sign": DOWN}, Exit.REFUSED),
+    ],
+)
+async def test_nothing_new_and_somebody_missing(
+    world: TwoCas, failing: dict[str, InputRefused | OutsideFailed], exit_code: Exit
+) -> None:
+    """No new list came and a CA could not be asked: no set, everything of it carried over; REFUSED where
+    J-LIS said no, UPSTREAM_DOWN where nobody answered.
+    """
+    world.jlis.failing = failing
+    report = await world.night()
+    assert EXIT_CODES[report.outcome] is exit_code
+    assert report.set_seq is None
+    assert report.refusals == tuple(sorted((ca_id, why.code) for ca_id, why in failing.items()))
+    assert (report.lists_carried, report.lists_absent) == (LISTS_OF_ONE_CA * len(failing), 0)
