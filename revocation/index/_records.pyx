@@ -13,6 +13,7 @@ DEF ENTRY = 34       # the same and the partition number, little-endian u16
 DEF GONE = 40        # an entry, u16 flags, u32 the last set that listed it
 DEF KEY = 21         # length octet and serial, zero-padded: the order of the file
 DEF SERIAL_MAX = 20
+DEF HOLD = 6         # certificateHold
 
 SOURCE_SIZE = SOURCE
 ENTRY_SIZE = ENTRY
@@ -64,9 +65,12 @@ cdef Py_ssize_t _count(const unsigned char[::1] records, Py_ssize_t stride) exce
     return records.shape[0] // stride
 
 
-def collect(parts):
-    """Join (partition number, source records) into sorted 34-octet entries; duplicates stay in."""
-    cdef Py_ssize_t total = 0, at = 0, index, count
+def collect(parts, const unsigned char[::1] carried=b""):
+    """Join (partition number, source records) and entries that are ``carried`` into sorted 34-octet entries;
+    duplicates stay in.
+    """
+    cdef Py_ssize_t taken = _count(carried, ENTRY)
+    cdef Py_ssize_t total = taken, at = 0, index, count
     cdef const unsigned char[::1] source
     cdef unsigned char[::1] target
     cdef unsigned int number
@@ -82,6 +86,9 @@ def collect(parts):
     if not total:
         return joined
     target = joined
+    if taken:
+        memcpy(&target[0], &carried[0], taken * ENTRY)
+        at = taken * ENTRY
     for partition, records in listed:
         source = records
         number = partition
@@ -94,6 +101,115 @@ def collect(parts):
     with nogil:
         qsort(&target[0], total, ENTRY, _by_record)
     return joined
+
+
+def carry(const unsigned char[::1] entries, const unsigned char[::1] shared, numbers):
+    """The own entries of the lists of these partitions, from a set's ENTR and MANY sections.
+
+    Where several lists name a serial, its united entry has one partition: each list's own is taken instead.
+    """
+    cdef Py_ssize_t count = _count(entries, ENTRY), others = _count(shared, ENTRY)
+    cdef Py_ssize_t index, other = 0, kept = 0
+    cdef int order
+    cdef octets record
+    cdef unsigned char[::1] known, target
+    wanted = bytearray(65536)
+    for number in numbers:
+        if not 0 < number <= 0xFFFF:
+            raise ValueError("expected a partition number of 1 to 65535")
+        wanted[number] = 1
+    if not numbers or not count + others:
+        return b""
+    known = wanted
+    found = bytearray((count + others) * ENTRY)
+    target = found
+    for index in range(count):
+        record = &entries[index * ENTRY]
+        order = 1
+        while other < others:
+            order = memcmp(&shared[other * ENTRY], record, KEY)
+            if order >= 0:
+                break
+            other += 1
+        if other < others and order == 0:
+            continue
+        if known[record[32] | (record[33] << 8)]:
+            memcpy(&target[kept * ENTRY], record, ENTRY)
+            kept += 1
+    for index in range(others):
+        record = &shared[index * ENTRY]
+        if known[record[32] | (record[33] << 8)]:
+            memcpy(&target[kept * ENTRY], record, ENTRY)
+            kept += 1
+    return bytes(memoryview(found)[: kept * ENTRY])
+
+
+def depart(
+    const unsigned char[::1] entries,
+    const unsigned char[::1] gone,
+    const unsigned char[::1] listed,
+    unsigned int last_seq,
+    unsigned short held_flag,
+    bint release_holds,
+):
+    """The new GONE section: what a set had in ENTR (until ``last_seq``) or GONE and nobody lists now.
+
+    A hold among them is left out where ``release_holds``; otherwise it leaves ENTR with ``held_flag``.
+    """
+    cdef Py_ssize_t count = _count(entries, ENTRY), before = _count(gone, GONE), now = _count(listed, ENTRY)
+    cdef Py_ssize_t a = 0, b = 0, n = 0, kept = 0, number, capacity = 0
+    cdef int order, run
+    cdef bint left, still, writing
+    cdef octets record
+    cdef unsigned char[::1] target = None
+    cdef unsigned int flags
+    found = bytearray()
+    # Twice the same merge: once to count, once to write, so that memory is what is needed and no more.
+    for run in range(2):
+        a = b = n = kept = 0
+        writing = run == 1
+        while a < count or b < before:
+            if a == count:
+                left = False
+            elif b == before:
+                left = True
+            else:
+                left = memcmp(&entries[a * ENTRY], &gone[b * GONE], KEY) <= 0
+            if left:
+                record = &entries[a * ENTRY]
+                a += 1
+            else:
+                record = &gone[b * GONE]
+                b += 1
+            order = 1
+            while n < now:
+                order = memcmp(&listed[n * ENTRY], record, KEY)
+                if order >= 0:
+                    break
+                n += 1
+            still = n < now and order == 0
+            if still or (release_holds and record[21] == HOLD):
+                continue
+            if writing:
+                if kept >= capacity:
+                    raise AssertionError("the second merge found more than the first")
+                if left:
+                    flags = held_flag if record[21] == HOLD else 0
+                    memcpy(&target[kept * GONE], record, ENTRY)
+                    target[kept * GONE + 34] = flags & 0xFF
+                    target[kept * GONE + 35] = (flags >> 8) & 0xFF
+                    for number in range(4):
+                        target[kept * GONE + 36 + number] = (last_seq >> (8 * number)) & 0xFF
+                else:
+                    memcpy(&target[kept * GONE], record, GONE)
+            kept += 1
+        if not writing:
+            if not kept:
+                return b""
+            capacity = kept
+            found = bytearray(kept * GONE)
+            target = found
+    return bytes(found)
 
 
 def unite(bytearray entries, ranks):

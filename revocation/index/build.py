@@ -15,7 +15,6 @@ from revocation.errors import InputRefused
 from revocation.index import _records, layout
 from revocation.index.layout import ListState
 from revocation.index.search import Index
-from revocation.reasons import CRLReason
 
 _ALIGNMENT: Final = 8
 
@@ -47,8 +46,7 @@ def build_index(
     or had as gone, and nobody lists now, is gone. ``release_holds``: the CA may end a hold and every
     open list of the lineage speaks in this set, so that a hold which nobody names was released.
     """
-    carried = _carried_records(states, records, previous)
-    parts = sorted([*records.items(), *carried.items()])
+    parts = sorted(records.items())
     if unknown := [number for number, _ in parts if number not in states]:
         raise InputRefused(
             "PARTITION_NOT_DECLARED",
@@ -56,8 +54,9 @@ def build_index(
             got=f"{len(unknown)} without",
             remedy="declare each list of the set",
         )
+    carried = _carried_entries(states, records, previous)
     ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
-    entries, shared, repeated, conflicting = _records.unite(_records.collect(parts), ranks)
+    entries, shared, repeated, conflicting = _records.unite(_records.collect(parts, carried), ranks)
     gone = _gone_records(entries, previous, release_holds=release_holds)
     table = b"".join(states[number].pack() for number in sorted(states))
     return BuiltIndex(
@@ -69,67 +68,41 @@ def build_index(
     )
 
 
-def _carried_records(
+def _carried_entries(
     states: Mapping[int, ListState],
     records: Mapping[int, bytes | memoryview],
     previous: Index | None,
-) -> dict[int, bytes]:
-    """Entries of the partitions that have no new list, as the decoder's records."""
+) -> bytes:
+    """Each list's own entries, of the partitions that have no new list."""
     if previous is None:
-        return {}
-    parts: dict[int, bytearray] = {
-        number: bytearray()
+        return b""
+    numbers = [
+        number
         for number, state in states.items()
         if number not in records
         and number in previous.lists
         # Under one number another distribution point: not this partition's list. Its entries go to GONE.
         and previous.lists[number].point_sha256 == state.point_sha256
-    }
-    # Where several lists name a serial, the united entry has one partition: take each list's own instead.
-    shared = {record[: _records.KEY_SIZE] for record in _entries_of(previous.shared_section)}
-    size = _records.SOURCE_SIZE
-    for section, own in ((previous.entry_section, False), (previous.shared_section, True)):
-        for record in _entries_of(section):
-            part = parts.get(int.from_bytes(record[size:], "little"))
-            if part is not None and (own or record[: _records.KEY_SIZE] not in shared):
-                part += record[:size]
-    return {number: bytes(part) for number, part in parts.items()}
-
-
-def _entries_of(section: memoryview) -> Iterator[bytes]:
-    for at in range(0, len(section), _records.ENTRY_SIZE):
-        yield bytes(section[at : at + _records.ENTRY_SIZE])
+    ]
+    return _records.carry(previous.entry_section, previous.shared_section, numbers)
 
 
 def _gone_records(entries: bytes, previous: Index | None, *, release_holds: bool) -> bytes:
-    """Entries that somebody listed once and nobody lists now, with the last set that did (design 5, Gone)."""
+    """Entries that somebody listed once and nobody lists now, with the last set that did (design 5, Gone).
+
+    A hold may end (RFC 5280 section 5.3.1). One that left is kept, and marked, where its CA ends none (an
+    anomaly), and wherever a list that does not speak today may have taken it over.
+    """
     if previous is None:
         return b""
-    gone: list[bytes] = []
-    for section, stride in (
-        (previous.entry_section, _records.ENTRY_SIZE),
-        (previous.gone_section, _records.GONE_SIZE),
-    ):
-        for old, new in _records.differing(section, stride, entries, _records.ENTRY_SIZE):
-            if new != -1:
-                continue  # still listed, or newly
-            record = bytes(section[old * stride : (old + 1) * stride])
-            held = record[21] == CRLReason.certificate_hold
-            if held and release_holds:
-                continue  # RFC 5280 section 5.3.1: a hold may end
-            if stride == _records.GONE_SIZE:
-                gone.append(record)
-            else:
-                # A hold that left is kept where its CA ends none (an anomaly), and wherever a list that
-                # does not speak today may have taken it over.
-                flags = layout.GONE_HELD if held else 0
-                gone.append(record + _gone_tail(flags, previous.set_seq))
-    gone.sort()
-    return b"".join(gone)
-
-
-def _gone_tail(flags: int, last_seq: int) -> bytes:
-    return flags.to_bytes(2, "little") + last_seq.to_bytes(4, "little")
+    return _records.depart(
+        previous.entry_section,
+        previous.gone_section,
+        entries,
+        previous.set_seq,
+        layout.GONE_HELD,
+        release_holds,
+    )
 
 
 def _assemble(lineage: Lineage, table: bytes, entries: bytes, gone: bytes, shared: bytes) -> Iterator[bytes]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
+from platform_api.key_set import open_keys
+from platform_api.keys import STORE
 from platform_api.logs import make_log
 from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
 from revocation.authorities import Authorities
 from revocation.errors import OwnFault, RevocationError
 from revocation.snapshot.store import SnapshotStore
+from tests.base.application import RunningApp, running, settings_for
+from tests.base.eventually import eventually
+from tests.base.postgres import TestDatabase
+from tests.revocation.sets import every_list, world
 
 
 @dataclass(frozen=True)
@@ -109,3 +117,47 @@ async def test_the_follower_adopts_what_is_new_and_keeps_what_was_good(tmp_path:
         "snapshot.adopted",
         "snapshot.refused",
     ]
+
+
+def _healed(snapshots: CurrentSnapshot, seq: int) -> bool:
+    snapshot = snapshots.current()
+    return snapshot is not None and snapshot.seq == seq and snapshots.refusal is None
+
+
+async def _readiness(service: RunningApp) -> tuple[int, list[str], list[str], int]:
+    response = await service.client.get("/readyz")
+    body = await response.json()
+    return response.status, body["reasons"], body["warnings"], body["set_seq"]
+
+
+async def test_below_a_damaged_set_the_service_is_not_ready(database: TestDatabase, tmp_path: Path) -> None:
+    """Set 2 rots: a service that starts finds set 1 and answers 503 SNAPSHOT_REFUSED on /readyz, one that
+    holds set 2 is ready; the next set heals."""
+    settings = await settings_for(database, tmp_path, snapshot_check_s=0.05)
+    now = datetime.now(UTC).replace(microsecond=0)
+    authorities, authority = await asyncio.to_thread(world)
+    await asyncio.to_thread(authorities.dump, settings.authorities_file)
+    keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
+    writer = SnapshotStore(settings.snapshots_dir, publisher_key=keys.publisher)
+
+    def publish(number: int) -> None:
+        lists = every_list(authority, number, this_update=now)
+        writer.publish(lists, authorities, now=now)
+
+    def damage() -> None:
+        for path in settings.snapshots_dir.glob("*.00000002.index"):
+            path.unlink()
+        (settings.snapshots_dir / "CURRENT").touch()
+
+    for number in (1, 2):
+        await asyncio.to_thread(publish, number)
+    async with running(settings) as holding:
+        assert await _readiness(holding) == (200, [], [], 2)
+        await asyncio.to_thread(damage)
+        async with running(settings) as starting:
+            assert await _readiness(starting) == (503, ["SNAPSHOT_REFUSED"], [], 1)
+            assert await _readiness(holding) == (200, [], [], 2)
+            await asyncio.to_thread(publish, 3)
+            for service in (starting, holding):
+                await eventually(partial(_healed, service.app[STORE], 3))
+                assert await _readiness(service) == (200, [], [], 3)
