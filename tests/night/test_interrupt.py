@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -177,7 +176,7 @@ def test_an_interrupted_night_ends_cleanly_and_the_next_goes_on(
     before = _current(world)
     night = subprocess.Popen(
         [*JPKI, "nightly", "--data", str(world.data), "--json"],
-        env=os.environ | world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not MOMENTS[moment](world, before):
         assert night.poll() is None, night.communicate()
@@ -195,3 +194,38 @@ def test_an_interrupted_night_ends_cleanly_and_the_next_goes_on(
     assert [seq for seq, _ in world.changes_of(registration)] == [again["set_seq"]]
     seqs = [e["seq"] for e in world.events()]
     assert seqs == list(range(1, len(seqs) + 1)), "the feed has a gap or a double"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(503, Exit.UPSTREAM_DOWN), (404, Exit.REFUSED)])
+def test_a_set_left_over_from_a_killed_night_is_told_though_j_lis_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: int, expected: Exit
+) -> None:
+    """SIGKILL between commit and detection; the next night gets {status} from J-LIS for everything: it names
+    the CA and exits accordingly, and the event of the set before is there all the same.
+    """
+    used = {e["registration_ref"] for e in world.events() if e["registration_ref"]}
+    resident = next(r for r in world.residents() if r["resident_id"] not in used)
+    registration = world.register(resident, resident["resident_id"])
+    world.act(resident["resident_id"], "lose")
+    world.publish()
+    before = _current(world)
+    night = subprocess.Popen(
+        [*JPKI, "nightly", "--data", str(world.data), "--json"],
+        env=world.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not MOMENTS["published"](world, before):
+        assert night.poll() is None
+    night.send_signal(signal.SIGKILL)
+    night.wait(10)
+    assert world.changes_of(registration) == []
+
+    if status == 404:
+        monkeypatch.setitem(world.env, "JPKI_JLIS_URL", f"{world.jlis}/moved")
+    else:
+        world.fault("status_5xx", target="all", status=status)
+    exit_code, again = world.night()
+    world.heal()
+    assert exit_code == expected
+    assert [refusal["list"] for refusal in again["refusals"]] == ["card-sign"]
+    assert again["lists_carried"] == again["lists_expected"] > 0
+    assert world.changes_of(registration) == [(again["set_seq"], "REVOKED")]
