@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final
 
 import stamina.instrumentation
@@ -22,6 +21,7 @@ from platform_api.faults import SetupRefused
 from platform_api.jlis.gateway import Gateway
 from platform_api.jlis.http import HttpGateway
 from platform_api.jlis.settings import GatewaySettings
+from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
 from platform_api.list_addresses import list_addresses, take_in
 from platform_api.night_guard import one_night
@@ -50,10 +50,11 @@ async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
     began = time.monotonic()
     # Its default is to print each retry, with arguments, to standard output, where our JSON line goes.
     stamina.instrumentation.set_on_retry_hooks(())
+    address = address_of_j_lis(settings)  # before anything is made for a night that cannot be
     async with (
         one_night(settings.run_dir),
         service_clock(settings.sandbox_url) as clock,
-        _gateway(settings) as gateway,
+        HttpGateway(GatewaySettings(base_url=address)) as gateway,
     ):
         progress("keys and authorities")
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=clock.now())
@@ -63,7 +64,7 @@ async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
         report: IngestReport | RevocationError
         problem: str | None = None
         try:
-            report, problem = await _ingest(settings, authorities, gateway, store, clock, progress)
+            report, problem = await _ingest(settings, address, authorities, gateway, store, clock, progress)
         except RevocationError as error:  # our disk, or a second publisher: what is published is told first
             report = error
         detection = await _detect(settings, authorities, keys.tagger, store, clock, progress)
@@ -83,6 +84,7 @@ async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
 
 async def _ingest(
     settings: Settings,
+    address: str,
     authorities: Authorities,
     gateway: Gateway,
     store: SnapshotStore,
@@ -91,7 +93,7 @@ async def _ingest(
 ) -> tuple[IngestReport, str | None]:
     """Ask where today's lists are and take them in; and why nobody could be asked, if so."""
     progress("today's lists of J-LIS")
-    addresses = await list_addresses(authorities, gateway, settings.jlis_url or "")
+    addresses = await list_addresses(authorities, gateway, address)
     report = await take_in(
         authorities,
         addresses,
@@ -122,6 +124,7 @@ async def _detect(
         detector_dsn=settings.detector_dsn,
     ) as database:
         progress("which customers changed")
+        await require_known_keys(database, settings.keys_dir)
 
         async def once() -> DetectionReport:
             pool = await database.detector_pool()
@@ -140,8 +143,8 @@ async def _retain(store: SnapshotStore) -> tuple[int, ...]:
     return await asyncio.to_thread(lambda: store.retention(keep_from_seq=sorted(sequences)[-KEEP_SETS]))
 
 
-@asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[Gateway]:
+def address_of_j_lis(settings: Settings) -> str:
+    """Raises ``SetupRefused`` where none is set."""
     if settings.jlis_url is None:
         raise SetupRefused(
             "JLIS_URL_MISSING",
@@ -149,5 +152,4 @@ async def _gateway(settings: Settings) -> AsyncIterator[Gateway]:
             got="none",
             remedy="set JPKI_JLIS_URL, or jlis_url in jpki.toml",
         )
-    async with HttpGateway(GatewaySettings(base_url=settings.jlis_url)) as gateway:
-        yield gateway
+    return settings.jlis_url
