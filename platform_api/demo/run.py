@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +67,7 @@ class Demo:
 
     async def run(self, on_report: Callable[[dict[str, Any], list[Try]], None]) -> Exit:
         """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
+        began = time.monotonic()
         if not self._options.folder.exists():
             self._require_ports()  # nothing is made for a start that cannot be
         folder_lock = await asyncio.to_thread(_lock, self._options.folder)
@@ -85,7 +87,7 @@ class Demo:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
                 self._tell.progress("starting the sandbox J-LIS")
                 await world.sandbox.start()
-                scenario = Scenario(self.state, world, session, self._tell)
+                scenario = Scenario(self.state, world, session, self._tell, began=began)
                 await self._play(scenario, world)
                 on_report(self.report, self.tries)
                 if not self._options.once:

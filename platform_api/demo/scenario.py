@@ -49,7 +49,13 @@ class Scenario:
     """One demo run over one world."""
 
     def __init__(
-        self, state: DemoState, world: World, session: aiohttp.ClientSession, teller: Teller
+        self,
+        state: DemoState,
+        world: World,
+        session: aiohttp.ClientSession,
+        teller: Teller,
+        *,
+        began: float,
     ) -> None:
         self._state = state
         self._world = world
@@ -57,7 +63,7 @@ class Scenario:
         self._tell = teller
         self.sandbox = SandboxClient(session, world.addresses.sandbox)
         self.institutions: list[Institution] = []
-        self._began = time.monotonic()
+        self._began = began
 
     def this_update(self, day: int) -> datetime:
         """The last simulated night's thisUpdate is the start minus five minutes; no clock runs ahead."""
