@@ -177,7 +177,7 @@ def _head(snapshot: Snapshot, publisher: Path | None) -> Report:
 def _open(what: str, publisher: Path | None) -> Snapshot:
     """``DIR`` (its current set) or ``DIR@SEQ``."""
     folder, _, number = what.rpartition("@")
-    if Path(what).is_dir():
+    if Path(what).is_dir() or "@" not in what:
         folder, number = what, ""
     store = _store(Path(folder), publisher)
     if number:

@@ -108,7 +108,8 @@ def test_no_sql_asks_the_database_for_the_time() -> None:
 #: Run in a process of its own: third-party packages once, then each module of ours in a fresh fork.
 _IMPORT_EACH = """
 import gc, importlib, os, sys, traceback
-import aiohttp.web, asyncpg, cryptography.x509, defusedxml, orjson, prometheus_client, pydantic, structlog, uvloop
+import aiohttp.web, asyncpg, cryptography.x509, defusedxml, orjson
+import prometheus_client, pydantic, structlog, uvloop
 gc.freeze()
 failed = []
 for name in sys.argv[1:]:

@@ -43,6 +43,8 @@ def _show(record: dict[str, Any]) -> None:
         return
     table = Table(title="published set", show_header=False)
     table.add_row("set", f"{record['set_seq']} ({'partial' if record['partial'] else 'complete'})")
+    if record["superseded"]:
+        table.add_row("[red]superseded[/red]", "a newer set cannot be read: nothing is good till the night")
     table.add_row("published", f"{_span(record['published_age_s'])} ago")
     table.add_row("entries", str(record["entries"]))
     table.add_row("clock", record["clock"])
@@ -96,6 +98,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "set_seq": fresh.set_seq,
         "snapshot_id": snapshot.snapshot_id,
         "partial": fresh.partial,
+        "superseded": fresh.superseded,
         "ready": fresh.ready,
         "clock": clock,
         "published_age_s": fresh.published_age_s,
