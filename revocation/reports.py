@@ -179,6 +179,13 @@ def _open(what: str, publisher: Path | None) -> Snapshot:
     folder, _, number = what.rpartition("@")
     if Path(what).is_dir() or "@" not in what:
         folder, number = what, ""
+    if not Path(folder).is_dir():
+        raise InputRefused(
+            "SET_FOLDER_MISSING",
+            expected="a folder with published sets",
+            got="no such folder",
+            remedy="give the folder that contains CURRENT, as DIR or DIR@SEQ",
+        )
     store = _store(Path(folder), publisher)
     if number:
         if not number.isdecimal():

@@ -238,3 +238,14 @@ def test_the_exit_codes_never_change() -> None:
         "UPSTREAM_DOWN": 6,
         "INTERRUPTED": 130,
     }
+
+
+def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    """A mistyped folder, with and without a set number: exit 5 and what to give instead."""
+    for what in (str(tmp_path / "nope"), f"{tmp_path / 'nope'}@3"):
+        done = subprocess.run(
+            [sys.executable, "-m", "revocation", "stats", what],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == Exit.REFUSED
+        assert "SET_FOLDER_MISSING" in done.stderr
