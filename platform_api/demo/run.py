@@ -64,6 +64,8 @@ class Demo:
         self.state = DemoState(options.folder)
         self.report: dict[str, Any] = {}
         self.tries: list[Try] = []
+        #: True when the play was finished by an earlier start: days may have passed since its last night.
+        self._went_on = False
 
     async def run(self, on_report: Callable[[dict[str, Any], list[Try]], None]) -> Exit:
         """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
@@ -102,6 +104,7 @@ class Demo:
         if self.state.finished:
             await scenario.open_service()
             self.report = self.state.data["report"]
+            self._went_on = True
             await self._prepare_tries(scenario, world)
             return
         await scenario.play()
@@ -219,7 +222,7 @@ class Demo:
 
     async def _nights(self, world: World) -> None:
         """The demo's own timer. A night that fails says so and is tried again; what is served stays."""
-        due = self._clock.now()
+        due = self._clock.now() + (timedelta(0) if self._went_on else NIGHT_AFTER)
         while True:
             if self._clock.now() >= due:
                 try:
