@@ -105,6 +105,7 @@ class Demo:
             await scenario.open_service()
             self.report = self.state.data["report"]
             self._went_on = True
+            await self._export(await scenario.sandbox.life_log())
             await self._prepare_tries(scenario, world)
             return
         await scenario.play()
@@ -122,6 +123,14 @@ class Demo:
             fetches=received["fetches"],
             openssl=openssl,
         )
+        await self._export(life_log)
+        self.state.data["report"] = self.report
+        self.state.data["finished"] = True
+        self.state.save()
+        await self._prepare_tries(scenario, world)
+
+    async def _export(self, life_log: list[dict[str, Any]]) -> None:
+        """Where asked for: also of a play that an earlier start finished."""
         if self._options.export is not None:
             await asyncio.to_thread(
                 export,
@@ -129,12 +138,8 @@ class Demo:
                 life_log=life_log,
                 sets=self.state.data["sets"],
                 report=self.report,
-                **received,
+                **self._received(),
             )
-        self.state.data["report"] = self.report
-        self.state.data["finished"] = True
-        self.state.save()
-        await self._prepare_tries(scenario, world)
 
     def _received(self) -> dict[str, Any]:
         """Everything written down, each event once (a crash may have read a page twice)."""

@@ -189,3 +189,16 @@ def test_ctrl_c_while_serving_is_a_clean_end(serving: Demo, folder: Path) -> Non
     """Stopped while it serves: exit 0, nothing left running."""
     assert serving.end(signal.SIGINT) == Exit.DONE
     wait_for_no_servers(folder)
+
+
+def test_a_finished_play_goes_on_and_can_still_be_exported(folder: Path, tmp_path: Path) -> None:
+    """Started once more: the same report without playing again, exported as asked, and it serves."""
+    demo = Demo(folder, "--json", "--export", str(tmp_path / "export"))
+    try:
+        demo.until('{"seed":')
+        assert json.loads((tmp_path / "export" / "report.json").read_text()) == report_of(demo)
+        assert (tmp_path / "export" / "life_log.jsonl").stat().st_size > 0
+        assert call("GET", f"http://127.0.0.1:{demo.port}/readyz")[0] == 200
+    finally:
+        demo.end(signal.SIGTERM)
+    wait_for_no_servers(folder)
