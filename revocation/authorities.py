@@ -59,6 +59,7 @@ class Tolerance(StrEnum):
     EXPLICIT_DEFAULT = "explicit_default"
     GENERALIZED_TIME_BEFORE_2050 = "generalized_time_before_2050"
     NON_CRITICAL_IDP = "non_critical_issuing_distribution_point"
+    CRITICAL_KNOWN_EXTENSION = "critical_known_extension"
 
 
 @dataclass(frozen=True, slots=True)
