@@ -104,7 +104,7 @@ def disk_errors(code: str, what: str) -> Iterator[None]:
         name = errno.errorcode.get(error.errno or 0, "unknown error")
         raise OutsideFailed(
             code,
-            expected=f"{what} to be written",
+            expected=f"{what} to be read and written",
             got=name,
             remedy="free space or repair the disk, then run the same command again",
         ) from error
@@ -113,17 +113,23 @@ def disk_errors(code: str, what: str) -> Iterator[None]:
 @contextmanager
 def folder_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive flock(2) on ``path``; the kernel releases it however the process ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with disk_errors("LOCK_FAILED", "the folder's lock"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutsideFailed(
-                "PUBLISH_LOCKED",
-                expected="one publisher for each snapshot folder",
-                got="another process that is publishing",
-                remedy="wait for the other night to end, then run again",
-            ) from error
+        with disk_errors("LOCK_FAILED", "the folder's lock"):
+            _take(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutsideFailed(
+            "PUBLISH_LOCKED",
+            expected="one publisher for each snapshot folder",
+            got="another process that is publishing",
+            remedy="wait for the other night to end, then run again",
+        ) from error

@@ -22,20 +22,20 @@ def remove_before(
     removes. A file that a kept manifest names stays, whichever set wrote it. Readers that hold a removed
     set go on: their files stay mapped.
     """
-    pointer = read_pointer(folder)
-    if pointer is None:
-        return ()
-    keep_from = min(keep_from_seq, pointer.seq)
-    numbers = manifest_numbers(folder)
-    doomed = tuple(seq for seq in numbers if seq < keep_from)
-    needed: set[str] = set()
-    for seq in numbers:
-        if seq >= keep_from:
-            try:
-                needed.update(file.name for file in load_manifest(folder, seq, trusted).files)
-            except OwnFault:
-                return ()  # a manifest that cannot be read may name any file: remove nothing
     with disk_errors("RETENTION_FAILED", "old sets"):
+        pointer = read_pointer(folder)
+        if pointer is None:
+            return ()
+        keep_from = min(keep_from_seq, pointer.seq)
+        numbers = manifest_numbers(folder)
+        doomed = tuple(seq for seq in numbers if seq < keep_from)
+        needed: set[str] = set()
+        for seq in numbers:
+            if seq >= keep_from:
+                try:
+                    needed.update(file.name for file in load_manifest(folder, seq, trusted).files)
+                except OwnFault:
+                    return ()  # a manifest that cannot be read may name any file: remove nothing
         for seq in doomed:
             disk.remove(manifest_path(folder, seq))
         disk.sync_folder(folder)

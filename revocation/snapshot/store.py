@@ -17,7 +17,7 @@ from revocation.authorities import Authorities, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
-from revocation.snapshot.names import CURRENT, LOCK, newest_number, read_pointer
+from revocation.snapshot.names import CURRENT, LOCK, manifest_numbers, newest_number, read_pointer
 from revocation.snapshot.plan import AcceptedList, plan_set
 from revocation.snapshot.publish import publish_set, settle
 from revocation.snapshot.retention import remove_before
@@ -34,6 +34,21 @@ class Mark:
     crl_number: int | None
     this_update: datetime
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The newest set of a folder."""
+
+    #: 0: none was ever published here.
+    seq: int
+    #: Of its manifest; None where CURRENT cannot be read: then nobody can say which set bears the number.
+    manifest_sha256: str | None
+
+
+def before_lost(snapshot: Snapshot, at_least: int) -> Snapshot:
+    """A set as it looks when sets up to number ``at_least`` - 1 were published above it and are lost."""
+    return snapshot.seen_as(superseded=True) if snapshot.seq < at_least else snapshot
 
 
 class SnapshotStore:
@@ -196,8 +211,12 @@ class SnapshotStore:
 
         Follows the chain of hashes, so a set that was found broken and built around is not among them.
         """
+        return [seq for seq, _ in self.chain()]
+
+    def chain(self) -> list[tuple[int, str]]:
+        """The same sets with the SHA-256 of their manifests, ascending."""
         pointer = read_pointer(self.folder)
-        found: list[int] = []
+        found: list[tuple[int, str]] = []
         link: tuple[int, str] | None = None if pointer is None else (pointer.seq, pointer.sha256)
         while link is not None:
             try:
@@ -206,9 +225,21 @@ class SnapshotStore:
                 break  # retention ended the chain here, or the rest of it cannot be trusted
             if manifest.sha256 != link[1]:
                 break
-            found.append(manifest.seq)
+            found.append(link)
             link = manifest.previous
         return found[::-1]
+
+    def reached(self) -> Reached:
+        """How far this folder got, readable set or not; another memory of it (the database's) compares."""
+        try:
+            pointer = read_pointer(self.folder)
+        except OwnFault:
+            pointer = None
+        if pointer is not None:
+            return Reached(pointer.seq, pointer.sha256)
+        numbers = manifest_numbers(self.folder)
+        # As in ``newest_good``: a first manifest without CURRENT was never committed.
+        return Reached(0 if numbers in ([], [1]) else numbers[-1], None)
 
     def mark(self, scope: ListScope) -> Mark | None:
         """High-water mark from the manifest chain: each set keeps every list of the one before or a newer.
@@ -230,10 +261,13 @@ class SnapshotStore:
         *,
         now: datetime,
         confirmed: Collection[ListScope] = (),
+        at_least: int = 0,
     ) -> Snapshot:
         """Publish the next set: ``lists`` replace theirs, every other list is carried over or absent.
 
         ``confirmed`` names lists that were not given because the CA still serves the published bytes.
+        ``at_least``: sets up to the one below this number were published and are lost. The new one is
+        numbered from here on, and what it takes from an older set is outdated until its list comes anew.
         Raises with the old set in place; ``OutsideFailed`` after the commit is told apart by ``current()``.
         """
         if self._key is None:
@@ -243,14 +277,17 @@ class SnapshotStore:
                 got="a reader's store",
                 remedy="open the store with the publisher's key",
             )
+        # A disk that fails to read ends the publish as one that fails to write: nothing is built upon a
+        # guess of what the last set was.
         with disk_errors("PUBLISH_FAILED", "the snapshot folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with folder_lock(self.folder / LOCK):
-            seq = settle(self._disk, self.folder)
-            base, _ = newest_good(self.folder, self._trusted)
-            plan = plan_set(seq, lists, authorities, base, confirmed=confirmed)
-            pointer = publish_set(self._disk, self.folder, plan, base, key=self._key, now=now)
-        published = open_snapshot(self.folder, pointer.seq, self._trusted, pointer=pointer)
+            with folder_lock(self.folder / LOCK):
+                seq = max(settle(self._disk, self.folder), at_least)
+                base, _ = newest_good(self.folder, self._trusted)
+                base = None if base is None else before_lost(base, at_least)
+                plan = plan_set(seq, lists, authorities, base, confirmed=confirmed)
+                pointer = publish_set(self._disk, self.folder, plan, base, key=self._key, now=now)
+            published = open_snapshot(self.folder, pointer.seq, self._trusted, pointer=pointer)
         with self._opening:
             if self._held is None or self._held.seq < published.seq:
                 self._held, self._refusal, self._seen = published, None, None

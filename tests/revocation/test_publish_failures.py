@@ -16,143 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from revocation.authorities import Authorities, Authority, ListScope
 from revocation.errors import OutsideFailed, OwnFault
 from revocation.index.search import Index
 from revocation.snapshot.durable import Disk
-from revocation.snapshot.plan import AcceptedList
 from revocation.snapshot.store import SnapshotStore
-from tests.revocation.sets import (
-    DAY,
-    PUBLISHER,
-    T0,
-    accepted,
-    check_folder,
-    every_list,
-    reader,
-    scope,
-    store,
-    world,
+from tests.revocation.disks import (
+    FailingDisk,
+    KillingDisk,
+    lists_of,
+    publish,
+    small_world,
+    steps_of_a_publish,
 )
-
-
-class CountingDisk(Disk):
-    """Numbers the steps from 1 and remembers their names."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def before(self, name: str) -> None:
-        self.steps.append(name)
-
-    def after(self, name: str) -> None:
-        """Called once the step is done."""
-
-    def create(self, path: Path) -> int:
-        self.before("create")
-        descriptor = super().create(path)
-        try:
-            self.after("create")
-        except BaseException:
-            os.close(descriptor)  # the caller never gets it
-            raise
-        return descriptor
-
-    def write(self, descriptor: int, data: bytes) -> None:
-        self.before("write")
-        super().write(descriptor, data)
-        self.after("write")
-
-    def sync_file(self, descriptor: int) -> None:
-        self.before("sync_file")
-        super().sync_file(descriptor)
-        self.after("sync_file")
-
-    def rename(self, old: Path, new: Path) -> None:
-        name = "commit" if new.name == "CURRENT" else "rename"
-        self.before(name)
-        super().rename(old, new)
-        self.after(name)
-
-    def sync_folder(self, folder: Path) -> None:
-        self.before("sync_folder")
-        super().sync_folder(folder)
-        self.after("sync_folder")
-
-    def remove(self, path: Path) -> None:
-        self.before("remove")
-        super().remove(path)
-        self.after("remove")
-
-
-class FailingDisk(CountingDisk):
-    """Fails at the n-th step and at every later one that ``also`` names."""
-
-    def __init__(self, at: int, *, persisted: bool, code: int = errno.EIO, always: bool = False) -> None:
-        super().__init__()
-        self.at = at
-        self.persisted = persisted
-        self.code = code
-        self.always = always
-
-    def before(self, name: str) -> None:
-        super().before(name)
-        if not self.persisted:
-            self._fail()
-
-    def after(self, name: str) -> None:
-        if self.persisted:
-            self._fail()
-
-    def _fail(self) -> None:
-        if len(self.steps) == self.at or (self.always and len(self.steps) > self.at):
-            raise OSError(self.code, os.strerror(self.code))
-
-
-class KillingDisk(CountingDisk):
-    """Kills this process at the n-th step, before or after it."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.at = at
-        self.kill_after = after
-
-    def before(self, name: str) -> None:
-        super().before(name)
-        if not self.kill_after:
-            self._kill()
-
-    def after(self, name: str) -> None:
-        if self.kill_after:
-            self._kill()
-
-    def _kill(self) -> None:
-        if len(self.steps) == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def small_world() -> tuple[Authorities, Authority]:
-    return world(partitions=1)
-
-
-def lists_of(authority: Authority, day: int) -> dict[ListScope, AcceptedList]:
-    """Day n lists the serials 1 to n + 1 in the first generation."""
-    listing = dict.fromkeys(range(1, day + 2), 4)
-    return every_list(authority, day) | {
-        scope(authority, 1): accepted(listing, number=day + 1, this_update=T0 + day * DAY)
-    }
-
-
-def publish(folder: Path, day: int, disk: Disk | None = None) -> int:
-    authorities, authority = small_world()
-    return store(folder, disk=disk).publish(lists_of(authority, day), authorities, now=T0 + day * DAY).seq
-
-
-def steps_of_a_publish(folder: Path) -> list[str]:
-    publish(folder, 0)
-    disk = CountingDisk()
-    publish(folder, 1, disk)
-    return disk.steps
+from tests.revocation.sets import PUBLISHER, T0, check_folder, reader, scope
 
 
 def test_the_steps_of_a_publish_are_those_of_the_design(tmp_path: Path) -> None:
@@ -265,7 +141,7 @@ def test_leftovers_of_a_killed_publish_are_collected(tmp_path: Path) -> None:
 _CHILD = """
 import sys
 from pathlib import Path
-from tests.revocation.test_publish_failures import KillingDisk, publish
+from tests.revocation.disks import KillingDisk, publish
 publish(Path(sys.argv[1]), int(sys.argv[2]), KillingDisk(int(sys.argv[3]), after=sys.argv[4] == "after"))
 """
 
