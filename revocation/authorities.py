@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +18,26 @@ from typing import Final
 
 from cryptography import x509
 
-from revocation.distinguished_names import CanonicalName, canonical_name
+from revocation.clock import jst_day
+from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
-from revocation.identity import subject_public_key_bits
+from revocation.identity import MAX_SERIAL_OCTETS, subject_public_key_bits
+from revocation.partitions import Partition, PointKey, check_partitions, point_key
+from revocation.recorded_acts import RecordedAct
+
+__all__ = [
+    "ALL_GENERATIONS",
+    "OCSP_HASHES",
+    "Authorities",
+    "Authority",
+    "CrlSigning",
+    "Generation",
+    "Lineage",
+    "ListScope",
+    "Partition",
+    "SignatureAlgorithm",
+    "Tolerance",
+]
 
 #: Hashes of a CertID that we know (RFC 6960 section 4.1.1), by the names of hashlib.
 OCSP_HASHES: Final = ("sha1", "sha256", "sha384", "sha512")
@@ -29,6 +46,8 @@ OCSP_HASHES: Final = ("sha1", "sha256", "sha384", "sha512")
 ALL_GENERATIONS: Final = "all"
 
 _CA_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+_SERIAL_LIMIT: Final = 1 << (8 * MAX_SERIAL_OCTETS - 1)
+_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,38})){1,31}\Z")
 
 
 class CrlSigning(StrEnum):
@@ -77,24 +96,9 @@ class Generation:
     #: DER of the certificate's subject, as it stands there: what OCSP clients hash.
     subject: bytes
 
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """One distribution point of a CA: in JPKI a municipality. The number is stable and never reused."""
-
-    number: int
-    #: DER of the directoryName in CRLDP and IDP; another GeneralName stands whole; empty: the one list
-    #: of a CA that does not partition, which carries no issuingDistributionPoint.
-    distribution_point: bytes
-    label: str
-    opened: date | None = None
-    closed: date | None = None
-    successor: int | None = None
-
-    @property
-    def point_sha256(self) -> bytes:
-        """What a set stores beside the number, so that a renumbered partition does not pass for another."""
-        return hashlib.sha256(self.distribution_point).digest()
+    def expired_on(self, day: date) -> bool:
+        """Is the certificate's last JST day over (RFC 5280 section 4.1.2.5: the end is inclusive)?"""
+        return jst_day(self.certificate.not_valid_after_utc) < day
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -142,8 +146,10 @@ class Authority:
     #: Serials above it were never issued; None: the operator does not know.
     serial_ceiling: int | None = None
     tolerances: frozenset[str] = frozenset()
+    #: Keys whose certificate is over on the day of this view: no list of theirs is expected. See ``on``.
+    expired_keys: frozenset[bytes] = frozenset()
     _by_key: Mapping[bytes, Generation] = field(init=False, repr=False, compare=False)
-    _by_point: Mapping[CanonicalName | bytes, Partition] = field(init=False, repr=False, compare=False)
+    _by_point: Mapping[PointKey, Partition] = field(init=False, repr=False, compare=False)
     _by_number: Mapping[int, Partition] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -155,24 +161,27 @@ class Authority:
         object.__setattr__(self, "crl_signing", CrlSigning(self.crl_signing))
         if not self.generations:
             raise _refused("at least one CA certificate", "none")
-        if not self.partitions:
-            raise _refused("at least one partition (one without distribution point if undivided)", "none")
+        check_partitions(self.partitions)
         first = canonical_name(self.generations[0].subject)
         if any(canonical_name(other.subject) != first for other in self.generations):
             raise _refused("one subject DN for all generations", "several", "make one authority for each DN")
         if unknown := self.signature_algorithms - set(SignatureAlgorithm):
             raise _refused(f"algorithms among {', '.join(SignatureAlgorithm)}", ", ".join(sorted(unknown)))
+        if not self.signature_algorithms:
+            raise _refused("at least one signature algorithm", "none")
         if unknown := self.tolerances - set(Tolerance):
             raise _refused(f"tolerances among {', '.join(Tolerance)}", ", ".join(sorted(unknown)))
+        if not all(_OID.match(oid) and _CA_ID.match(kind) for oid, kind in self.kinds.items()):
+            raise _refused("kinds by policy OID in dotted decimal", "another text")
+        if self.serial_ceiling is not None and not 0 <= self.serial_ceiling < 1 << (
+            8 * MAX_SERIAL_OCTETS - 1
+        ):
+            raise _refused(f"a serial ceiling of at most {MAX_SERIAL_OCTETS} octets, not negative", "another")
         by_key = {generation.key_id: generation for generation in self.generations}
-        by_point = {_point_key(partition.distribution_point): partition for partition in self.partitions}
+        by_point = {point_key(partition.distribution_point): partition for partition in self.partitions}
         by_number = {partition.number: partition for partition in self.partitions}
         if len(by_key) != len(self.generations):
             raise _refused("each key once", "two certificates with one key")
-        if len(by_point) != len(self.partitions) or len(by_number) != len(self.partitions):
-            raise _refused("each partition number and distribution point once", "a duplicate")
-        if not all(1 <= number <= 0xFFFF for number in by_number):
-            raise _refused("partition numbers of 1 to 65535", "another number")
         object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
         object.__setattr__(self, "_by_key", by_key)
         object.__setattr__(self, "_by_point", by_point)
@@ -195,7 +204,7 @@ class Authority:
 
     def partition_for(self, distribution_point: bytes) -> Partition | None:
         """The partition of a CRLDP or IDP directoryName (DER), compared as RFC 5280 section 7.1 wants."""
-        return self._by_point.get(_point_key(distribution_point))
+        return self._by_point.get(point_key(distribution_point))
 
     def lineage_of(self, issuer_key: bytes) -> Lineage | None:
         """Where the certificates of this key are looked up; None for a key that is not ours."""
@@ -211,26 +220,49 @@ class Authority:
         return tuple(Lineage(self.ca_id, generation.key_id.hex()) for generation in self.generations)
 
     def expected_lists(self) -> tuple[ListScope, ...]:
-        """Every list that a complete set holds: each lineage times each partition that is not closed."""
+        """Every list that a complete set holds: each lineage times each partition that is not closed.
+
+        Days are not looked at here: ``on`` gives the authority as it stands on a day.
+        """
         return tuple(
-            ListScope(
-                lineage,
-                self.newest.key_id.hex() if lineage.key_id == ALL_GENERATIONS else lineage.key_id,
-                partition.number,
-                partition.point_sha256,
-            )
+            ListScope(lineage, signing_key, partition.number, partition.point_sha256)
             for lineage in self.lineages()
+            if bytes.fromhex(signing_key := self._signing_key(lineage)) not in self.expired_keys
             for partition in self.partitions
             if partition.closed is None
         )
 
+    def _signing_key(self, lineage: Lineage) -> str:
+        return self.newest.key_id.hex() if lineage.key_id == ALL_GENERATIONS else lineage.key_id
+
+    def on(self, day: date) -> Authority | None:
+        """The authority as it stands on a JST day; itself where every date in it lies behind.
+
+        A partition that opens later is not there yet; one that closes later is open; a key whose
+        certificate is over has no list to come. None: no partition has opened, the CA has not begun.
+        """
+        partitions = tuple(found for one in self.partitions if (found := one.on(day)) is not None)
+        expired = frozenset(g.key_id for g in self.generations if g.expired_on(day))
+        if partitions == self.partitions and expired == self.expired_keys:
+            return self
+        return replace(self, partitions=partitions, expired_keys=expired) if partitions else None
+
 
 class Authorities:
-    """All authorities of this service; immutable, and quick to find in."""
+    """All authorities of this service; immutable, and quick to find in.
 
-    __slots__ = ("_by_id", "_by_key", "_by_ocsp")
+    ``version`` rises by one with each recorded act of two people; 0: never changed by one.
+    """
 
-    def __init__(self, authorities: Iterable[Authority]) -> None:
+    __slots__ = ("_acts", "_by_id", "_by_key", "_by_ocsp", "_version")
+
+    def __init__(
+        self, authorities: Iterable[Authority], *, version: int = 0, acts: Sequence[RecordedAct] = ()
+    ) -> None:
+        if [act.version for act in acts] != list(range(1, version + 1)):
+            raise _refused("one recorded act for each version, in order", "others")
+        self._version = version
+        self._acts = tuple(acts)
         self._by_id: dict[str, Authority] = {}
         self._by_key: dict[bytes, tuple[Authority, Generation]] = {}
         self._by_ocsp: dict[tuple[str, bytes, bytes], tuple[Authority, Generation]] = {}
@@ -250,6 +282,25 @@ class Authorities:
             name_hash = hashlib.new(hash_name, generation.subject, usedforsecurity=False).digest()
             key_hash = hashlib.new(hash_name, bits, usedforsecurity=False).digest()
             self._by_ocsp[hash_name, name_hash, key_hash] = (authority, generation)
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    @property
+    def acts(self) -> tuple[RecordedAct, ...]:
+        return self._acts
+
+    def on(self, day: date) -> Authorities:
+        """The authorities as they stand on a JST day: what a night and a server work with.
+
+        The day is an argument of the caller's clock. Nobody else looks at dates: ``expected_lists``,
+        coverage and status know only open and closed.
+        """
+        found = (authority.on(day) for authority in self)
+        return Authorities(
+            [authority for authority in found if authority is not None], version=self.version, acts=self.acts
+        )
 
     def __iter__(self) -> Iterator[Authority]:
         return iter(self._by_id.values())
@@ -284,11 +335,6 @@ class Authorities:
         from revocation.authority_file import write_authorities
 
         write_authorities(self, path)
-
-
-def _point_key(distribution_point: bytes) -> CanonicalName | bytes:
-    """Names (SEQUENCE) compare by RFC 5280 section 7.1; any other GeneralName octet by octet."""
-    return canonical_name(distribution_point) if distribution_point[:1] == b"\x30" else distribution_point
 
 
 def _refused(expected: str, got: str, remedy: str = "correct the authorities file") -> InputRefused:

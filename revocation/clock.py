@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final, Protocol
+
+#: Japan has no summer time.
+JST: Final = timezone(timedelta(hours=9), "JST")
+
+
+def jst_day(at: datetime) -> date:
+    """The JST day of a moment; every day of this product is one (design 4)."""
+    return at.astimezone(JST).date()
 
 
 class Clock(Protocol):

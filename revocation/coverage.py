@@ -135,16 +135,11 @@ def coverage_of_entry(authority: Authority, lineage: Lineage, snapshot: Snapshot
 
 
 def open_partition(authority: Authority, number: int) -> int | None:
-    """The partition that speaks for a certificate today: a merged municipality's is its successor's."""
-    seen: set[int] = set()
-    while number not in seen:
-        seen.add(number)
-        partition = authority.partition(number)
-        if partition is None:
-            return None
-        if partition.closed is None:
-            return number
-        if partition.successor is None:
-            return None
-        number = partition.successor
-    return None  # successors in a ring name nobody
+    """The partition that speaks for a certificate today: a merged municipality's is its successor's.
+
+    Ends: ``Authority`` refuses a successor that is not open on the day of closing, so days rise.
+    """
+    partition = authority.partition(number)
+    while partition is not None and partition.closed is not None:
+        partition = None if partition.successor is None else authority.partition(partition.successor)
+    return None if partition is None else partition.number
