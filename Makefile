@@ -10,13 +10,13 @@ TEST_OK := $(VENV)/.test-installed
 CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx)
 ARGS   ?=
 
-.PHONY: run test test-slow lint check bench fuzz lock clean preflight
+.PHONY: run test test-slow lint check coverage mutation bench lock clean preflight
 
 run: $(RUN_OK)
 	$(BIN)/jpki demo $(ARGS)
 
 test: $(TEST_OK)
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
 
 test-slow: $(TEST_OK)
 	$(BIN)/python -m pytest -q -m slow $(ARGS)
@@ -27,6 +27,16 @@ lint: $(TEST_OK)
 	$(BIN)/mypy
 
 check: lint test
+
+# The code that decides, line by line and branch by branch: acceptance, status, publish. Below 100 % it fails.
+coverage: $(TEST_OK)
+	$(BIN)/python -m coverage run --rcfile=tests/deciding.coveragerc -m pytest -q -m "not slow" tests/revocation $(ARGS)
+	$(BIN)/python -m coverage report --rcfile=tests/deciding.coveragerc
+
+# Changes that code and sees whether a test notices; minutes for each group. mutmut is installed only here.
+mutation: $(TEST_OK)
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-mutation.lock
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: $(RUN_OK)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -57,6 +67,7 @@ lock: $(RUN_OK)
 	$(COMPILE) -o requirements-build.lock requirements-build.in
 	$(COMPILE) -o requirements.lock pyproject.toml
 	$(COMPILE) --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+	$(COMPILE) -c requirements-test.lock -o requirements-mutation.lock requirements-mutation.in
 
 clean:
 	rm -rf $(VENV) build demo-data *.egg-info
