@@ -1,0 +1,170 @@
+"""From a fetched file to an accepted list, or its refusal: verify, decode, accept. Publishes nothing.
+
+What was refused for its content is remembered for the cycle: the same bytes again are not decoded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from revocation.authorities import Authorities, ListScope
+from revocation.clock import Clock
+from revocation.crl.accept import Acceptance, HighWater, accept_list
+from revocation.crl.archive import StoredList
+from revocation.crl.decode import decode_certificate_list
+from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
+from revocation.crl.verify import verify_list
+from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
+from revocation.ingest_report import Progress
+from revocation.snapshot.plan import AcceptedList
+
+ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
+
+#: These bytes may be right a minute later: judged anew in each round.
+_PASSES_WITH_TIME: Final = frozenset({"THIS_UPDATE_IN_FUTURE"})
+
+#: Decoding and hashing release the interpreter lock; more threads than cores only cost memory.
+_THREADS: Final = max(1, min(8, os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One list that passed every rule."""
+
+    scope: ListScope
+    acceptance: Acceptance
+    accepted: AcceptedList
+    stored: StoredList
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One that did not; ``stored`` are the refused bytes, where there were any."""
+
+    scope: ListScope
+    error: RevocationError
+    stored: StoredList | None = None
+
+
+class Taker:
+    """Takes the files of one cycle, round by round, in worker threads, a bounded number at a time."""
+
+    def __init__(
+        self, authorities: Authorities, marks: tuple[HighWater, ...], clock: Clock, tell: Progress
+    ) -> None:
+        self._authorities: Final = authorities
+        self._marks: Final = marks
+        self._clock: Final = clock
+        self._tell: Final = tell
+        self._refused: Final[dict[ListScope, Refused]] = {}
+
+    def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
+        """What the source may answer "not modified" for: the accepted lists, and those refused just now."""
+        refused = {str(scope): one.stored for scope, one in self._refused.items() if one.stored is not None}
+        return {**stored, **refused}
+
+    async def take(self, fetched: Mapping[ListScope, FetchResult]) -> tuple[list[Taken], list[Refused]]:
+        """Each file judged, sorted by scope."""
+        results: list[Taken | Refused] = []
+        queue = iter(sorted(fetched.items(), key=lambda item: item[0]))
+
+        async def worker() -> None:
+            for scope, result in queue:
+                now = self._clock.now()
+                results.append(await asyncio.to_thread(self._judge, scope, result, now))
+                self._tell("accept", len(results), len(fetched))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_THREADS, len(fetched))):
+                group.create_task(worker())
+        results.sort(key=lambda one: one.scope)
+        refused = [one for one in results if isinstance(one, Refused)]
+        for one in refused:
+            if one.stored is not None:
+                self._refused[one.scope] = one
+        return [one for one in results if isinstance(one, Taken)], refused
+
+    def _judge(self, scope: ListScope, result: FetchResult, now: datetime) -> Taken | Refused:
+        """In a thread."""
+        if isinstance(result, Failed):
+            return Refused(scope, result.error)
+        try:
+            data = _read(result.stored.path if isinstance(result, NotModified) else result.path)
+            before = self._refused.get(scope)
+            if before is not None and before.stored is not None:
+                stored = _described(result, data)
+                if stored.sha256 == before.stored.sha256 and before.error.code not in _PASSES_WITH_TIME:
+                    return replace(before, stored=stored)
+            try:
+                return self._accept(scope, result, data, now)
+            except InputRefused as error:
+                stored = _described(result, data)
+                if hashlib.sha256(data).digest() != stored.sha256:
+                    raise _corrupt() from error
+                return Refused(scope, error, stored)
+        except (OutsideFailed, OwnFault) as error:
+            return Refused(scope, error)
+
+    def _accept(self, scope: ListScope, result: Fetched | NotModified, data: bytes, now: datetime) -> Taken:
+        """Every rule, or the error of the first one that is broken."""
+        authority = self._authorities.by_id(scope.lineage.ca_id)
+        if authority is None:
+            raise OwnFault(
+                "AUTHORITY_MISSING",
+                expected="the authority of an expected list",
+                got="none",
+                remedy="report this as a bug",
+            )
+        decoded = decode_certificate_list(data, tolerances=authority.tolerances)
+        if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
+            raise _corrupt()
+        generation = verify_list(decoded, authority)
+        # Every memory of marks must let it pass, so the greater mark wins; whether the list is new is for
+        # the first one, the store, to say.
+        found = [
+            accept_list(decoded, authority, scope, generation, now=now, high_water=marks)
+            for marks in self._marks
+        ]
+        stored = (
+            result.stored
+            if isinstance(result, NotModified)
+            else StoredList(result.path, decoded.sha256, result.address, result.etag)
+        )
+        # Without the file's octets, which would stay in memory until the publish.
+        facts = replace(decoded, tbs=memoryview(b""))
+        return Taken(scope, found[0], AcceptedList(facts, decoded.sha256, now), stored)
+
+
+def _described(result: Fetched | NotModified, data: bytes) -> StoredList:
+    """The bytes by their hash; of those that the server says we have, as remembered."""
+    if isinstance(result, NotModified):
+        return result.stored
+    return StoredList(result.path, hashlib.sha256(data).digest(), result.address, result.etag)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutsideFailed(
+            "ARCHIVE_UNREADABLE",
+            expected="a fetched list that can be read back",
+            got=error.strerror or "an I/O error",
+            remedy="check the disk, then run again",
+        ) from error
+
+
+def _corrupt() -> OwnFault:
+    return OwnFault(
+        ARCHIVE_CORRUPT,
+        expected="the stored list as it was accepted",
+        got="other bytes",
+        remedy="check the disk; the next round fetches this list whole",
+    )
