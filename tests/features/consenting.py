@@ -1,0 +1,89 @@
+"""Steps of a customer and an institution on the way to the four items."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from tests.base.postgres import TestInstitution
+from tests.features.cards import Card
+from tests.features.service import Service, b64
+from tests.revocation import sets
+
+ALL = ["name", "address", "date_of_birth", "gender"]
+
+
+async def consent(
+    service: Service,
+    institution: TestInstitution,
+    card: Card,
+    registration_id: str,
+    items: list[str] | None = None,
+    *,
+    signer: Card | None = None,
+    expect: int = 201,
+    change: Any = None,
+) -> dict[str, Any]:
+    """Application, signature on the card, consent."""
+    application = await service.call(
+        institution,
+        "POST",
+        "/v1/consent-applications",
+        {
+            "service_id": str(institution.service_id),
+            "registration_id": registration_id,
+            "items": items or ALL,
+        },
+        expect=201,
+    )
+    octets = base64.b64decode(application["application"])
+    if change is not None:
+        octets = change(octets)
+    signer = signer or card
+    return await service.call(
+        institution,
+        "POST",
+        "/v1/consents",
+        {
+            "registration_id": registration_id,
+            "application": b64(octets),
+            "signature": b64(signer.sign(octets)),
+            "signature_algorithm": signer.algorithm,
+            "certificate": b64(signer.der),
+        },
+        expect=expect,
+    )
+
+
+async def fetch(
+    service: Service,
+    institution: TestInstitution,
+    registration_id: str,
+    items: list[str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    path = f"/v1/registrations/{registration_id}/four-information:fetch"
+    return await service.call(institution, "POST", path, {"items": items or ALL} | more)
+
+
+async def onboard(service: Service, institution: TestInstitution, card: Card, ref: str = "a") -> str:
+    answer = await service.verify(institution, card, ref)
+    return str(answer["registration"]["registration_id"])
+
+
+async def next_day(service: Service, listing: sets.Listing | None = None) -> None:
+    await service.world.day(listing)
+    await service.world.night()
+
+
+async def put(service: Service, institution: TestInstitution, card: Card, ref: str = "a") -> None:
+    path = f"/v1/services/{institution.service_id}/registrations/{ref}"
+    body = {"certificate": b64(card.der), "customer_ref": "customer-1"}
+    await service.call(institution, "PUT", path, body)
+
+
+async def acknowledge(
+    service: Service, institution: TestInstitution, registration_id: str, **body: Any
+) -> dict[str, Any]:
+    path = f"/v1/registrations/{registration_id}/four-information:acknowledge"
+    return await service.call(institution, "POST", path, body)
