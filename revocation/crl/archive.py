@@ -6,7 +6,6 @@ kept is trusted no more than a download: a list taken from here is decoded and v
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from revocation.authorities import ListScope
+from revocation.crl.parts import leave_parts, set_aside
 from revocation.errors import OutsideFailed
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock, stage
 
@@ -43,7 +43,8 @@ class ListArchive:
 
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder
-        #: Files of the running cycle; wiped at the start of each, so a killed one leaves nothing that counts.
+        #: Files of the running cycle; wiped at the start of each, so a killed one leaves nothing that counts
+        #: but parts of downloads, which go on only where the server vouches for them.
         self.incoming: Final = folder / _INCOMING
         self._disk: Final = Disk()
 
@@ -54,15 +55,14 @@ class ListArchive:
             self.folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(self.folder / "ingest.lock"):
             with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
-                self._wipe()
-                self.incoming.mkdir(mode=0o700)
+                self.incoming.mkdir(mode=0o700, exist_ok=True)
+                set_aside(self.incoming)
+            finished = False
             try:
                 yield
+                finished = True
             finally:
-                self._wipe()
-
-    def _wipe(self) -> None:
-        shutil.rmtree(self.incoming, ignore_errors=True)
+                leave_parts(self.incoming, finished=finished)
 
     def stored(self) -> dict[str, StoredList]:
         """By ``str(scope)``, what was accepted last and is still here. A damaged index means: fetch all."""
