@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         default=0.2, description="Seconds between two looks for a newly published snapshot."
     )
 
+    ocsp_after_next_update: Literal["try_later", "unauthorized"] = Field(
+        default="try_later",
+        description="OCSP where no list is in force: try_later, or unauthorized (strict RFC 9919).",
+    )
+
     @model_validator(mode="after")
     def _live_has_no_sandbox(self) -> Self:
         if self.mode == "live" and self.sandbox_url is not None:

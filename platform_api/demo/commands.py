@@ -83,6 +83,6 @@ def commands_to_try(
         Try(
             "figures for Prometheus",
             "Prometheus用の指標",
-            f"curl -fsS {service}/metrics | grep -E '^jpki_(set|list|entries|revocation)' | head",
+            f"curl -fsS {service}/metrics | grep -E '^revocation_' | head",
         ),
     ]
