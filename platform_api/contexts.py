@@ -35,6 +35,7 @@ from platform_api.logs import failure
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
 from revocation.ocsp.responder import Responder, TrustMode
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
@@ -106,8 +107,10 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
             signers[TrustMode.DELEGATED] = DelegatedSigners(delegated)
     except RevocationError as error:  # the locally trusted responder, production's default, goes on
         app[LOG].warning("component.failed", component="delegated_ocsp", **failure(error))
+    after = AfterNextUpdate(settings.ocsp_after_next_update)
     app[RESPONDERS] = {
-        mode: Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK]) for mode, signer in signers.items()
+        mode: Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], after_next_update=after)
+        for mode, signer in signers.items()
     }
     yield
 

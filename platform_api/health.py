@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -13,7 +15,7 @@ from platform_api.clock import FollowedClock
 from platform_api.keys import AUTHORITIES, CLOCK, METRICS, POOL, STORE
 from platform_api.metrics import CONTENT_TYPE
 from platform_api.operations import Answer, ResponseModel, operation
-from revocation.metrics import Freshness, set_freshness
+from revocation.metrics import Freshness, SetFreshness, set_freshness
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
@@ -29,6 +31,34 @@ Reason = Literal[
     "LISTS_ABSENT",
     "CLOCK_NOT_FOLLOWED",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """When a reason makes the service not ready, and when it only warns; "" for never."""
+
+    hinders: str
+    warns: str
+
+
+#: What ``/readyz`` can say, all of it; ``revocation/STATUS.md`` prints this table.
+MEANINGS: Final[Mapping[Reason, Meaning]] = {
+    "DATABASE_UNREACHABLE": Meaning("the database does not answer within two seconds", ""),
+    "NO_SNAPSHOT": Meaning("no set is published", ""),
+    "SNAPSHOT_REFUSED": Meaning(
+        "the published set cannot be used, and an older one answers: nobody is GOOD",
+        "a set above the one that answers was refused",
+    ),
+    "LISTS_EXPIRED": Meaning(
+        "a CA has no list in force, and some are expired", "some lists of a CA are expired, not all"
+    ),
+    "LISTS_ABSENT": Meaning(
+        "a CA has no list in force, and some were never taken in",
+        "some lists of a CA were never taken in, others are in force",
+    ),
+    "LISTS_STALE_SOON": Meaning("", "a list has used 75 % of its life: its successor is overdue"),
+    "CLOCK_NOT_FOLLOWED": Meaning("", "the sandbox does not tell its time; real time is used"),
+}
 
 
 class Health(ResponseModel):
@@ -74,25 +104,12 @@ async def get_health(request: web.Request) -> Health:
 )
 async def get_readiness(request: web.Request) -> Answer:
     app = request.app
-    reasons: list[Reason] = []
-    warnings: list[Reason] = []
-    if not await _answers(app[POOL]):
-        reasons.append("DATABASE_UNREACHABLE")
     snapshot = app[STORE].current()
-    if snapshot is None:
-        reasons.append("NO_SNAPSHOT")
-    else:
-        for authority in set_freshness(snapshot, app[AUTHORITIES], app[CLOCK].now()).authorities:
-            lists = authority.lists
-            in_force = lists[Freshness.FRESH] + lists[Freshness.STALE_SOON]
-            # One list of many that is over hinders its own municipality only; the others are answered.
-            told = warnings if in_force else reasons
-            if lists[Freshness.EXPIRED] and "LISTS_EXPIRED" not in told:
-                told.append("LISTS_EXPIRED")
-            if lists[Freshness.ABSENT] and "LISTS_ABSENT" not in told:
-                told.append("LISTS_ABSENT")
-            if lists[Freshness.STALE_SOON] and "LISTS_STALE_SOON" not in warnings:
-                warnings.append("LISTS_STALE_SOON")
+    reasons, warnings = lists_readiness(
+        None if snapshot is None else set_freshness(snapshot, app[AUTHORITIES], app[CLOCK].now())
+    )
+    if not await _answers(app[POOL]):
+        reasons.insert(0, "DATABASE_UNREACHABLE")
     if app[STORE].refusal is not None:
         # By a superseded set nobody is good; by the newest good one all goes on, and somebody must look.
         (reasons if snapshot is not None and snapshot.superseded else warnings).append("SNAPSHOT_REFUSED")
@@ -106,6 +123,26 @@ async def get_readiness(request: web.Request) -> Answer:
         set_seq=None if snapshot is None else snapshot.seq,
     )
     return Answer(body, status=503 if reasons else 200)
+
+
+def lists_readiness(whole: SetFreshness | None) -> tuple[list[Reason], list[Reason]]:
+    """(reasons, warnings) of the lists, each at most once."""
+    if whole is None:
+        return ["NO_SNAPSHOT"], []
+    reasons: list[Reason] = []
+    warnings: list[Reason] = []
+    for authority in whole.authorities:
+        lists = authority.lists
+        in_force = lists[Freshness.FRESH] + lists[Freshness.STALE_SOON]
+        # One list of many that is over hinders its own municipality only; the others are answered.
+        told = warnings if in_force else reasons
+        if lists[Freshness.EXPIRED]:
+            told.append("LISTS_EXPIRED")
+        if lists[Freshness.ABSENT]:
+            told.append("LISTS_ABSENT")
+        if lists[Freshness.STALE_SOON]:
+            warnings.append("LISTS_STALE_SOON")
+    return list(dict.fromkeys(reasons)), list(dict.fromkeys(warnings))
 
 
 async def _answers(pool: Pool) -> bool:

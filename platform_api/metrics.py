@@ -85,16 +85,20 @@ class _AtScrape(Collector):
         )
         whole = set_freshness(self._snapshots.current(), self._authorities, self._now())
         yield GaugeMetricFamily(
-            "jpki_set_seq", "Number of the set that answers; 0 for none.", value=whole.set_seq
+            "revocation_set_seq", "Number of the set that answers; 0 for none.", value=whole.set_seq
         )
         yield GaugeMetricFamily(
-            "jpki_set_partial", "1 when the set lacks or carries over a list.", value=int(whole.partial)
+            "revocation_set_partial", "1 when the set lacks or carries over a list.", value=int(whole.partial)
         )
-        lists = GaugeMetricFamily("jpki_lists", "Expected lists by freshness.", labels=("ca", "freshness"))
-        entries = GaugeMetricFamily("jpki_entries", "Listed certificates.", labels=("ca",))
-        age = GaugeMetricFamily("jpki_list_age_seconds", "Age of the oldest thisUpdate.", labels=("ca",))
+        lists = GaugeMetricFamily(
+            "revocation_lists", "Expected lists by freshness.", labels=("ca", "freshness")
+        )
+        entries = GaugeMetricFamily("revocation_entries", "Listed certificates.", labels=("ca",))
+        age = GaugeMetricFamily("revocation_age_seconds", "Age of the oldest thisUpdate.", labels=("ca",))
         left = GaugeMetricFamily(
-            "jpki_list_seconds_left", "Until the first nextUpdate; below 0 it is over.", labels=("ca",)
+            "revocation_seconds_to_next_update",
+            "Until the first nextUpdate; below 0 it is over.",
+            labels=("ca",),
         )
         for authority in whole.authorities:
             for freshness, count in authority.lists.items():

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,12 @@ _EXAMPLES: Final = """examples:
   python -m revocation show 131016.crl --serials --json
   python -m revocation stats data/snapshots
   python -m revocation verify-snapshot data/snapshots --publisher keys/publisher.pem
+  python -m revocation freshness data/snapshots --authorities data/authorities.json
   python -m revocation diff yesterday.crl today.crl
   python -m revocation diff data/snapshots@7 data/snapshots@8
 
 exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference;
+4 freshness found a list that is expired or absent;
 5 input refused (the code says which rule); 6 the outside failed (a file that cannot be read)."""
 
 
@@ -78,6 +81,18 @@ def parser() -> argparse.ArgumentParser:
     stats = command("stats", "count the current set by CA key and reason", "stats data/snapshots", _stats)
     stats.add_argument("what", metavar="DIR[@SEQ]")
     publisher(stats)
+    freshness = command(
+        "freshness",
+        "every expected list of a set and how long it still holds, the worst first",
+        "freshness data/snapshots --authorities data/authorities.json",
+        _freshness,
+    )
+    freshness.add_argument("what", metavar="DIR[@SEQ]")
+    freshness.add_argument("--authorities", type=Path, metavar="FILE", required=True, help="authorities.json")
+    freshness.add_argument(
+        "--at", metavar="TIME", help="as of this time (2026-11-23T06:00:00Z); default: now"
+    )
+    publisher(freshness)
     diff = command("diff", "compare two CRL files, or two sets", "diff DIR@7 DIR@8", _diff)
     diff.add_argument("old", metavar="A")
     diff.add_argument("new", metavar="B")
@@ -139,6 +154,31 @@ def _stats(given: argparse.Namespace) -> int:
     from revocation.reports import stats_report
 
     return _print(stats_report(given.what, given.publisher), as_json=given.json)
+
+
+def _freshness(given: argparse.Namespace) -> int:
+    from revocation.clock import SystemClock
+    from revocation.freshness_report import freshness_report
+
+    at = SystemClock().now() if given.at is None else _time(given.at)
+    report = freshness_report(given.what, given.authorities, given.publisher, at)
+    _print(report, as_json=given.json)
+    return Exit.DONE if report["complete"] else Exit.PARTIAL
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InputRefused(
+            "TIME_MALFORMED",
+            expected="a time with its zone",
+            got="another text",
+            remedy="write it like 2026-11-23T06:00:00Z",
+        )
+    return at
 
 
 def _diff(given: argparse.Namespace) -> int:

@@ -12,8 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from revocation.authorities import Lineage
+from revocation.errors import InputRefused
 from revocation.index import _records
 from revocation.index.search import Entry, Index
+from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
 
 
@@ -26,6 +28,8 @@ class ChangeKind(StrEnum):
     RELEASED = "released"
     REASON_CHANGED = "reason_changed"
     #: Left its list; the status stays. Of a hold that may not end it is an anomaly (``left_on_hold``).
+    #: Without ``reason_after`` the newer set has lost it: that set was built around this older one, while
+    #: it could not be read. No revocation ends that way.
     GONE = "gone"
 
 
@@ -50,8 +54,17 @@ class RevocationChange:
 def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationChange]:
     """Every change, by lineage and then in serial order within listed and gone.
 
-    Any two sets will do: what was listed and left again between them is ADDED, as its status says.
+    Any two sets will do, the older one first: what was listed and left again between them is ADDED, as its
+    status says. Of a lineage that only the older set has nothing is said: its CA is no longer ours.
     """
+    if old is not None and old.seq > new.seq:
+        # Backwards every revocation would look like a release.
+        raise InputRefused(
+            "SETS_OUT_OF_ORDER",
+            expected="the older set first",
+            got=f"set {old.seq} before set {new.seq}",
+            remedy="exchange the two",
+        )
     for lineage in new.lineages():
         after = new.index(lineage)
         before = None if old is None else old.index(lineage)
@@ -85,17 +98,25 @@ def _between(lineage: Lineage, before: Index, after: Index) -> Iterator[Revocati
         elif new_at < 0:
             serial = before.gone_serial_at(old_at)
             if after.lookup(serial) is None:  # a hold whose release is proved only now
-                yield _change(ChangeKind.RELEASED, lineage, serial, before.gone_at(old_at), None)
+                yield _ended(lineage, serial, before.gone_at(old_at))
+        else:  # came back with another reason and left again, between the two sets
+            serial = after.gone_serial_at(new_at)
+            yield from _now_known(lineage, serial, before.gone_at(old_at), after.gone_at(new_at))
 
 
 def _left(lineage: Lineage, serial: bytes, was: Entry, after: Index) -> Iterator[RevocationChange]:
     now = after.lookup(serial)
     if now is None:
-        # The builder keeps whatever may not end; only a released hold leaves no trace.
-        yield _change(ChangeKind.RELEASED, lineage, serial, was, None)
+        yield _ended(lineage, serial, was)
         return
     yield _change(ChangeKind.GONE, lineage, serial, was, now)
     yield from _now_known(lineage, serial, was, now)
+
+
+def _ended(lineage: Lineage, serial: bytes, was: Entry) -> RevocationChange:
+    """The builder keeps whatever may not end: only a released hold leaves no trace. Or something was lost."""
+    kind = ChangeKind.RELEASED if was.reason == CRLReason.certificate_hold else ChangeKind.GONE
+    return _change(kind, lineage, serial, was, None)
 
 
 def _now_known(lineage: Lineage, serial: bytes, was: Entry | None, now: Entry) -> Iterator[RevocationChange]:
@@ -109,8 +130,7 @@ def _change(
     kind: ChangeKind, lineage: Lineage, serial: bytes, was: Entry | None, now: Entry | None
 ) -> RevocationChange:
     entry = now if now is not None else was
-    if entry is None:
-        raise AssertionError("a change has an entry before or after")
+    assert entry is not None  # noqa: S101 - a change has an entry before or after
     return RevocationChange(
         kind=kind,
         lineage=lineage,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from revocation.authorities import Authorities, Authority, ListScope
-from revocation.coverage import CLOCK_TOLERANCE
+from revocation.coverage import list_in_force
 from revocation.index.layout import ListPresence, ListState
 from revocation.snapshot.current import Snapshot
 
@@ -40,7 +40,7 @@ class ListFreshness:
 
     scope: ListScope
     freshness: Freshness
-    #: now - thisUpdate; None for an absent list.
+    #: now - thisUpdate, never below 0; None for an absent list.
     age_s: float | None
     #: nextUpdate - now, negative once it is past; None for an absent list or one without.
     seconds_to_next_update: float | None
@@ -85,13 +85,14 @@ def list_freshness(scope: ListScope, state: ListState | None, now: datetime) -> 
     """Where a list stands in its life."""
     if state is None or state.state is ListPresence.ABSENT or state.this_update is None:
         return ListFreshness(scope, Freshness.ABSENT, None, None)
-    age = (now - state.this_update).total_seconds()
+    # A clock that stepped back makes no list younger than new.
+    age = max(0.0, (now - state.this_update).total_seconds())
     if state.next_update is None:
         return ListFreshness(scope, Freshness.EXPIRED, age, None)
     left = (state.next_update - now).total_seconds()
     life = (state.next_update - state.this_update).total_seconds()
-    if left <= 0 or state.outdated or -age > CLOCK_TOLERANCE.total_seconds():
-        freshness = Freshness.EXPIRED  # or of a time to come, or overtaken: in each case not in force
+    if not list_in_force(state, now):
+        freshness = Freshness.EXPIRED  # past its end, of a time to come, or overtaken
     else:
         freshness = Freshness.STALE_SOON if age >= STALE_SOON_SHARE * life else Freshness.FRESH
     return ListFreshness(scope, freshness, age, left)
@@ -105,13 +106,26 @@ def lists_of(authority: Authority, snapshot: Snapshot | None, now: datetime) -> 
         yield list_freshness(scope, state, now)
 
 
+def worst_first(authorities: Authorities, snapshot: Snapshot | None, now: datetime) -> list[ListFreshness]:
+    """Every expected list: the absent ones, then those with the least time left. For operators alone."""
+    found = [each for authority in authorities for each in lists_of(authority, snapshot, now)]
+    return sorted(found, key=_haste)
+
+
+def _haste(each: ListFreshness) -> tuple[int, float, ListScope]:
+    left = each.seconds_to_next_update
+    return -_SEVERITY.index(each.freshness), 0.0 if left is None else left, each.scope
+
+
 def set_freshness(snapshot: Snapshot | None, authorities: Authorities, now: datetime) -> SetFreshness:
     """Everything at once."""
     return SetFreshness(
         set_seq=0 if snapshot is None else snapshot.seq,
         partial=snapshot is None or snapshot.partial,
         superseded=snapshot is not None and snapshot.superseded,
-        published_age_s=None if snapshot is None else (now - snapshot.manifest.created_at).total_seconds(),
+        published_age_s=None
+        if snapshot is None
+        else max(0.0, (now - snapshot.manifest.created_at).total_seconds()),
         authorities=tuple(_authority_freshness(authority, snapshot, now) for authority in authorities),
     )
 

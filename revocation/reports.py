@@ -34,8 +34,8 @@ def list_report(path: Path, *, serials: bool = False) -> Report:
         "sha256": found.sha256.hex(),
         "version": found.version,
         "crl_number": None if found.crl_number is None else str(found.crl_number),
-        "this_update": _time(found.this_update),
-        "next_update": _time(found.next_update),
+        "this_update": time_text(found.this_update),
+        "next_update": time_text(found.next_update),
         "authority_key_identifier": _hex(found.authority_key_identifier),
         "delta_base": None if found.delta_base is None else str(found.delta_base),
         "partitioned": found.issuing_distribution_point is not None,
@@ -47,7 +47,7 @@ def list_report(path: Path, *, serials: bool = False) -> Report:
         report["revoked"] = [
             {
                 "serial_number": serial_to_hex(entry.serial),
-                "revocation_date": _time(entry.revocation_date),
+                "revocation_date": time_text(entry.revocation_date),
                 "reason": reason_name(entry.reason),
             }
             for entry in found.entries
@@ -83,16 +83,16 @@ def _entries(found: CertificateList) -> dict[bytes, tuple[datetime, int]]:
 
 def set_report(what: str, publisher: Path | None) -> Report:
     """A set and every list that it declares."""
-    snapshot = _open(what, publisher)
-    return _head(snapshot, publisher) | {
+    snapshot = open_set(what, publisher)
+    return set_head(snapshot, publisher) | {
         "lists": [
             {
                 "list": str(scope),
                 "state": state.state.value,
                 "crl_number": None if state.crl_number is None else str(state.crl_number),
-                "this_update": _time(state.this_update),
-                "next_update": _time(state.next_update),
-                "ingested_at": _time(state.ingested_at),
+                "this_update": time_text(state.this_update),
+                "next_update": time_text(state.next_update),
+                "ingested_at": time_text(state.ingested_at),
                 "carried_from_seq": state.carried_from_seq,
                 "outdated": state.outdated,
                 "entries": state.entries,
@@ -105,7 +105,7 @@ def set_report(what: str, publisher: Path | None) -> Report:
 
 def stats_report(what: str, publisher: Path | None) -> Report:
     """Entries by lineage and reason. Reads every entry."""
-    snapshot = _open(what, publisher)
+    snapshot = open_set(what, publisher)
     lineages: Report = {}
     for lineage in snapshot.lineages():
         index = snapshot.index(lineage)
@@ -118,7 +118,7 @@ def stats_report(what: str, publisher: Path | None) -> Report:
             "by_reason": _by_reason(Counter(entry.reason for _, entry in index.items())),
             "gone_on_hold": sum(entry.left_on_hold for _, entry in index.gone_items()),
         }
-    return _head(snapshot, publisher) | {"lineages": lineages}
+    return set_head(snapshot, publisher) | {"lineages": lineages}
 
 
 def verification_report(folder: Path, publisher: Path | None) -> Report:
@@ -136,7 +136,7 @@ def verification_report(folder: Path, publisher: Path | None) -> Report:
 
 def set_difference(old: str, new: str, publisher: Path | None, *, serials: bool = False) -> Report:
     """Changes between two sets, counted by kind."""
-    changes = list(changes_between(_open(old, publisher), _open(new, publisher)))
+    changes = list(changes_between(open_set(old, publisher), open_set(new, publisher)))
     report: Report = {
         "changes": len(changes),
         "by_kind": dict(sorted(Counter(change.kind.value for change in changes).items())),
@@ -156,13 +156,13 @@ def set_difference(old: str, new: str, publisher: Path | None, *, serials: bool 
     return report
 
 
-def _head(snapshot: Snapshot, publisher: Path | None) -> Report:
+def set_head(snapshot: Snapshot, publisher: Path | None) -> Report:
     manifest = snapshot.manifest
     return {
         "set": snapshot.seq,
         "snapshot_id": snapshot.snapshot_id,
         "business_date": None if manifest.business_date is None else manifest.business_date.isoformat(),
-        "created_at": _time(manifest.created_at),
+        "created_at": time_text(manifest.created_at),
         "partial": manifest.partial,
         "accepted": manifest.accepted,
         "carried": manifest.carried,
@@ -174,7 +174,7 @@ def _head(snapshot: Snapshot, publisher: Path | None) -> Report:
     }
 
 
-def _open(what: str, publisher: Path | None) -> Snapshot:
+def open_set(what: str, publisher: Path | None) -> Snapshot:
     """``DIR`` (its current set) or ``DIR@SEQ``."""
     folder, _, number = what.rpartition("@")
     if Path(what).is_dir() or "@" not in what:
@@ -260,7 +260,7 @@ def _reason(raw: int | None) -> str | None:
     return f"{name} ({raw})" if name == "unspecified" and raw else name
 
 
-def _time(at: datetime | None) -> str | None:
+def time_text(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -44,10 +44,14 @@ class UnknownReason(StrEnum):
     PARTITION_STALE = "PARTITION_STALE"
     #: The certificate names a distribution point that is not on the approved list.
     PARTITION_UNDETERMINED = "PARTITION_UNDETERMINED"
+    #: Presented, and issued by a CA of ours, but of no kind that its lists speak for: a CA certificate, or
+    #: one whose policy is none of the CA's kinds.
     OUT_OF_SCOPE = "OUT_OF_SCOPE"
+    #: Not said by this function yet: only ``answers.py`` knows it, for the anomaly gate to come.
     QUARANTINED = "QUARANTINED"
     #: A serial that the CA cannot have issued: above the operator's ceiling, negative, or over-long.
     NOT_ISSUED = "NOT_ISSUED"
+    #: Not said by this function: for answers of another OCSP responder that are passed on, to come.
     UPSTREAM_ERROR = "UPSTREAM_ERROR"
 
 
@@ -74,6 +78,8 @@ class Evidence:
     ingested_at: datetime
     age_s: int
     coverage: CoverageKind
+    #: The CA's tolerances that are switched on: a list may have been accepted because of them.
+    tolerances: tuple[str, ...] = ()
     method: Literal["crl"] = "crl"
 
 
@@ -104,11 +110,13 @@ def certificate_status(
     partition: int | None = None,
     validity: Validity | None = None,
     max_age_s: int | None = None,
+    in_scope: bool = True,
 ) -> CertificateStatus:
     """What may be said of this certificate now (design 5).
 
     ``partition``: of a presented certificate or a registration; None when only the serial is known, and
     then every list of the CA must be fresh; ``PARTITION_NOT_APPROVED`` when the certificate names another.
+    ``in_scope``: False for a presented certificate of no kind that the CA's lists speak for.
     """
     checked = validity is not None
     authority = authorities.by_id(identity.ca_id)
@@ -120,11 +128,15 @@ def certificate_status(
     entry = None if snapshot is None else snapshot.lookup(lineage, identity.serial)
     if entry is not None and snapshot is not None:
         coverage = coverage_of_entry(authority, lineage, snapshot, entry)
-        return _listed(entry, snapshot, coverage, now, validity, max_age_s)
+        return _listed(authority, entry, snapshot, coverage, now, validity, max_age_s)
+
+    if not in_scope:
+        # RFC 5280 section 6.3.3 (b): that no list of another scope names it says nothing.
+        return _unknown(UnknownReason.OUT_OF_SCOPE, None, validity_checked=checked)
 
     # Its own dates, where known, hold whether or not we have a list. Both ends are inclusive.
     coverage = coverage_of(authority, lineage, snapshot, partition)
-    evidence = _evidence(snapshot, coverage, now)
+    evidence = _evidence(authority, snapshot, coverage, now)
     if validity is not None and now > validity.not_after:
         return CertificateStatus(Status.EXPIRED, evidence, validity_checked=True)
     if validity is not None and now < validity.not_before:
@@ -153,6 +165,7 @@ def certificate_status(
 
 
 def _listed(
+    authority: Authority,
     entry: Entry,
     snapshot: Snapshot,
     coverage: Coverage,
@@ -160,7 +173,7 @@ def _listed(
     validity: Validity | None,
     max_age_s: int | None,
 ) -> CertificateStatus:
-    evidence = _evidence(snapshot, coverage, now)
+    evidence = _evidence(authority, snapshot, coverage, now)
     held = entry.reason == CRLReason.certificate_hold
     expired = validity is not None and now > validity.not_after
     current = coverage.in_force(now) and not snapshot.superseded and not _too_old(evidence, max_age_s)
@@ -212,7 +225,9 @@ def _too_old(evidence: Evidence | None, max_age_s: int | None) -> bool:
     return max_age_s is not None and (evidence is None or evidence.age_s > max_age_s)
 
 
-def _evidence(snapshot: Snapshot | None, coverage: Coverage, now: datetime) -> Evidence | None:
+def _evidence(
+    authority: Authority, snapshot: Snapshot | None, coverage: Coverage, now: datetime
+) -> Evidence | None:
     oldest, ingested_at = coverage.oldest_this_update, coverage.oldest_ingested_at
     if snapshot is None or oldest is None or ingested_at is None:
         return None
@@ -225,4 +240,5 @@ def _evidence(snapshot: Snapshot | None, coverage: Coverage, now: datetime) -> E
         ingested_at=ingested_at,
         age_s=max(0, int((now - oldest).total_seconds())),
         coverage=coverage.kind,
+        tolerances=tuple(sorted(authority.tolerances)),
     )

@@ -33,6 +33,7 @@ class KnownCertificate:
     """A certificate that a configured CA issued; the representation shows no serial and no dates."""
 
     identity: CertificateIdentity
+    #: None: out of scope, of none of the CA's kinds (``UnknownReason.OUT_OF_SCOPE``).
     kind: str | None
     partition: int | None
     presented: PresentedCertificate
@@ -88,7 +89,7 @@ def _known(
             serial_from_int(presented.certificate.serial_number),
         ),
         # Two policies of two kinds in one certificate say nothing certain: no kind, nothing is allowed.
-        kind=kinds.pop() if len(kinds) == 1 else None,
+        kind=kinds.pop() if len(kinds) == 1 and not presented.is_authority else None,
         partition=_partition(presented, authority),
         presented=presented,
     )

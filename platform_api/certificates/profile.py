@@ -49,6 +49,8 @@ class PresentedCertificate:
     distribution_points: tuple[bytes, ...]
     #: RFC 5280 section 4.2.1.3: digitalSignature, and for signing certificates nonRepudiation.
     may_sign: bool
+    #: RFC 5280 section 4.2.1.9: a CA's certificate. It is of no kind, whatever its policies say.
+    is_authority: bool
     four_information: FourInformation | None
 
     @property
@@ -77,25 +79,23 @@ def read_certificate(der: bytes) -> PresentedCertificate:
     for extension in extensions:
         if extension.critical and extension.oid not in _PROCESSED:
             raise _malformed("no critical extension that is unknown (RFC 5280 section 4.2)", "one")
-    _refuse_authority(extensions)
     return PresentedCertificate(
         certificate=certificate,
         authority_key_identifier=_authority_key_identifier(extensions),
         policies=_policies(extensions),
         distribution_points=_distribution_points(extensions),
         may_sign=_may_sign(extensions),
+        is_authority=_is_authority(extensions),
         four_information=_four_information(extensions),
     )
 
 
-def _refuse_authority(extensions: x509.Extensions) -> None:
+def _is_authority(extensions: x509.Extensions) -> bool:
     """RFC 5280 section 4.2.1.9: a CA's own certificate is nobody's card."""
     try:
-        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
-        return
-    if constraints.ca:
-        raise _malformed("a holder's certificate", "a CA certificate")
+        return False
 
 
 def _authority_key_identifier(extensions: x509.Extensions) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from revocation.exits import Exit
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
+
+#: Rows of lists that are not fresh; --json has all of them.
+_SHOWN: Final = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +64,14 @@ def _show(record: dict[str, Any]) -> None:
             str(one["entries"]),
         )
     out.print(authorities)
+    if record["lists"]:
+        worst = Table("list", "partition", "freshness", "nextUpdate", title="lists to look at, worst first")
+        for row in record["lists"][:_SHOWN]:
+            left = row["seconds_to_next_update"]
+            worst.add_row(row["list"], row["label"], row["freshness"], f"in {_span(left)}")
+        out.print(worst)
+        if (more := len(record["lists"]) - _SHOWN) > 0:
+            out.print(f"and {more} more: --json, or python -m revocation freshness")
 
 
 def _span(seconds: float | None) -> str:
@@ -76,7 +87,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
     from platform_api.faults import SetupRefused
     from platform_api.key_set import publisher_of
     from revocation.authorities import Authorities
-    from revocation.metrics import set_freshness
+    from revocation.clock import jst_day
+    from revocation.freshness_report import list_rows
+    from revocation.metrics import Freshness, set_freshness, worst_first
     from revocation.snapshot.store import SnapshotStore
 
     publisher = await asyncio.to_thread(publisher_of, settings.keys_dir)
@@ -92,7 +105,8 @@ async def _status(settings: Settings) -> dict[str, Any]:
     snapshot = await asyncio.to_thread(store.current)
     if snapshot is None:
         return {"set_seq": None, "clock": clock, "authorities": [], "exit_code": int(Exit.NOTHING_NEW)}
-    authorities = await asyncio.to_thread(Authorities.load, settings.authorities_file)
+    loaded = await asyncio.to_thread(Authorities.load, settings.authorities_file)
+    authorities = loaded.on(jst_day(now))
     fresh = set_freshness(snapshot, authorities, now)
     return {
         "set_seq": fresh.set_seq,
@@ -114,6 +128,14 @@ async def _status(settings: Settings) -> dict[str, Any]:
             }
             for one in fresh.authorities
         ],
+        "lists": list_rows(
+            [
+                each
+                for each in worst_first(authorities, snapshot, now)
+                if each.freshness is not Freshness.FRESH
+            ],
+            authorities,
+        ),
         "exit_code": int(Exit.DONE if fresh.ready and not fresh.partial else Exit.PARTIAL),
     }
 

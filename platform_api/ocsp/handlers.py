@@ -34,7 +34,6 @@ MAX_REQUEST: Final = 16_384
 
 #: OCSPResponse { responseStatus unauthorized(6) }, unsigned (RFC 6960 section 4.2.1).
 UNAUTHORIZED: Final = bytes.fromhex("30030a0106")
-TRY_LATER: Final = bytes.fromhex("30030a0103")
 MALFORMED_REQUEST: Final = bytes.fromhex("30030a0101")
 
 #: A cache may use an answer until shortly before nextUpdate (RFC 9919 section 6.2 wants strictly before).

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import Field, model_validator
 
 from platform_api.certificates.chain import KnownCertificate, issued_by
 from platform_api.certificates.profile import PresentedCertificate, read_certificate
 from platform_api.certificates.signature import signature_valid
 from platform_api.certificates.wire import (
-    Base64,
     FourInformationBody,
     four_information_body,
     refusals_as_problems,
@@ -20,97 +17,28 @@ from platform_api.certificates.wire import (
 from platform_api.db.transactions import tenant
 from platform_api.institutions.model import Entitlement, Principal
 from platform_api.keys import AUTHORITIES, CLOCK, POOL, STORE
-from platform_api.operations import REFERENCE_PATTERN, RequestModel, ResponseModel, operation, principal_of
-from platform_api.problems import Problem, forbidden, not_found
+from platform_api.operations import Answer, operation, principal_of
+from platform_api.problems import Problem, forbidden, language_of, not_found
 from platform_api.registrations import store as registrations
 from platform_api.registrations.context import watcher_of
 from platform_api.registrations.model import CURRENT
 from platform_api.registrations.register import register
-from platform_api.status.permissions import kind_of, require_every_kind, require_kind, require_purpose
-from platform_api.status.wire import StatusBody, foreign_body, status_body
+from platform_api.status.bodies import (
+    CertificateBody,
+    CheckRequest,
+    CheckResponse,
+    RegisterForm,
+    RegistrationBrief,
+    SerialForm,
+    VerifyRequest,
+    VerifyResponse,
+)
+from platform_api.status.permissions import require_every_kind, require_kind, require_purpose
+from platform_api.status.wire import FOREIGN, status_body
+from revocation.answers import answer_for
 from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.identity import CertificateIdentity, serial_from_hex
-from revocation.status import Validity, certificate_status
-
-Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
-MaxAge = Annotated[int, Field(ge=1, le=31_536_000)]
-
-
-class SerialForm(RequestModel):
-    """A certificate by its numbers; needs the entitlement ``any``."""
-
-    ca_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-    issuer_key: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
-    serial_number: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{1,64}$")]
-
-
-class CheckRequest(RequestModel):
-    """Exactly one of the three forms."""
-
-    purpose: Literal["current_status_check"]
-    max_age_s: MaxAge | None = None
-    registration_id: UUID | None = None
-    certificate: Base64 | None = None
-    serial: SerialForm | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> CheckRequest:
-        given = (self.registration_id, self.certificate, self.serial)
-        if sum(form is not None for form in given) != 1:
-            raise ValueError("expected exactly one of registration_id, certificate, serial")
-        return self
-
-
-class CheckResponse(ResponseModel):
-    """The status, and the registration it was asked by."""
-
-    status: StatusBody
-    registration_id: UUID | None
-
-
-class RegisterForm(RequestModel):
-    """Register the certificate in the same transaction."""
-
-    service_id: UUID
-    registration_ref: Reference
-    customer_ref: Reference
-
-
-class VerifyRequest(RequestModel):
-    """A signature over a digest, with the certificate; the signed document stays with you."""
-
-    digest_algorithm: Literal["sha256"]
-    digest: Base64
-    signature: Base64
-    certificate: Base64
-    purpose: Literal["signature_verification"]
-    max_age_s: MaxAge | None = None
-    register_: Annotated[RegisterForm | None, Field(alias="register")] = None
-
-
-class CertificateBody(ResponseModel):
-    """Which CA and which kind; nothing that identifies the certificate."""
-
-    ca_id: str
-    kind: str
-
-
-class RegistrationBrief(ResponseModel):
-    """The registration that was made, and the set its certificate was checked on."""
-
-    registration_id: UUID
-    state: str
-    set_seq: int
-
-
-class VerifyResponse(ResponseModel):
-    """The four items are here once and are kept nowhere."""
-
-    signature_valid: bool
-    status: StatusBody
-    certificate: CertificateBody | None
-    four_information: FourInformationBody | None
-    registration: RegistrationBrief | None
+from revocation.status import CertificateStatus, Validity, certificate_status
 
 
 @operation(
@@ -123,31 +51,59 @@ class VerifyResponse(ResponseModel):
     summary_en="Status of one certificate by registration, by certificate or by serial number",
     summary_ja="証明書1枚の失効確認(失効監視登録・証明書・発行の番号のいずれかで指定)",
 )
-async def check_certificate(request: web.Request, body: CheckRequest) -> CheckResponse:
+async def check_certificate(request: web.Request, body: CheckRequest) -> Answer:
     principal = principal_of(request)
     require_purpose(principal, body.purpose)
     if body.registration_id is not None:
-        return await _check_registration(request, principal, body.registration_id, body.max_age_s)
-    if body.certificate is not None:
-        if principal.entitlement not in (Entitlement.PRESENTED, Entitlement.ANY):
-            raise forbidden("entitlement:presented")
-        with refusals_as_problems():
-            known = issued_by(read_certificate(body.certificate), request.config_dict[AUTHORITIES])
-        if known is None:
-            return CheckResponse(status=foreign_body(), registration_id=None)
-        kind_of(known, principal)
-        status = _status(request, known.identity, known.partition, known.validity, body.max_age_s)
-        return CheckResponse(status=status, registration_id=None)
-    assert body.serial is not None  # noqa: S101 - exactly one form, by validation
-    if principal.entitlement != Entitlement.ANY:
-        raise forbidden("entitlement:any")
-    identity = _identity(body.serial, principal, request.config_dict[AUTHORITIES])
-    return CheckResponse(status=_status(request, identity, None, None, body.max_age_s), registration_id=None)
+        found = await _registered(request, principal, body.registration_id, body.max_age_s)
+    elif body.certificate is not None:
+        found = _presented(request, principal, body.certificate, body.max_age_s)
+    else:
+        assert body.serial is not None  # noqa: S101 - exactly one form, by validation
+        if principal.entitlement != Entitlement.ANY:
+            raise forbidden("entitlement:any")
+        identity = _identity(body.serial, principal, request.config_dict[AUTHORITIES])
+        found = _status(request, identity, None, None, body.max_age_s)
+    shown = status_body(found, _language(request))
+    return Answer(
+        CheckResponse(status=shown, registration_id=body.registration_id),
+        status=answer_for(found).http_status,
+    )
 
 
-async def _check_registration(
+def _language(request: web.Request) -> str:
+    return language_of(request.headers.get("Accept-Language", ""))
+
+
+def _presented(
+    request: web.Request, principal: Principal, der: bytes, max_age_s: int | None
+) -> CertificateStatus:
+    if principal.entitlement not in (Entitlement.PRESENTED, Entitlement.ANY):
+        raise forbidden("entitlement:presented")
+    with refusals_as_problems():
+        known = issued_by(read_certificate(der), request.config_dict[AUTHORITIES])
+    if known is None:
+        return FOREIGN
+    if known.kind is None:
+        return _of_no_kind(request, principal, known, max_age_s)
+    require_kind(principal, known.kind)
+    return _status(request, known.identity, known.partition, known.validity, max_age_s)
+
+
+def _of_no_kind(
+    request: web.Request, principal: Principal, known: KnownCertificate, max_age_s: int | None
+) -> CertificateStatus:
+    """Out of scope, unless its serial is listed; so the key must be allowed every kind of the CA's."""
+    authority = request.config_dict[AUTHORITIES].by_id(known.identity.ca_id)
+    if authority is None:
+        return FOREIGN  # taken out of the configuration while this request was read
+    require_every_kind(principal, authority)
+    return _status(request, known.identity, known.partition, known.validity, max_age_s, in_scope=False)
+
+
+async def _registered(
     request: web.Request, principal: Principal, registration_id: UUID, max_age_s: int | None
-) -> CheckResponse:
+) -> CertificateStatus:
     watcher = watcher_of(request)
     async with tenant(request.config_dict[POOL], principal.institution_id) as connection:
         if await registrations.find(connection, registration_id) is None:
@@ -158,8 +114,7 @@ async def _check_registration(
         raise not_found()
     require_kind(principal, current.kind)
     watched = current.identity
-    status = _status(request, watched.identity, watched.partition, watched.validity, max_age_s)
-    return CheckResponse(status=status, registration_id=registration_id)
+    return _status(request, watched.identity, watched.partition, watched.validity, max_age_s)
 
 
 def _identity(form: SerialForm, principal: Principal, authorities: Authorities) -> CertificateIdentity:
@@ -188,18 +143,19 @@ def _status(
     partition: int | None,
     validity: Validity | None,
     max_age_s: int | None,
-) -> StatusBody:
+    *,
+    in_scope: bool = True,
+) -> CertificateStatus:
     app = request.config_dict
-    return status_body(
-        certificate_status(
-            identity,
-            authorities=app[AUTHORITIES],
-            snapshot=app[STORE].current(),
-            now=app[CLOCK].now(),
-            partition=partition,
-            validity=validity,
-            max_age_s=max_age_s,
-        )
+    return certificate_status(
+        identity,
+        authorities=app[AUTHORITIES],
+        snapshot=app[STORE].current(),
+        now=app[CLOCK].now(),
+        partition=partition,
+        validity=validity,
+        max_age_s=max_age_s,
+        in_scope=in_scope,
     )
 
 
@@ -215,7 +171,7 @@ def _status(
     summary_en="Verify a signature made with a card or phone; optionally register the certificate",
     summary_ja="カードまたはスマートフォンの署名を検証し、必要なら失効監視登録を行う",
 )
-async def verify_signature(request: web.Request, body: VerifyRequest) -> VerifyResponse:
+async def verify_signature(request: web.Request, body: VerifyRequest) -> Answer:
     principal = principal_of(request)
     require_purpose(principal, body.purpose)
     if body.register_ is not None:
@@ -228,23 +184,37 @@ async def verify_signature(request: web.Request, body: VerifyRequest) -> VerifyR
         signed = signature_valid(presented, body.digest, body.signature)
         known = issued_by(presented, request.config_dict[AUTHORITIES])
     if known is None:
-        return VerifyResponse(
+        return _unverified(request, FOREIGN)
+    if known.kind is None:
+        return _unverified(request, _of_no_kind(request, principal, known, body.max_age_s))
+    require_kind(principal, known.kind)
+    registration = None
+    if signed and body.register_ is not None:
+        registration = await _register(request, principal, body.register_, known, known.kind)
+    found = _status(request, known.identity, known.partition, known.validity, body.max_age_s)
+    return Answer(
+        VerifyResponse(
+            signature_valid=signed,
+            status=status_body(found, _language(request)),
+            certificate=CertificateBody(ca_id=known.identity.ca_id, kind=known.kind),
+            four_information=_items(presented) if signed else None,
+            registration=registration,
+        ),
+        status=answer_for(found).http_status,
+    )
+
+
+def _unverified(request: web.Request, found: CertificateStatus) -> Answer:
+    """No holder's certificate of ours: no signature of it counts, and nothing is taken from it."""
+    return Answer(
+        VerifyResponse(
             signature_valid=False,
-            status=foreign_body(),
+            status=status_body(found, _language(request)),
             certificate=None,
             four_information=None,
             registration=None,
-        )
-    kind = kind_of(known, principal)
-    registration = None
-    if signed and body.register_ is not None:
-        registration = await _register(request, principal, body.register_, known, kind)
-    return VerifyResponse(
-        signature_valid=signed,
-        status=_status(request, known.identity, known.partition, known.validity, body.max_age_s),
-        certificate=CertificateBody(ca_id=known.identity.ca_id, kind=kind),
-        four_information=_items(presented) if signed else None,
-        registration=registration,
+        ),
+        status=answer_for(found).http_status,
     )
 
 

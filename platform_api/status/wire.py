@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from platform_api.operations import ResponseModel
+from revocation.answers import answer_for
 from revocation.reasons import REASON_ABSENT, reason_name
 from revocation.status import CertificateStatus, Evidence, Status, UnknownReason
 
@@ -27,6 +29,7 @@ class EvidenceBody(ResponseModel):
     age_s: int
     method: str
     coverage: str
+    tolerances: list[str]
 
 
 class StatusBody(ResponseModel):
@@ -41,9 +44,14 @@ class StatusBody(ResponseModel):
     last_known: str | None
     validity: ValidityBody
     evidence: EvidenceBody | None
+    message: str
 
 
-def status_body(found: CertificateStatus) -> StatusBody:
+def status_body(found: CertificateStatus, language: str) -> StatusBody:
+    """As the table of answers says (``revocation/STATUS.md``); ``language`` is ``ja`` or ``en``."""
+    answer = answer_for(found)
+    last_known = found.last_known if answer.last_known else None
+    evidence = found.evidence if answer.evidence else None
     return StatusBody(
         status=found.status.value,
         unknown_reason=None if found.unknown_reason is None else found.unknown_reason.value,
@@ -52,25 +60,15 @@ def status_body(found: CertificateStatus) -> StatusBody:
         reason=None if found.reason is None else reason_name(found.reason),
         revoked_at=found.revoked_at,
         previously_revoked=found.previously_revoked,
-        last_known=None if found.last_known is None else found.last_known.value,
+        last_known=None if last_known is None else last_known.value,
         validity=ValidityBody(checked=found.validity_checked),
-        evidence=None if found.evidence is None else _evidence(found.evidence),
+        evidence=None if evidence is None else _evidence(evidence),
+        message=answer.ja if language == "ja" else answer.en,
     )
 
 
-def foreign_body() -> StatusBody:
-    """No CA of ours issued it: nothing is known of it, least of all that it is good."""
-    return StatusBody(
-        status=Status.UNKNOWN.value,
-        unknown_reason=UnknownReason.ISSUER_UNKNOWN.value,
-        reason_code=None,
-        reason=None,
-        revoked_at=None,
-        previously_revoked=False,
-        last_known=None,
-        validity=ValidityBody(checked=False),
-        evidence=None,
-    )
+#: No CA of ours issued it: nothing is known of it, least of all that it is good.
+FOREIGN: Final = CertificateStatus(Status.UNKNOWN, None, unknown_reason=UnknownReason.ISSUER_UNKNOWN)
 
 
 def _evidence(evidence: Evidence) -> EvidenceBody:
@@ -85,4 +83,5 @@ def _evidence(evidence: Evidence) -> EvidenceBody:
         age_s=int(evidence.age_s),
         method=evidence.method,
         coverage=evidence.coverage,
+        tolerances=list(evidence.tolerances),
     )

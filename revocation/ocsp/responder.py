@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
+from revocation.answers import AFTER_NEXT_UPDATE, SIGNED, AfterNextUpdate, OcspWord, answer_for
 from revocation.authorities import Authorities, Authority, Generation
 from revocation.clock import Clock
 from revocation.coverage import CLOCK_TOLERANCE
@@ -27,7 +28,7 @@ from revocation.ocsp.request import OcspRequest, decode_request
 from revocation.ocsp.signing import ResponderIdentity, Signer
 from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
-from revocation.status import CertificateStatus, Evidence, Status, UnknownReason, certificate_status
+from revocation.status import CertificateStatus, Evidence, Status, certificate_status
 
 
 class TrustMode(StrEnum):
@@ -37,17 +38,16 @@ class TrustMode(StrEnum):
     DELEGATED = "delegated"
 
 
-#: What a status that could not be determined gets: an error, or the signed ``unknown`` (None).
-UNKNOWN_ANSWER: Final[Mapping[UnknownReason, OCSPResponseStatus | None]] = {
-    UnknownReason.ISSUER_UNKNOWN: OCSPResponseStatus.UNAUTHORIZED,
-    UnknownReason.NO_CRL: OCSPResponseStatus.TRY_LATER,
-    UnknownReason.STALE: OCSPResponseStatus.TRY_LATER,
-    UnknownReason.PARTITION_STALE: OCSPResponseStatus.TRY_LATER,
-    UnknownReason.PARTITION_UNDETERMINED: OCSPResponseStatus.UNAUTHORIZED,
-    UnknownReason.OUT_OF_SCOPE: OCSPResponseStatus.UNAUTHORIZED,
-    UnknownReason.QUARANTINED: OCSPResponseStatus.TRY_LATER,
-    UnknownReason.NOT_ISSUED: None,
-    UnknownReason.UPSTREAM_ERROR: OCSPResponseStatus.TRY_LATER,
+#: The unsigned answers of the table.
+_ERROR_OF: Final[Mapping[OcspWord, OCSPResponseStatus]] = {
+    OcspWord.TRY_LATER: OCSPResponseStatus.TRY_LATER,
+    OcspWord.UNAUTHORIZED: OCSPResponseStatus.UNAUTHORIZED,
+}
+#: The signed ones.
+_CERT_STATUS_OF: Final[Mapping[OcspWord, OCSPCertStatus]] = {
+    OcspWord.GOOD: OCSPCertStatus.GOOD,
+    OcspWord.REVOKED: OCSPCertStatus.REVOKED,
+    OcspWord.UNKNOWN: OCSPCertStatus.UNKNOWN,
 }
 
 _REASON_FLAGS: Final[Mapping[int, x509.ReasonFlags]] = {
@@ -94,7 +94,15 @@ class OcspAnswer:
 class Responder:
     """Answers for the CAs of ``authorities``, in each of the trust modes that have a signer."""
 
-    def __init__(self, authorities: Authorities, signers: Mapping[TrustMode, Signer], clock: Clock) -> None:
+    def __init__(
+        self,
+        authorities: Authorities,
+        signers: Mapping[TrustMode, Signer],
+        clock: Clock,
+        *,
+        after_next_update: AfterNextUpdate = AfterNextUpdate.TRY_LATER,
+    ) -> None:
+        self._not_in_force: Final = AFTER_NEXT_UPDATE[after_next_update]
         self._authorities: Final = authorities
         self._signers: Final = dict(signers)
         self._clock: Final = clock
@@ -148,17 +156,20 @@ class Responder:
             status = certificate_status(identity, authorities=self._authorities, snapshot=snapshot, now=now)
         except OwnFault as fault:
             return error_answer(OCSPResponseStatus.INTERNAL_ERROR, fault)
-        if status.unknown_reason is not None:
-            error = UNKNOWN_ANSWER[status.unknown_reason]
-            if error is not None:
-                return error_answer(error)
+        word = answer_for(status).ocsp
         evidence = status.evidence
-        if evidence is None or not _may_be_said(evidence, now) or not responder.valid_at(now):
+        if word is OcspWord.NOT_IN_FORCE or (
             # After nextUpdate not even "revoked" may be signed: its nextUpdate would lie in the past.
+            word in SIGNED and (evidence is None or not _may_be_said(evidence, now))
+        ):
+            word = self._not_in_force
+        if word not in SIGNED or evidence is None:
+            return error_answer(_ERROR_OF[word])
+        if not responder.valid_at(now):
             return error_answer(OCSPResponseStatus.TRY_LATER)
         if request.serial_number < 0:
             return error_answer(OCSPResponseStatus.UNAUTHORIZED)  # the builder has no negative serials
-        return _signed(request, status, evidence, responder)
+        return _signed(request, status, word, evidence, responder)
 
     def _issuer(self, request: OcspRequest) -> tuple[Authority, Generation] | None:
         return self._authorities.by_ocsp_issuer(
@@ -180,9 +191,13 @@ def _may_be_said(evidence: Evidence, now: datetime) -> bool:
 
 
 def _signed(
-    request: OcspRequest, status: CertificateStatus, evidence: Evidence, responder: ResponderIdentity
+    request: OcspRequest,
+    status: CertificateStatus,
+    word: OcspWord,
+    evidence: Evidence,
+    responder: ResponderIdentity,
 ) -> OcspAnswer:
-    cert_status, revoked_at, reason = _cert_status(status)
+    revoked_at = None if status.revoked_at is None else max(status.revoked_at, _EARLIEST)
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response_by_hash(
@@ -190,11 +205,11 @@ def _signed(
             issuer_key_hash=request.issuer_key_hash,
             serial_number=request.serial_number,
             algorithm=request.hash_algorithm,
-            cert_status=cert_status,
+            cert_status=_CERT_STATUS_OF[word],
             this_update=evidence.this_update,
             next_update=evidence.next_update,
             revocation_time=revoked_at,
-            revocation_reason=reason,
+            revocation_reason=None if status.reason is None else _REASON_FLAGS.get(status.reason),
         )
         # RFC 9919 section 3.2.1: byKey. The certificate goes along in both modes: OpenSSL finds the
         # signer there, also when it then trusts it by -VAfile.
@@ -213,15 +228,3 @@ def _signed(
         cacheable=request.nonce is None,
         status=status.status,
     )
-
-
-def _cert_status(
-    status: CertificateStatus,
-) -> tuple[OCSPCertStatus, datetime | None, x509.ReasonFlags | None]:
-    """CertStatus (RFC 6960 section 4.2.1); a hold is revoked with certificateHold (section 2.2)."""
-    if status.status is Status.GOOD:
-        return OCSPCertStatus.GOOD, None, None
-    if status.status in {Status.REVOKED, Status.ON_HOLD} and status.revoked_at is not None:
-        reason = None if status.reason is None else _REASON_FLAGS.get(status.reason)
-        return OCSPCertStatus.REVOKED, max(status.revoked_at, _EARLIEST), reason
-    return OCSPCertStatus.UNKNOWN, None, None

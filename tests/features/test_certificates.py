@@ -134,22 +134,34 @@ def test_foreign_and_forged_certificates_are_nobodys(authorities: Authorities) -
 
 
 def test_certificates_that_are_no_cards() -> None:
-    """A CA's certificate, an unknown critical extension, garbage, trailing octets: refused."""
+    """An unknown critical extension, garbage, trailing octets: refused."""
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     der = make_card(sets.ca()).der
     for bad in (
-        make_card(sets.ca(), is_ca=True).der,
         make_card(sets.ca(), extra=unknown, extra_critical=True).der,
         b"",
         b"x" * 20_000,
         b"\x30\x03\x02\x01\x01",
         der + b"\x00",
         der[:-1],
-        sets.ca().certificates[0].public_bytes(pki.Encoding.DER),
     ):
         with pytest.raises(InputRefused, match="CERTIFICATE_MALFORMED"):
             read_certificate(bad)
     assert read_certificate(make_card(sets.ca(), extra=unknown).der)
+
+
+def test_certificates_of_authorities_are_of_no_kind(authorities: Authorities) -> None:
+    """A CA's own certificate, and one with a card's policy that says it is a CA: ours, out of scope."""
+    for der in (
+        sets.ca().certificates[0].public_bytes(pki.Encoding.DER),
+        make_card(sets.ca(), is_ca=True).der,
+    ):
+        known = issued_by(read_certificate(der), authorities)
+        assert known is not None
+        assert (known.kind, known.presented.is_authority) == (None, True)
+    known = issued_by(read_certificate(make_card(sets.ca()).der), authorities)
+    assert known is not None
+    assert (known.kind, known.presented.is_authority) == ("card-sign", False)
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,20 @@
-"""Status: each branch by name, and a dictionary that knows better in every small world."""
+"""Status of what is listed, was listed, or is not: good, revoked, on hold, gone; each branch by name."""
 
 from __future__ import annotations
 
 import ast
-import tempfile
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import revocation
-from revocation.authorities import Authorities, Authority, CrlSigning
 from revocation.changes import ChangeKind, changes_between
-from revocation.coverage import CLOCK_TOLERANCE, PARTITION_NOT_APPROVED
-from revocation.identity import CertificateIdentity
-from revocation.snapshot.current import Snapshot
-from revocation.status import CertificateStatus, Status, UnknownReason, Validity, certificate_status
+from revocation.coverage import PARTITION_NOT_APPROVED
+from revocation.status import Status, UnknownReason, Validity, certificate_status
 from tests.revocation.sets import (
     DAY,
     T0,
-    Listing,
     accepted,
     every_list,
     identity,
@@ -32,52 +23,26 @@ from tests.revocation.sets import (
     store,
     world,
 )
-
-SECOND = timedelta(seconds=1)
-NOW = T0 + timedelta(hours=6)
-#: In the first generation's partition 1; serial 9 is in nobody's list.
-REVOKED, HELD, GONE, GONE_HELD, OTHER_PARTITION, UNLISTED = 1, 2, 3, 4, 5, 9
-WITHIN = Validity(T0 - 30 * DAY, T0 + 1000 * DAY)
-OVER = Validity(T0 - 30 * DAY, T0 - DAY)
-LATER = Validity(T0 + DAY, T0 + 1000 * DAY)
-
-
-class World:
-    """A set in which partition 2's list ends a day before partition 1's."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.authorities, self.authority = world(**settings)
-        writer = store(folder)
-        one, two = scope(self.authority, 1), scope(self.authority, 2)
-        first: Listing = {REVOKED: (3, T0 - 9 * DAY), HELD: 6, GONE: (4, T0 - 20 * DAY), GONE_HELD: 6}
-        before = every_list(self.authority, -1, lives=5 * DAY) | {
-            one: accepted(first, number=1, this_update=T0 - DAY)
-        }
-        writer.publish(before, self.authorities, now=T0 - DAY)
-        today = every_list(self.authority, 0, lives=3 * DAY) | {
-            one: accepted({REVOKED: (3, T0 - 9 * DAY), HELD: 6}, number=11, lives=2 * DAY),
-            two: accepted({OTHER_PARTITION: 1}, number=12, lives=DAY),
-        }
-        self.snapshot = writer.publish(today, self.authorities, now=T0)
-
-    def ask(self, serial: int, *, at: datetime = NOW, **options: Any) -> CertificateStatus:
-        snapshot = options.pop("snapshot", self.snapshot)
-        return certificate_status(
-            identity(self.authority, serial, options.pop("generation", 0)),
-            authorities=options.pop("authorities", self.authorities),
-            snapshot=snapshot,
-            now=at,
-            **options,
-        )
+from tests.revocation.status_world import (
+    GONE,
+    GONE_HELD,
+    HELD,
+    LATER,
+    NOW,
+    OTHER_PARTITION,
+    OVER,
+    REVOKED,
+    SECOND,
+    UNLISTED,
+    WITHIN,
+    World,
+    said,
+)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("sets"), serial_ceiling=1000)
-
-
-def said(status: CertificateStatus) -> tuple[Status, UnknownReason | None]:
-    return status.status, status.unknown_reason
 
 
 # --- good ---
@@ -258,366 +223,6 @@ def test_a_hold_that_may_have_moved_is_not_good(tmp_path: Path, how: str) -> Non
     assert (change.kind, change.reason_before, change.reason_after) == (ChangeKind.RELEASED, 6, None)
 
 
-# --- unknown ---
-
-
-def test_unknown_issuers(made: World) -> None:
-    """No such CA, or a key that is not this CA's: ISSUER_UNKNOWN whatever else is known."""
-    known = identity(made.authority, REVOKED)
-    for foreign in (
-        CertificateIdentity("other-ca", known.issuer_key, known.serial),
-        CertificateIdentity(known.ca_id, bytes(32), known.serial),
-    ):
-        status = certificate_status(
-            foreign, authorities=made.authorities, snapshot=made.snapshot, now=NOW, validity=OVER
-        )
-        assert said(status) == (Status.UNKNOWN, UnknownReason.ISSUER_UNKNOWN)
-        assert (status.evidence, status.last_known) == (None, None)
-
-
-@pytest.mark.parametrize("partition", [None, 1])
-def test_without_a_set_nothing_is_known(made: World, partition: int | None) -> None:
-    """NO_CRL, and no evidence."""
-    status = made.ask(UNLISTED, snapshot=None, partition=partition)
-    assert (*said(status), status.evidence) == (Status.UNKNOWN, UnknownReason.NO_CRL, None)
-
-
-@pytest.mark.parametrize("partition", [None, 1])
-def test_one_absent_list_leaves_a_serial_without_a_list(tmp_path: Path, partition: int | None) -> None:
-    """Absent partition 2: bare serials and its own certificates unknown; partition 1 unaffected."""
-    authorities, authority = world()
-    lists = every_list(authority)
-    del lists[scope(authority, 2)]
-    snapshot = store(tmp_path).publish(lists, authorities, now=T0)
-    asked = {
-        partition: certificate_status(
-            identity(authority, UNLISTED),
-            authorities=authorities,
-            snapshot=snapshot,
-            now=NOW,
-            partition=partition,
-        )
-        for partition in (None, 1, 2)
-    }
-    assert said(asked[None]) == (Status.UNKNOWN, UnknownReason.NO_CRL)
-    assert asked[None].last_known is None
-    assert said(asked[2]) == (Status.UNKNOWN, UnknownReason.NO_CRL)
-    assert said(asked[1]) == (Status.GOOD, None)
-
-
-def test_one_expired_partition(made: World) -> None:
-    """No serial-only GOOD for the CA, the other partition unaffected, its own certificates stale."""
-    at = T0 + DAY
-    bare = made.ask(UNLISTED, at=at)
-    assert (*said(bare), bare.last_known) == (Status.UNKNOWN, UnknownReason.PARTITION_STALE, Status.GOOD)
-    own = made.ask(UNLISTED, at=at, partition=2)
-    assert (*said(own), own.last_known) == (Status.UNKNOWN, UnknownReason.STALE, Status.GOOD)
-    assert made.ask(UNLISTED, at=at, partition=1).status is Status.GOOD
-    assert made.ask(UNLISTED, at=at, generation=1).status is Status.GOOD
-    assert made.ask(OTHER_PARTITION, at=at).status is Status.REVOKED
-
-
-def test_next_update_is_the_first_moment_that_is_too_late(made: World) -> None:
-    """T05: good one second before, unknown at it."""
-    assert made.ask(UNLISTED, at=T0 + DAY - SECOND).status is Status.GOOD
-    assert made.ask(UNLISTED, at=T0 + DAY).status is Status.UNKNOWN
-
-
-def test_all_lists_expired_is_stale(made: World) -> None:
-    """STALE with what was last known; of a serial that cannot exist nothing is."""
-    status = made.ask(UNLISTED, at=T0 + 9 * DAY)
-    assert (*said(status), status.last_known) == (Status.UNKNOWN, UnknownReason.STALE, Status.GOOD)
-    assert status.evidence is not None
-    assert status.evidence.next_update == T0 + DAY
-    assert made.ask(1001, at=T0 + 9 * DAY).last_known is None
-
-
-def test_a_list_without_next_update_never_says_good(tmp_path: Path) -> None:
-    """Acceptance refuses such a list; if one came in, it could not be believed for any length of time."""
-    authorities, authority = world(partitions=1)
-    snapshot = store(tmp_path).publish(every_list(authority, lives=None), authorities, now=T0)
-    status = certificate_status(
-        identity(authority, UNLISTED), authorities=authorities, snapshot=snapshot, now=NOW
-    )
-    assert said(status) == (Status.UNKNOWN, UnknownReason.STALE)
-    assert status.evidence is not None
-    assert status.evidence.next_update is None
-
-
-def test_a_clock_that_stepped_back_finds_no_list_in_force(made: World) -> None:
-    """T28: within five minutes of thisUpdate tolerated, with an age of zero; before that unknown."""
-    status = made.ask(UNLISTED, at=T0 - CLOCK_TOLERANCE)
-    assert status.status is Status.GOOD
-    assert status.evidence is not None
-    assert status.evidence.age_s == 0
-    assert said(made.ask(UNLISTED, at=T0 - CLOCK_TOLERANCE - SECOND)) == (
-        Status.UNKNOWN,
-        UnknownReason.STALE,
-    )
-
-
-def test_one_list_from_the_future_keeps_a_bare_serial_from_good(tmp_path: Path) -> None:
-    """Every list must be in force: one whose thisUpdate lies ahead is as good as missing."""
-    authorities, authority = world()
-    ahead = accepted({}, this_update=NOW + CLOCK_TOLERANCE + SECOND)
-    lists = every_list(authority) | {scope(authority, 2): ahead}
-    snapshot = store(tmp_path).publish(lists, authorities, now=NOW)
-
-    def ask(partition: int | None) -> tuple[Status, UnknownReason | None]:
-        asked = identity(authority, UNLISTED)
-        return said(
-            certificate_status(
-                asked, authorities=authorities, snapshot=snapshot, now=NOW, partition=partition
-            )
-        )
-
-    assert ask(None) == (Status.UNKNOWN, UnknownReason.PARTITION_STALE)
-    assert ask(2) == (Status.UNKNOWN, UnknownReason.STALE)
-    assert ask(1) == (Status.GOOD, None)
-
-
-def test_the_callers_max_age_is_honoured(made: World) -> None:
-    """To the second; older is UNKNOWN/STALE with its age beside it."""
-    assert made.ask(UNLISTED, max_age_s=6 * 3600).status is Status.GOOD
-    status = made.ask(UNLISTED, max_age_s=6 * 3600 - 1)
-    assert (*said(status), status.last_known) == (Status.UNKNOWN, UnknownReason.STALE, Status.GOOD)
-    assert status.evidence is not None
-    assert status.evidence.age_s == 6 * 3600
-
-
-@pytest.mark.parametrize("partition", [PARTITION_NOT_APPROVED, 3, 65535])
-def test_a_partition_that_nobody_approved_is_undetermined(made: World, partition: int) -> None:
-    """A certificate with a foreign distribution point is not covered by the lists that we do have."""
-    assert said(made.ask(UNLISTED, partition=partition)) == (
-        Status.UNKNOWN,
-        UnknownReason.PARTITION_UNDETERMINED,
-    )
-
-
-@pytest.mark.parametrize("serial", [1001, 1 << 150, -1])
-def test_a_serial_that_was_never_issued(made: World, serial: int) -> None:
-    """Above the ceiling or negative: NOT_ISSUED with evidence, never GOOD; the ceiling itself is issued."""
-    status = made.ask(serial)
-    assert (*said(status), status.last_known) == (Status.UNKNOWN, UnknownReason.NOT_ISSUED, None)
-    assert status.evidence is not None
-    assert made.ask(1000).status is Status.GOOD
-
-
-def test_without_a_ceiling_any_serial_may_exist(made: World) -> None:
-    """Only the operator knows how far the CA has come."""
-    free = Authorities([replace(made.authority, serial_ceiling=None)])
-    assert made.ask(1 << 150, authorities=free).status is Status.GOOD
-    assert made.ask(-1, authorities=free).status is Status.UNKNOWN
-
-
-@pytest.mark.parametrize("snapshot", [True, False])
-def test_its_own_dates_hold_without_any_list(made: World, snapshot: bool) -> None:
-    """EXPIRED and NOT_YET_VALID come from the certificate; evidence is what there is."""
-    options: dict[str, Any] = {} if snapshot else {"snapshot": None}
-    assert made.ask(UNLISTED, at=T0 + 9 * DAY, validity=OVER, **options).status is Status.EXPIRED
-    status = made.ask(UNLISTED, validity=LATER, **options)
-    assert (status.status, status.previously_revoked, status.validity_checked) == (
-        Status.NOT_YET_VALID,
-        False,
-        True,
-    )
-    assert (status.evidence is not None) == snapshot
-
-
-# --- mergers, modes ---
-
-
-def test_a_merged_municipality_is_covered_by_its_successor(made: World) -> None:
-    """Partition 2 closed into 1: its certificates are covered by list 1, and 2 is needed no longer."""
-    merged = replace(
-        made.authority,
-        partitions=(
-            made.authority.partitions[0],
-            replace(made.authority.partitions[1], closed=date(2026, 11, 20), successor=1),
-        ),
-    )
-    at = T0 + DAY  # list 2 is past its nextUpdate
-    status = made.ask(UNLISTED, at=at, partition=2, authorities=Authorities([merged]))
-    assert status.status is Status.GOOD
-    assert status.evidence is not None
-    assert status.evidence.crl_number == 11
-    assert made.ask(UNLISTED, at=at, authorities=Authorities([merged])).status is Status.GOOD
-    assert made.ask(OTHER_PARTITION, at=at, authorities=Authorities([merged])).status is Status.REVOKED
-
-
-def test_a_closed_partition_without_a_successor_is_undetermined(made: World) -> None:
-    """Nobody speaks for its certificates. (A successor that does not exist is refused with the authority.)"""
-    closed = replace(made.authority.partitions[1], closed=date(2026, 11, 20))
-    authorities = Authorities([replace(made.authority, partitions=(made.authority.partitions[0], closed))])
-    assert made.ask(UNLISTED, partition=2, authorities=authorities).unknown_reason is (
-        UnknownReason.PARTITION_UNDETERMINED
-    )
-
-
-def test_one_list_for_all_generations_covers_each_key(tmp_path: Path) -> None:
-    """newest_for_all: a serial listed once is revoked under either key, as there is one lineage."""
-    authorities, authority = world(crl_signing=CrlSigning.NEWEST_FOR_ALL)
-    lists = every_list(authority) | {scope(authority, 1): accepted({1: 3})}
-    snapshot = store(tmp_path).publish(lists, authorities, now=T0)
-    for generation in (0, 1):
-        found = [
-            certificate_status(
-                identity(authority, serial, generation), authorities=authorities, snapshot=snapshot, now=NOW
-            ).status
-            for serial in (1, UNLISTED)
-        ]
-        assert found == [Status.REVOKED, Status.GOOD]
-
-
-def test_a_changed_authority_is_not_answered_from_yesterdays_coverage(made: World) -> None:
-    """The lists of a CA are found once for each set and authority, and anew for a new configuration."""
-    assert made.ask(UNLISTED).status is Status.GOOD
-    grown = replace(
-        made.authority,
-        partitions=(
-            *made.authority.partitions,
-            replace(made.authority.partitions[0], number=3, distribution_point=b"\x86\x01x"),
-        ),
-    )
-    assert made.ask(UNLISTED, authorities=Authorities([grown])).unknown_reason is UnknownReason.NO_CRL
-    assert made.ask(UNLISTED).status is Status.GOOD
-
-
-# --- the oracle ---
-
-days = st.integers(-2, 4)
-lists = st.fixed_dictionaries(
-    {
-        "present": st.booleans(),
-        "this_update": days,
-        "lives": st.integers(1, 4),
-        "entries": st.dictionaries(st.integers(1, 6), st.sampled_from([0, 3, 4, 6, 0xFF]), max_size=4),
-    }
-)
-
-
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    nights=st.lists(st.tuples(lists, lists), min_size=1, max_size=3),
-    now=st.integers(-2 * 24, 9 * 24),
-    partition=st.sampled_from([None, 1, 2, 0]),
-    validity=st.sampled_from([None, WITHIN, OVER, LATER]),
-    max_age=st.sampled_from([None, 0, 86_400, 10**7]),
-    releasable=st.booleans(),
-)
-def test_against_a_dictionary(
-    nights: list[tuple[dict[str, Any], dict[str, Any]]],
-    now: int,
-    partition: int | None,
-    validity: Validity | None,
-    max_age: int | None,
-    releasable: bool,
-) -> None:
-    """Nights of two lists, some missing, some stale: the status of every serial is the dictionary's.
-
-    The dictionary keeps for each serial whether it is listed, where, and what it was last; it shares no
-    code with the product.
-    """
-    at = T0 + timedelta(hours=now)
-    authorities, authority = world(hold_releasable=releasable)
-    model: dict[int, dict[str, Any]] = {}  # partition -> its list in force
-    gone: dict[int, tuple[int, int]] = {}  # serial -> (reason, partition)
-    snapshot: Snapshot | None = None
-    with tempfile.TemporaryDirectory() as folder:
-        writer = store(Path(folder))
-        for night, pair in enumerate(nights):
-            given_lists = {}
-            for number, facts in zip((1, 2), pair, strict=True):
-                start = T0 + facts["this_update"] * DAY
-                older = number in model and start < model[number]["start"]
-                if facts["present"] and not older:
-                    given_lists[number] = facts | {"start": start, "end": start + facts["lives"] * DAY}
-            if not given_lists:
-                continue
-            snapshot = writer.publish(
-                {
-                    scope(authority, number): accepted(
-                        facts["entries"],
-                        number=night + 1,
-                        this_update=facts["start"],
-                        lives=facts["lives"] * DAY,
-                    )
-                    for number, facts in given_lists.items()
-                },
-                authorities,
-                now=T0,
-            )
-            before = _winners(model)
-            model |= given_lists
-            after = _winners(model)
-            # A hold ended only if no list can have taken it over: both spoke this night.
-            proved = releasable and len(given_lists) == 2
-            gone |= {serial: last for serial, last in before.items() if serial not in after}
-            gone = {serial: last for serial, last in gone.items() if not (proved and last[0] == 6)}
-            for serial in after:
-                gone.pop(serial, None)
-        for serial in range(1, 8):
-            status = certificate_status(
-                identity(authority, serial),
-                authorities=authorities,
-                snapshot=snapshot,
-                now=at,
-                partition=partition,
-                validity=validity,
-                max_age_s=max_age,
-            )
-            expected = _expected(serial, model, gone, at, partition, validity, max_age)
-            assert status.status.value == expected, (serial, model, gone, at)
-            assert (status.unknown_reason is None) == (status.status is not Status.UNKNOWN)
-
-
-def _winners(model: dict[int, dict[str, Any]]) -> dict[int, tuple[int, int]]:
-    """serial -> (reason, partition) over both lists: most severe, then newest list, then lower number."""
-    severity = {6: 0, 0: 1, 0xFF: 1, 4: 2, 3: 2}
-    found: dict[int, tuple[int, int]] = {}
-    for number in sorted(model):
-        for serial, reason in model[number]["entries"].items():
-            if serial in found:
-                held_reason, held_number = found[serial]
-                challenger = (severity[reason], model[number]["start"])
-                holder = (severity[held_reason], model[held_number]["start"])
-                if challenger <= holder:
-                    continue
-            found[serial] = (reason, number)
-    return found
-
-
-def _expected(
-    serial: int,
-    model: dict[int, dict[str, Any]],
-    gone: dict[int, tuple[int, int]],
-    at: datetime,
-    partition: int | None,
-    validity: Validity | None,
-    max_age: int | None,
-) -> str:
-    def usable(number: int) -> bool:
-        if number not in model:
-            return False
-        start, end = model[number]["start"], model[number]["end"]
-        young = max_age is None or at - start < timedelta(seconds=max_age + 1)
-        return bool(start <= at + timedelta(minutes=5) and at < end and young)
-
-    listed = _winners(model).get(serial) or gone.get(serial)
-    if listed:
-        if validity and at > validity.not_after:
-            return "EXPIRED"
-        if listed[0] != 6:
-            return "REVOKED"
-        return "ON_HOLD" if usable(listed[1]) else "UNKNOWN"
-    if validity and at > validity.not_after:
-        return "EXPIRED"
-    if validity and at < validity.not_before:
-        return "NOT_YET_VALID"
-    needed = (1, 2) if partition is None else (partition,)
-    return "GOOD" if all(map(usable, needed)) else "UNKNOWN"
-
-
 def test_good_is_said_in_one_function() -> None:
     """Every mention of Status.GOOD that makes an answer lies in certificate_status."""
     folder = Path(revocation.__file__).parent
@@ -630,10 +235,3 @@ def test_good_is_said_in_one_function() -> None:
                 if name == "CertificateStatus" and any("GOOD" in ast.dump(arg) for arg in call.args):
                     makers.add((path.name, function.name))
     assert makers == {("status.py", "certificate_status")}
-
-
-def test_the_oracles_world_is_the_products(made: World) -> None:
-    """Two partitions, two generations, as the dictionary assumes."""
-    authority: Authority = made.authority
-    assert [partition.number for partition in authority.partitions] == [1, 2]
-    assert len(made.snapshot.lists) == 4

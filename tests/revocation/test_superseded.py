@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from revocation.answers import OcspWord, answer_for
 from revocation.clock import FixedClock
 from revocation.index.layout import ListPresence
 from revocation.metrics import Freshness, lists_of, set_freshness
-from revocation.ocsp.responder import UNKNOWN_ANSWER
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.store import SnapshotStore
 from revocation.status import CertificateStatus, Status, UnknownReason, Validity, certificate_status
@@ -110,11 +110,13 @@ def test_a_running_reader_stops_saying_good_below_a_damaged_set(made: World) -> 
     assert not before.superseded
 
 
-def test_ocsp_says_try_later_where_the_set_is_superseded() -> None:
-    """The reason that a superseded set gives has an unsigned answer."""
-    answer = UNKNOWN_ANSWER[UnknownReason.STALE]
-    assert answer is not None
-    assert answer.name == "TRY_LATER"
+def test_ocsp_signs_nothing_where_the_set_is_superseded(made: World) -> None:
+    """The reason that a superseded set gives is one of those that OCSP answers unsigned."""
+    made.second()
+    made.damage()
+    found = made.ask(UNLISTED, reader(made.folder).current())
+    assert found.unknown_reason is UnknownReason.STALE
+    assert answer_for(found).ocsp is OcspWord.NOT_IN_FORCE
 
 
 def test_whoever_holds_the_published_set_goes_on(made: World) -> None:
