@@ -284,13 +284,19 @@ cdef void _put_date(unsigned char* record, long long date) noexcept nogil:
 
 
 def find(const unsigned char[::1] section, Py_ssize_t stride, bytes serial):
-    """Index of the record with this serial in a sorted section, or -1."""
+    """Index of the record with this serial in a sorted section; -1: none; -2: the section is damaged.
+
+    Damaged under its reader: where a mapped file was cut short, the rest of its last page reads as zeros.
+    Every record was well formed when the file was opened, so one without serial or partition is such a
+    rest; a search that goes by it would miss records, and a missed one would be called good.
+    """
     cdef unsigned char[KEY] key
     cdef Py_ssize_t low = 0, middle, high = _count(section, stride), length = len(serial)
     cdef octets text = serial
+    cdef octets record
     cdef int order
-    if stride < KEY:
-        raise ValueError("expected a stride that holds a key")
+    if stride < ENTRY:
+        raise ValueError("expected entries or gone entries")
     if not 1 <= length <= SERIAL_MAX:
         return -1
     for middle in range(KEY):
@@ -299,7 +305,10 @@ def find(const unsigned char[::1] section, Py_ssize_t stride, bytes serial):
     memcpy(&key[1], text, length)
     while low < high:
         middle = low + (high - low) // 2
-        order = memcmp(&section[middle * stride], key, KEY)
+        record = &section[middle * stride]
+        if record[0] == 0 or (record[32] | record[33]) == 0:
+            return -2
+        order = memcmp(record, key, KEY)
         if order == 0:
             return middle
         if order < 0:

@@ -135,7 +135,7 @@ class ListState:
             crl_number=int.from_bytes(number, "big") if length else None,
             this_update=moment(this),
             next_update=moment(following),
-            ingested_at=None if ingested == NO_TIME else _EPOCH + ingested * _MICROSECOND,
+            ingested_at=_moment_of_micros(ingested),
             sha256=None if state is ListPresence.ABSENT else digest,
             accepted_seq=seq or None,
             entries=entries,
@@ -155,6 +155,16 @@ def seconds_of(at: datetime | None) -> int:
 
 def _micros_of(at: datetime | None) -> int:
     return NO_TIME if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def _moment_of_micros(micros: int) -> datetime | None:
+    """Our own clock's word, so there is no honest one beyond the calendar."""
+    if micros == NO_TIME:
+        return None
+    try:
+        return _EPOCH + micros * _MICROSECOND
+    except OverflowError as error:
+        raise broken("a partition row of FORMAT.md", "an ingestion beyond the calendar") from error
 
 
 def moment(seconds: int) -> datetime | None:

@@ -99,10 +99,10 @@ class Index:
 
     def lookup(self, serial: bytes) -> Entry | None:
         """The entry of a serial's octets, listed or gone; None says only that neither section has it."""
-        at = _records.find(self._entries, _records.ENTRY_SIZE, serial)
+        at = _find(self._entries, _records.ENTRY_SIZE, serial)
         if at >= 0:
             return self.entry_at(at)
-        at = _records.find(self._gone, _records.GONE_SIZE, serial)
+        at = _find(self._gone, _records.GONE_SIZE, serial)
         return self.gone_at(at) if at >= 0 else None
 
     def entry_at(self, at: int) -> Entry:
@@ -165,6 +165,14 @@ class Index:
             if count > self.lists[number].entries:
                 raise broken("at most the entries that each list declares", "more in a partition")
         return digest.digest()
+
+
+def _find(section: memoryview, stride: int, serial: bytes) -> int:
+    """Number of the record, or -1; a file that was damaged since it was opened answers nothing."""
+    at = _records.find(section, stride, serial)
+    if at < -1:
+        raise broken("well-formed records, as when this file was opened", "others")
+    return at
 
 
 def _record(section: memoryview, at: int, stride: int) -> memoryview:
@@ -250,10 +258,10 @@ def _lineage(line: bytes) -> Lineage:
     at = 0
     for _ in range(2):
         length = int.from_bytes(line[at : at + 2], "little")
-        names.append(line[at + 2 : at + 2 + length].decode("ascii"))
+        names.append(line[at + 2 : at + 2 + length].decode("ascii", "replace"))
         at += 2 + length
-    if at != len(line):
-        raise broken("a lineage of two names", "more or less")
+    if at != len(line) or not all(name.isascii() for name in names):
+        raise broken("a lineage of two names", "other octets")
     return Lineage(*names)
 
 

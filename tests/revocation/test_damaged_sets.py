@@ -1,0 +1,93 @@
+"""T23: a published set is damaged on its disk: refused whole, the old one goes on, the next publish heals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from revocation.errors import OwnFault
+from tests.revocation.sets import (
+    T0,
+    accepted,
+    every_list,
+    reader,
+    scope,
+    store,
+    world,
+)
+
+
+def serial(value: int) -> bytes:
+    return bytes([value])
+
+
+def corrupt(path: Path, how: str) -> None:
+    data = bytearray(path.read_bytes())
+    path.unlink()  # 0444, so an attacker or a broken disk replaces it
+    if how == "flip":
+        data[len(data) // 2] ^= 0x10
+    elif how == "truncate":
+        del data[-64:]
+    elif how == "zero":
+        data[: len(data)] = bytes(len(data))
+    elif how == "swap":
+        half = len(data) // 2
+        data = data[half:] + data[:half]
+    if how != "missing":
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["flip", "truncate", "zero", "swap", "missing"])
+@pytest.mark.parametrize("what", ["*00000002.index", "00000002.manifest"])
+def test_a_damaged_set_is_refused_and_the_old_one_serves(tmp_path: Path, what: str, how: str) -> None:
+    """T23: a running reader keeps its set, a new one takes the set below, both say why and that it is
+    superseded; a publish heals."""
+    authorities, authority = world()
+    one = scope(authority, 1)
+    writer, running = store(tmp_path), reader(tmp_path)
+    writer.publish(every_list(authority) | {one: accepted({5: 3, 6: 4})}, authorities, now=T0)
+    held = running.current()
+    writer.publish(every_list(authority, 1) | {one: accepted({5: 3}, number=2)}, authorities, now=T0)
+    corrupt(next(tmp_path.glob(what)), how)
+    starting = reader(tmp_path)
+    assert held is not None
+    assert not held.superseded
+    for each in (running, starting):
+        fallen_back = each.current()
+        assert fallen_back is not None
+        assert (fallen_back.seq, fallen_back.superseded) == (1, True)
+        assert isinstance(each.refusal, OwnFault)
+        assert each.current() is fallen_back  # again, without another look at the damage
+    healed = store(tmp_path).publish(every_list(authority, 2), authorities, now=T0)
+    assert healed.seq == 3
+    for each in (running, starting, reader(tmp_path)):
+        now = each.current()
+        assert now is not None
+        assert (now.seq, now.superseded, each.refusal) == (3, False, None)
+    # Built around set 2: what set 1 listed was not lost, and detection is not sent into the damage.
+    assert healed.lookup(one.lineage, serial(6)) is not None
+    assert reader(tmp_path).sequences() == [1, 3]
+
+
+@pytest.mark.parametrize("content", [b"", b"2 zz\n", b"1 " + b"0" * 64 + b"\n", None])
+def test_a_damaged_current_is_refused_and_healed(tmp_path: Path, content: bytes | None) -> None:
+    """Empty, garbled, another hash, lost: readers go on, and the next number lies above every manifest."""
+    authorities, authority = world()
+    writer, running = store(tmp_path), reader(tmp_path)
+    for day in range(2):
+        writer.publish(every_list(authority, day), authorities, now=T0)
+    held = running.current()
+    (tmp_path / "CURRENT").unlink()
+    if content is not None:
+        (tmp_path / "CURRENT").write_bytes(content)
+    assert running.current() is held
+    assert running.refusal is not None
+    starting = reader(tmp_path)
+    starting.current()
+    assert starting.refusal is not None
+    healed = store(tmp_path).publish(every_list(authority, 2), authorities, now=T0)
+    moved = running.current()
+    assert moved is not None
+    assert moved.seq == healed.seq
+    assert healed.seq > 1
