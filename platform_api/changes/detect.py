@@ -1,7 +1,8 @@
 """From published sets to events: each set in order, each in one transaction with the cursor.
 
 A crash anywhere costs nothing: until the commit the cursor stands where it stood and no event exists;
-after it, running again finds nothing to do. The cost follows the day's changes, not the population.
+after it, running again finds nothing to do. The cost follows the day's changes, not the population; but
+after sets were lost (``changes.whole``) it is once that of the whole set.
 
 While a set is being detected, registrations wait at the cursor's row (``registrations.watching``).
 """
@@ -16,8 +17,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
+from platform_api import high_water_store as rows
 from platform_api.changes import store as feed
-from platform_api.changes.model import Condition, Decision, condition_after, decide
+from platform_api.changes.model import RELEASED, Condition, Decision, condition_after, decide
+from platform_api.changes.whole import WholeSet
 from platform_api.db.transactions import detector, set_tenant
 from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.changes import RevocationChange, changes_between
@@ -55,6 +58,10 @@ class DetectedSet:
     events: int
     #: Registrations touched, for every institution, also with 0.
     by_institution: Mapping[UUID, int]
+    #: Compared with nothing, because the sets before are lost: see ``changes.whole``.
+    whole: bool = False
+    #: Certificates that were told as revoked or on hold and that this whole set does not know. Not undone.
+    unexplained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +100,9 @@ class _Findings:
     states: list[tuple[UUID, str]] = field(default_factory=list)
     told: set[tuple[UUID, bytes, str]] = field(default_factory=set)
 
-    def add(self, match: feed.Match, change: RevocationChange, decision: Decision, set_seq: int) -> None:
+    def add(self, match: feed.Match, reason_after: int | None, decision: Decision, set_seq: int) -> None:
         condition = condition_after(decision.transition)
-        reason = None if condition is Condition.NOT_LISTED else change.reason_after
+        reason = None if condition is Condition.NOT_LISTED else reason_after
         # A registration is told once of one certificate, in however many slots it stood (0002 allows one).
         once = (match.registration_id, match.tag, decision.transition.value)
         if once not in self.told:
@@ -131,14 +138,16 @@ async def _next_set(
         set_seq = next((seq for seq in sequences if seq > at), None)
         if set_seq is None:
             return None
+        lost = await rows.open_act(connection) is not None
         # A set that was found broken and built around is missing from the chain. An older one will do:
         # what was told already is known by each certificate's condition and not told again.
         base = max((seq for seq in sequences if seq <= at), default=None)
-        if at and base is None:
+        if at and base is None and not lost:
             raise _gap()
         new = await asyncio.to_thread(store.open, set_seq)
-        old = None if base is None else await asyncio.to_thread(store.open, base)
+        old = None if base is None or lost else await asyncio.to_thread(store.open, base)
         findings: dict[UUID, _Findings] = defaultdict(_Findings)
+        whole = await WholeSet.begin(connection, new, authorities) if lost else None
         changes = 0
         # Nobody registered before this set: nobody can be touched, and the first set of a CA, which
         # is all "added", costs nothing.
@@ -146,12 +155,27 @@ async def _next_set(
             pending = changes_between(old, new)
             while taken := await asyncio.to_thread(_tagged, pending, authorities, tagger, batch):
                 changes += len(taken.changes)
-                await _match(connection, taken, set_seq, findings)
+                for match in await _match(connection, taken, set_seq, findings):
+                    if whole is not None:
+                        whole.found(match)
+        if whole is not None:
+            for match in whole.released():
+                findings[match.institution_id].add(match, None, RELEASED, set_seq)
+            if whole.complete:
+                await rows.close_acts(connection, set_seq)
         by_institution = await _tell(connection, new, findings, clock)
         await feed.advance_cursor(connection, set_seq)
         # The commit. Before it: no event, cursor at the set before, everything is done again. After it:
         # all events of this set are readable with their numbers, and this set is never looked at again.
-    return DetectedSet(set_seq, changes, sum(len(one.events) for one in findings.values()), by_institution)
+    events = sum(len(one.events) for one in findings.values())
+    return DetectedSet(
+        set_seq,
+        changes,
+        events,
+        by_institution,
+        whole=whole is not None,
+        unexplained=0 if whole is None else whole.unexplained,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +215,14 @@ def _identities(change: RevocationChange, authorities: Authorities) -> list[Cert
 
 async def _match(
     connection: Connection, taken: _Taken, set_seq: int, findings: dict[UUID, _Findings]
-) -> None:
-    for match in await feed.matches(connection, taken.tags, set_seq):
+) -> list[feed.Match]:
+    found = await feed.matches(connection, taken.tags, set_seq)
+    for match in found:
         change = taken.changes[match.position]
         decision = decide(match.condition, change.kind, change.reason_after, match.kind)
         if decision is not None:
-            findings[match.institution_id].add(match, change, decision, set_seq)
+            findings[match.institution_id].add(match, change.reason_after, decision, set_seq)
+    return found
 
 
 async def _tell(
@@ -210,20 +236,25 @@ async def _tell(
         found = findings.get(institution_id, _Findings())
         await feed.set_condition(connection, found.conditions)
         await feed.set_state(connection, found.states, now)
-        count = len(found.events)
-        first = await feed.take_numbers(connection, institution_id, count + 1)
-        await feed.insert_events(connection, institution_id, first, found.events, now)
-        await feed.insert_day(
-            connection,
-            institution_id,
-            first + count,
-            set_seq=new.seq,
-            business_date=new.business_date,
-            complete=not new.partial,
-            events=count,
-            now=now,
-        )
-        touched[institution_id] = len({event.registration_id for event in found.events})
+        # A cursor from an older backup than the events: what stands in the feed is not told again.
+        events = await feed.without_told(connection, found.events)
+        day_is_told = await feed.day_is_told(connection, institution_id, new.seq)
+        count = len(events)
+        if not day_is_told or count:
+            first = await feed.take_numbers(connection, institution_id, count + (not day_is_told))
+            await feed.insert_events(connection, institution_id, first, events, now)
+            if not day_is_told:
+                await feed.insert_day(
+                    connection,
+                    institution_id,
+                    first + count,
+                    set_seq=new.seq,
+                    business_date=new.business_date,
+                    complete=not new.partial,
+                    events=count,
+                    now=now,
+                )
+        touched[institution_id] = len({event.registration_id for event in events})
     return touched
 
 
@@ -232,5 +263,6 @@ def _gap() -> OwnFault:
         "DETECTION_GAP",
         expected="the set that detection last finished, or an older one, to compare with",
         got="a snapshot folder with newer ones only",
-        remedy="restore the folder snapshots/ of the same backup as the database; retention pins that set",
+        remedy="restore the folder snapshots/ with that set in it, which retention pins; if it is lost, "
+        "jpki nightly --rebuild-lost-sets --by NAME compares the newest sets with what was told",
     )

@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 from platform_api.changes.model import DECISIONS_VERSION, Condition, Decision
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from platform_api.db.transactions import Connection
 
 
@@ -117,19 +119,46 @@ async def matches(
         [tag for _, _, tag in tags],
         set_seq,
     )
-    return [
-        Match(
-            row["position"],
-            row["institution_id"],
-            row["registration_id"],
-            row["certificate_id"],
-            row["slot"],
-            row["kind"],
-            Condition(row["condition"]),
-            bytes(row["tag"]),
+    return [_match(row) for row in rows]
+
+
+async def held(connection: Connection, set_seq: int) -> list[Match]:
+    """Every certificate told to be on hold that has not seen this set yet; ``position`` means nothing."""
+    rows = await connection.fetch(
+        """
+        SELECT 0 AS position, w.institution_id, w.registration_id, w.certificate_id, w.slot, w.kind,
+               w.condition, (array_agg(t.tag ORDER BY t.key_id, t.tag))[1] AS tag
+        FROM watched_certificate AS w JOIN registration_tag AS t ON t.certificate_id = w.certificate_id
+        WHERE w.condition = 'ON_HOLD' AND w.checked_set_seq < $1
+        GROUP BY w.certificate_id
+        ORDER BY w.institution_id, w.slot, w.certificate_id
+        """,
+        set_seq,
+    )
+    return [_match(row) for row in rows]
+
+
+async def count_revoked(connection: Connection, set_seq: int) -> int:
+    """Certificates told to be revoked that have not seen this set yet."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM watched_certificate WHERE condition = 'REVOKED' AND checked_set_seq < $1",
+            set_seq,
         )
-        for row in rows
-    ]
+    )
+
+
+def _match(row: asyncpg.Record) -> Match:
+    return Match(
+        row["position"],
+        row["institution_id"],
+        row["registration_id"],
+        row["certificate_id"],
+        row["slot"],
+        row["kind"],
+        Condition(row["condition"]),
+        bytes(row["tag"]),
+    )
 
 
 async def set_condition(
@@ -163,6 +192,37 @@ async def take_numbers(connection: Connection, institution_id: UUID, count: int)
         count,
     )
     return int(after) - count
+
+
+async def without_told(connection: Connection, events: Sequence[NewEvent]) -> list[NewEvent]:
+    """Without those that stand in the feed already: one transition of one certificate in one set."""
+    if not events:
+        return []
+    rows = await connection.fetch(
+        "SELECT registration_id, certificate_id, set_seq, transition FROM event"
+        " WHERE registration_id = ANY($1) AND set_seq = ANY($2)",
+        [event.registration_id for event in events],
+        list({event.set_seq for event in events}),
+    )
+    told = {tuple(row.values()) for row in rows}
+    return [
+        event
+        for event in events
+        if (event.registration_id, event.certificate_id, event.set_seq, event.decision.transition.value)
+        not in told
+    ]
+
+
+async def day_is_told(connection: Connection, institution_id: UUID, set_seq: int) -> bool:
+    """Was the end of this set's day announced to this institution?"""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM event"
+            " WHERE institution_id = $1 AND set_seq = $2 AND type = 'day.completed')",
+            institution_id,
+            set_seq,
+        )
+    )
 
 
 async def insert_events(

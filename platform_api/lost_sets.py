@@ -1,0 +1,122 @@
+"""Does the snapshot folder hold what was published? If not, nothing is published until somebody says so.
+
+A folder that was lost, or restored from an older backup, has forgotten revocations, and certificates that
+had left their lists: a set built upon it could say GOOD of them. So the night is refused, and what runs goes
+on. Where the folder cannot be restored, an operator records that the sets are lost; then a new set is
+numbered above all that were ever published, every list is taken anew, and detection compares it whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from platform_api import high_water_store as rows
+from platform_api.changes import store as feed
+from platform_api.db.transactions import detector
+from platform_api.faults import SetupRefused
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Pool
+    from platform_api.high_water import Remembered
+    from platform_api.high_water_store import PublishedRow
+    from revocation.clock import Clock
+    from revocation.snapshot.store import SnapshotStore
+
+_REMEDY: Final = (
+    "restore the folder snapshots/ from its newest backup; if there is none: "
+    "jpki nightly --rebuild-lost-sets --by NAME"
+)
+
+
+def missing_sets(store: SnapshotStore, known: PublishedRow | None) -> SetupRefused | None:
+    """Why nothing may be built upon this folder; None when it holds what the database knows. Blocking."""
+    if known is None:
+        return None
+    reached = store.reached()
+    if reached.seq < known.set_seq:
+        return SetupRefused(
+            "SNAPSHOTS_BEHIND",
+            expected=f"set {known.set_seq} or a later one in the folder snapshots/",
+            got=f"set {reached.seq}" if reached.seq else "none",
+            remedy=_REMEDY,
+        )
+    if reached.manifest_sha256 is None:
+        return None  # CURRENT is damaged: whatever is built now takes every list anew (``newest_good``)
+    chain = dict(store.chain()) | {reached.seq: reached.manifest_sha256}
+    # A known set that is not in the chain was built around because it was damaged; that is no other past.
+    if chain.get(known.set_seq, known.manifest_sha256) != known.manifest_sha256:
+        return SetupRefused(
+            "SNAPSHOTS_FORKED",
+            expected=f"the set {known.set_seq} that was published, in the folder snapshots/",
+            got="another set under its number",
+            remedy=_REMEDY,
+        )
+    return None
+
+
+async def settle(
+    pool: Pool, store: SnapshotStore, remembered: Remembered, clock: Clock, *, rebuild_by: str | None = None
+) -> int:
+    """The number that the next set has at least: 0 where nothing is lost. Raises ``SetupRefused`` where
+    something is and nobody recorded it, or where somebody did and nothing is.
+    """
+    known = remembered.published
+    refusal = await asyncio.to_thread(missing_sets, store, known)
+    reached = await asyncio.to_thread(store.reached)
+    act = remembered.act
+    if act is not None and known is not None and known.set_seq < act.at_least <= reached.seq:
+        refusal = None  # the set that this act allowed is there; the night was cut off before it was known
+    if refusal is None:
+        return await _nothing_lost(pool, store, remembered, clock, reached.seq, rebuild_by)
+    known_seq = 0 if known is None else known.set_seq
+    above = max(known_seq, reached.seq) + 1
+    if act is not None and act.at_least >= above:
+        return act.at_least  # recorded by a night that did not get to its publish
+    if rebuild_by is None:
+        raise refusal
+    async with detector(pool) as connection:
+        act = await rows.record_act(
+            connection,
+            known_seq=known_seq,
+            found_seq=reached.seq,
+            at_least=above,
+            by=rebuild_by,
+            now=clock.now(),
+        )
+    return act.at_least
+
+
+async def _nothing_lost(
+    pool: Pool,
+    store: SnapshotStore,
+    remembered: Remembered,
+    clock: Clock,
+    reached_seq: int,
+    rebuild_by: str | None,
+) -> int:
+    """The folder holds what was published. It may still lack what detection would compare with."""
+    sequences = await asyncio.to_thread(store.sequences)
+    async with detector(pool) as connection:
+        if remembered.act is not None and remembered.act.at_least > reached_seq:
+            # The folder was found again after somebody had given it up: nothing needs to be compared whole.
+            await rows.close_acts(connection, reached_seq)
+        if rebuild_by is None:
+            return 0
+        at = await feed.cursor(connection)
+        if not (0 < at < min(sequences, default=0)):
+            raise SetupRefused(
+                "SETS_NOT_LOST",
+                expected="a snapshot folder in which published sets are missing",
+                got="one that has them",
+                remedy="run jpki nightly without --rebuild-lost-sets",
+            )
+        await rows.record_act(
+            connection,
+            known_seq=at,
+            found_seq=reached_seq,
+            at_least=reached_seq,
+            by=rebuild_by,
+            now=clock.now(),
+        )
+    return 0
