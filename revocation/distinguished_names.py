@@ -34,9 +34,15 @@ _CODECS: Final = {
 }
 
 
+#: Names of lists that nobody has verified yet are remembered too; this bounds what they can cost us.
+_MAX_OCTETS: Final = 4096
+
+
 @lru_cache(maxsize=8192)
 def canonical_name(name: bytes) -> CanonicalName:
     """The comparison form of a DER Name; refuses what is not a Name."""
+    if len(name) > _MAX_OCTETS:
+        raise refused("DER_NAME", "Name", 0, f"at most {_MAX_OCTETS} octets", f"{len(name)} octets")
     outer = DerReader(name)
     rdns = outer.enter(SEQUENCE, "Name")
     outer.finish("Name")

@@ -148,4 +148,5 @@ def crl_for(
 ) -> bytes:
     """The list of one expected scope of ``ca.authority()``."""
     forged.setdefault("distribution_point", point(scope.partition_number))
-    return build_crl(ca.signer_of(scope), dn=ca.subject, entries=entries, number=number, **forged)
+    forged.setdefault("dn", ca.subject)
+    return build_crl(ca.signer_of(scope), entries=entries, number=number, **forged)

@@ -6,14 +6,15 @@ what was configured, with the clock, and with the greatest list of this scope ac
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final, Protocol
 
 from revocation.authorities import Authority, Generation, ListScope, Tolerance
 from revocation.crl.decode import CertificateList
-from revocation.crl.extensions import IssuingDistributionPoint
-from revocation.distinguished_names import same_name
+from revocation.crl.extensions import AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER
+from revocation.crl.scope import check_complete, check_scope, check_signing_key
+from revocation.crl.signer import check_signer_validity
 from revocation.errors import InputRefused
 
 #: How far another host's clock may run ahead of ours.
@@ -58,7 +59,8 @@ def accept_list(
     high_water: HighWater,
 ) -> Acceptance:
     """Accept the list for this scope, or raise ``InputRefused`` with the code of the first rule broken."""
-    check_critical_extensions(certificate_list)
+    check_signer_validity(generation, now)
+    check_critical_extensions(certificate_list, authority)
     check_complete(certificate_list)
     check_signing_key(scope, generation)
     check_scope(certificate_list, authority, scope)
@@ -68,7 +70,7 @@ def accept_list(
     return check_high_water(certificate_list, high_water.mark(scope))
 
 
-def check_critical_extensions(certificate_list: CertificateList) -> None:
+def check_critical_extensions(certificate_list: CertificateList, authority: Authority) -> None:
     """RFC 5280 section 5.2: a list with an unrecognised critical extension decides no status."""
     if certificate_list.unknown_critical_extensions:
         raise InputRefused(
@@ -77,96 +79,23 @@ def check_critical_extensions(certificate_list: CertificateList) -> None:
             got=", ".join(certificate_list.unknown_critical_extensions),
             remedy="ask the CA what the extension means; until then this list decides no status",
         )
-
-
-def check_complete(certificate_list: CertificateList) -> None:
-    """RFC 5280 section 5.2.4: a delta list alone says nothing about the certificates that it omits."""
-    if certificate_list.delta_base is not None:
+    # Sections 5.2.1 and 5.2.3: these two are understood, and never critical in a conforming list.
+    wrong = [
+        name
+        for oid, name in _NEVER_CRITICAL.items()
+        if oid in certificate_list.critical_extensions
+        and Tolerance.CRITICAL_KNOWN_EXTENSION not in authority.tolerances
+    ]
+    if wrong:
         raise InputRefused(
-            "DELTA_NOT_EXPECTED",
-            expected="a complete list",
-            got="a delta list (RFC 5280 section 5.2.4)",
-            remedy="fetch the complete list of this scope",
+            "KNOWN_EXTENSION_CRITICAL",
+            expected=f"{wrong[0]} not critical (RFC 5280 section 5.2)",
+            got="a critical one",
+            remedy=f"ask the CA, or switch on the tolerance {Tolerance.CRITICAL_KNOWN_EXTENSION} for it",
         )
 
 
-def check_signing_key(scope: ListScope, generation: Generation) -> None:
-    """RFC 5280 section 6.3.3 (f): under one DN with many keys, another key's list is another list."""
-    if generation.key_id.hex() != scope.signing_key:
-        raise _scope_mismatch(
-            "a list signed by the key of this scope",
-            f"one signed by generation {generation.name}",
-            "check which address belongs to which generation, and the authority's crl_signing",
-        )
-
-
-def check_scope(certificate_list: CertificateList, authority: Authority, scope: ListScope) -> None:
-    """RFC 5280 sections 5.2.5 and 6.3.3 (b): the IDP names exactly the partition that we asked for."""
-    partition = authority.partition(scope.partition_number)
-    if partition is None:
-        raise _scope_mismatch(
-            "a partition on the approved list", "another", "approve the partition for this authority"
-        )
-    point = certificate_list.issuing_distribution_point
-    if point is None:
-        if partition.distribution_point:
-            raise _scope_mismatch(
-                "an issuingDistributionPoint that names the partition",
-                "none",
-                "check the address of the list",
-            )
-        return
-    if point.indirect_crl:
-        raise InputRefused(
-            "INDIRECT_NOT_SUPPORTED",
-            expected="a list of the CA's own certificates",
-            got="indirectCRL (RFC 5280 section 5.2.5)",
-            remedy="fetch the list that the CA itself issues for this scope",
-        )
-    _check_point_kinds(point)
-    if not point.critical and Tolerance.NON_CRITICAL_IDP not in authority.tolerances:
-        raise _scope_mismatch(
-            "a critical issuingDistributionPoint (RFC 5280 section 5.2.5)",
-            "one that is not critical",
-            f"switch on the tolerance {Tolerance.NON_CRITICAL_IDP} for this CA if it is known to do so",
-        )
-    if not _names_partition(point, partition.distribution_point):
-        raise _scope_mismatch(
-            "the distribution point of the partition that was asked for",
-            "another one",
-            "check the address of the list; two partitions may have been exchanged",
-        )
-
-
-def _check_point_kinds(point: IssuingDistributionPoint) -> None:
-    """Limits that would leave some certificates or reasons of the partition unspoken for."""
-    limits = {
-        "onlyContainsCACerts": point.only_contains_ca_certs,
-        "onlyContainsAttributeCerts": point.only_contains_attribute_certs,
-        "onlySomeReasons": point.only_some_reasons,
-        "nameRelativeToCRLIssuer": point.relative_name,
-    }
-    found = [name for name, present in limits.items() if present]
-    if found:
-        raise _scope_mismatch(
-            "a list of all end-entity certificates of the partition, for all reasons",
-            ", ".join(found),
-            "fetch the list that covers the whole partition",
-        )
-
-
-def _names_partition(point: IssuingDistributionPoint, distribution_point: bytes) -> bool:
-    """One of the point's names is the partition's; a CA that does not partition names none."""
-    if not distribution_point:
-        return not point.full_names
-    return any(_same_point(name, distribution_point) for name in point.full_names)
-
-
-def _same_point(one: bytes, other: bytes) -> bool:
-    """Directory names (SEQUENCE) as RFC 5280 section 7.1 wants; other forms octet by octet."""
-    if one[:1] == other[:1] == b"\x30":
-        return same_name(one, other)
-    return one == other
+_NEVER_CRITICAL: Final = {CRL_NUMBER: "cRLNumber", AUTHORITY_KEY_IDENTIFIER: "authorityKeyIdentifier"}
 
 
 def check_this_update(certificate_list: CertificateList, now: datetime) -> None:
@@ -249,9 +178,5 @@ def check_high_water(certificate_list: CertificateList, mark: Mark | None) -> Ac
     return Acceptance.NEW
 
 
-def _scope_mismatch(expected: str, got: str, remedy: str) -> InputRefused:
-    return InputRefused("SCOPE_MISMATCH", expected=expected, got=got, remedy=remedy)
-
-
 def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -22,6 +22,7 @@ from revocation.crl.extensions import (
     read_signature_value,
 )
 from revocation.crl.refusals import walk_refused
+from revocation.crl.sniff import check_inner_tag, check_is_list, check_outer_tag
 from revocation.der import GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, DerReader, refused
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
@@ -96,6 +97,8 @@ class CertificateList:
     issuing_distribution_point: IssuingDistributionPoint | None
     #: BaseCRLNumber of a delta list.
     delta_base: int | None
+    #: OIDs of the list's extensions that are marked critical, and those of them that we do not process.
+    critical_extensions: frozenset[str]
     unknown_critical_extensions: tuple[str, ...]
     entries: Entries
     #: The signed octets; a view into the buffer that was decoded.
@@ -126,8 +129,10 @@ def decode_certificate_list(
     certificate_list = whole.enter(SEQUENCE, "CertificateList")
     whole.finish("CertificateList")
 
+    check_outer_tag(certificate_list.peek())
     tbs_at = certificate_list.at
     tbs = certificate_list.enter(SEQUENCE, "tbsCertList")
+    check_inner_tag(tbs.peek())
     outer_algorithm = certificate_list.raw(SEQUENCE, "signatureAlgorithm")
     signature = read_signature_value(certificate_list)
     certificate_list.finish("CertificateList")
@@ -142,7 +147,8 @@ def decode_certificate_list(
         next_update = tbs.time("nextUpdate", generalized_before_2050=generalized)
     revoked = (0, 0)
     if tbs.peek() == SEQUENCE:
-        # Section 5.1.2.6 wants it absent when there are no entries; an empty one says the same.
+        # Section 5.1.2.6: absent when there are no entries. An empty one can mean nothing else, so it is
+        # taken: refusing it would keep an older list in force, and change no answer.
         revoked = tbs.element(SEQUENCE, "revokedCertificates")
     extensions = ListExtensions()
     if tbs.peek() == 0xA0:
@@ -172,6 +178,7 @@ def decode_certificate_list(
         crl_number=extensions.crl_number,
         issuing_distribution_point=extensions.issuing_distribution_point,
         delta_base=extensions.delta_base,
+        critical_extensions=extensions.critical,
         unknown_critical_extensions=extensions.unknown_critical,
         entries=Entries(len(records) // RECORD_SIZE, records),
         tbs=data[tbs_at : tbs.end],
@@ -192,15 +199,6 @@ def _read_version(tbs: DerReader) -> int:
     return 2
 
 
-#: What people and proxies send in place of DER, by its first octets.
-_NOT_DER: Final = (
-    (b"-----BEGIN", "PEM text", "convert it: openssl crl -inform PEM -outform DER"),
-    (b"\x1f\x8b", "gzip", "decompress it, or fetch it without Content-Encoding"),
-    (b"<", "a web page or XML", "the server or a proxy answered instead of the list; check the address"),
-    (b"\xef\xbb\xbf", "text", "fetch the list in binary"),
-)
-
-
 def _check_envelope(data: memoryview, max_octets: int) -> None:
     size = len(data)
     if size > max_octets:
@@ -210,9 +208,4 @@ def _check_envelope(data: memoryview, max_octets: int) -> None:
             got=f"{size} octets",
             remedy="check that this is the right list, then raise the limit",
         )
-    if size == 0:
-        raise refused("DER_TRUNCATED", "CertificateList", 0, "a DER SEQUENCE", "an empty file")
-    start = bytes(data[:16])
-    for prefix, what, remedy in _NOT_DER:
-        if start.startswith(prefix):
-            raise refused("DER_TAG", "CertificateList", 0, "a DER SEQUENCE (tag 0x30)", what, remedy=remedy)
+    check_is_list(data)

@@ -43,6 +43,7 @@ class ListExtensions:
     crl_number: int | None = None
     delta_base: int | None = None
     issuing_distribution_point: IssuingDistributionPoint | None = None
+    critical: frozenset[str] = frozenset()
     unknown_critical: tuple[str, ...] = ()
 
 
@@ -54,6 +55,7 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
     crl_number: int | None = None
     delta_base: int | None = None
     point: IssuingDistributionPoint | None = None
+    marked: set[str] = set()
     unknown: list[str] = []
     seen: set[str] = set()
     while extensions.peek() != -1:
@@ -71,6 +73,8 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
         critical = False
         if extension.peek() == BOOLEAN:
             critical = _explicit_boolean(extension, "critical", BOOLEAN, explicit_default=explicit_default)
+        if critical:
+            marked.add(oid)
         value = extension.enter(OCTET_STRING, "extnValue")
         extension.finish("Extension")
         if oid == AUTHORITY_KEY_IDENTIFIER:
@@ -85,7 +89,7 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
             unknown.append(oid)
         if oid in _PROCESSED:
             value.finish(f"extnValue of {oid}")
-    return ListExtensions(key_identifier, crl_number, delta_base, point, tuple(unknown))
+    return ListExtensions(key_identifier, crl_number, delta_base, point, frozenset(marked), tuple(unknown))
 
 
 def _explicit_boolean(reader: DerReader, what: str, tag: int, *, explicit_default: bool) -> bool:
@@ -131,7 +135,11 @@ def _read_authority_key_identifier(value: DerReader) -> bytes | None:
 def _read_distribution_point(
     value: DerReader, *, critical: bool, explicit_default: bool
 ) -> IssuingDistributionPoint:
+    at = value.at
     fields = value.enter(SEQUENCE, "IssuingDistributionPoint")
+    if fields.peek() == -1:
+        # RFC 5280 section 5.2.5: one that says nothing is left out.
+        raise refused("DER_EXTENSIONS", "issuingDistributionPoint", at, "at least one field", "none")
     names: list[bytes] = []
     relative = False
     if fields.peek() == 0xA0:

@@ -2,15 +2,17 @@
 
 All generations of a JPKI CA share one DN, so the DN only says which authority; the key is found by the
 list's authorityKeyIdentifier, else by trying the signature. Each generation is its own trust anchor.
+
+Nothing that the list says decides anything before its signature holds: until then it can only be refused,
+and of its extensions only the keyIdentifier is looked at, to choose among keys that are ours anyway.
 """
 
 from __future__ import annotations
 
-from cryptography import x509
-
 from revocation.authorities import Authority, Generation
-from revocation.crl.algorithms import algorithm_name, signature_verifies
+from revocation.crl.algorithms import algorithm_name, signature_verifies, unverifiable
 from revocation.crl.decode import CertificateList
+from revocation.crl.signer import check_algorithm_fits_key, check_signer
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 
@@ -21,7 +23,7 @@ def verify_list(certificate_list: CertificateList, authority: Authority) -> Gene
     check_algorithms_agree(certificate_list)
     check_algorithm_allowed(certificate_list, authority)
     generation = _signer(certificate_list, authority)
-    check_crl_sign(generation)
+    check_algorithm_fits_key(generation, certificate_list.tbs_signature_algorithm)
     return generation
 
 
@@ -48,23 +50,37 @@ def check_algorithms_agree(certificate_list: CertificateList) -> None:
 
 
 def check_algorithm_allowed(certificate_list: CertificateList, authority: Authority) -> None:
-    """The CA's allow-list; SHA-1, MD5 and odd RSASSA-PSS parameters are on none."""
+    """The CA's allow-list; SHA-1, MD5 and odd RSASSA-PSS parameters (RFC 4055 section 3.1) are on none."""
     name = algorithm_name(certificate_list.tbs_signature_algorithm)
-    if name is None or name not in authority.signature_algorithms:
+    allowed = ", ".join(sorted(authority.signature_algorithms))
+    if name is None:
+        code, got = unverifiable(certificate_list.tbs_signature_algorithm)
+        raise InputRefused(
+            code,
+            expected=f"one of {allowed}",
+            got=got,
+            remedy="ask the CA what it signs with; no setting lets this one pass",
+        )
+    if name not in authority.signature_algorithms:
         raise InputRefused(
             "ALGORITHM_NOT_ALLOWED",
-            expected=f"one of {', '.join(sorted(authority.signature_algorithms))}",
-            got="an algorithm that we do not verify" if name is None else str(name),
+            expected=f"one of {allowed}",
+            got=str(name),
             remedy="ask the CA; if it announced it, add it to the authority's signature_algorithms",
         )
 
 
 def _signer(certificate_list: CertificateList, authority: Authority) -> Generation:
-    """RFC 5280 section 5.2.1: the key by AKI; without a known AKI, each key is tried."""
+    """RFC 5280 section 5.2.1: the key by AKI; without a known AKI, each key is tried.
+
+    An AKI that gives issuer and serial only names a certificate, not a key: a CA may certify one key
+    twice. So there the signature says which key it was.
+    """
     identifier = certificate_list.authority_key_identifier
     named = [g for g in authority.generations if g.subject_key_identifier == identifier]
     # Newest first: its lists are the ones that come every day.
     for generation in named or reversed(authority.generations):
+        check_signer(generation)
         if signature_verifies(
             generation.certificate.public_key(),
             certificate_list.tbs_signature_algorithm,
@@ -80,18 +96,3 @@ def _signer(certificate_list: CertificateList, authority: Authority) -> Generati
         else f"a signature that the key named by the list ({named[0].name}) does not verify",
         remedy="fetch it again; if the CA has a new key, add its certificate with jpki authority add",
     )
-
-
-def check_crl_sign(generation: Generation) -> None:
-    """RFC 5280 section 6.3.3 (f): if the signer's certificate has keyUsage, cRLSign is set in it."""
-    try:
-        usage = generation.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not usage.crl_sign:
-        raise InputRefused(
-            "SIGNER_NOT_ALLOWED",
-            expected="a signer whose keyUsage has cRLSign",
-            got=f"generation {generation.name} without it",
-            remedy="correct the CA certificate of this authority",
-        )

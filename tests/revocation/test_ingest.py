@@ -199,8 +199,8 @@ _FAULTS = [
     Fault("critical", "UNKNOWN_CRITICAL_EXTENSION",
           lambda n, s: n.der(s, 1, extra_extensions=[pki.extension("1.2.3", b"", critical=True)])),
     Fault("truncated", "DER_TRUNCATED", lambda n, s: n.der(s, 1)[:-7]),
-    Fault("garbage", "DER_TAG", lambda n, s: b"<html>502 Bad Gateway</html>"),
-    Fault("empty", "DER_TRUNCATED", lambda n, s: b""),
+    Fault("web page", "LIST_IS_HTML", lambda n, s: b"<html>502 Bad Gateway</html>"),
+    Fault("empty", "LIST_IS_EMPTY", lambda n, s: b""),
     Fault("missing", "FETCH_UNREACHABLE", lambda n, s: None),
 ]  # fmt: skip
 
@@ -345,7 +345,7 @@ async def test_over_http_with_etags(night: Night) -> None:
         # A refused list's ETag is not remembered: the good one that follows is fetched whole.
         server.lists["/1"] = b"garbage"
         report = await night.run(source=HttpSource(addresses, limits=limits))
-        assert report.refusals == ((str(night.scopes[1]), "DER_TAG"),)
+        assert report.refusals == ((str(night.scopes[1]), "LIST_IS_TEXT"),)
         server.lists["/1"] = await thread(night.file(night.scopes[1]).read_bytes)
         report = await night.run(source=HttpSource(addresses, limits=limits))
         assert (report.outcome, report.refusals) == (Outcome.NOTHING_NEW, ())
