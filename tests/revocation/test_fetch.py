@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 
-from revocation.authorities import Lineage, ListScope
 from revocation.crl.archive import ListArchive, StoredList
 from revocation.crl.fetch import (
     Failed,
@@ -19,18 +17,12 @@ from revocation.crl.fetch import (
     FetchResult,
     FolderSource,
     HttpSource,
-    ListSource,
     NotModified,
 )
-from revocation.errors import OutsideFailed
+from revocation.errors import InputRefused, OutsideFailed
 from tests.pki import T0
+from tests.revocation.fetching import QUICK, code, content, fetch, fetch_url, listing, retries, scope
 from tests.revocation.list_server import ListServer, list_server
-
-_QUICK = FetchLimits(parallel=4, max_octets=100_000, attempts=2, wait_s=0.01, idle_s=0.3, deadline_s=5.0)
-
-
-def scope(number: int) -> ListScope:
-    return ListScope(Lineage("card-sign", "ab" * 32), "ab" * 32, number, bytes(32))
 
 
 @pytest.fixture
@@ -41,37 +33,14 @@ async def server() -> AsyncIterator[ListServer]:
 
 @pytest.fixture(autouse=True)
 def quiet_retries() -> Iterator[None]:
-    """Retries happen; their log lines are not what these tests are about."""
-    hooks = stamina.instrumentation.get_on_retry_hooks()
-    stamina.instrumentation.set_on_retry_hooks(())
-    yield
-    stamina.instrumentation.set_on_retry_hooks(hooks)
-
-
-async def listing(folder: Path) -> list[str]:
-    return await asyncio.to_thread(lambda: sorted(path.name for path in folder.iterdir()))
-
-
-async def content(path: Path) -> bytes:
-    return await asyncio.to_thread(path.read_bytes)
-
-
-async def fetch(
-    source: ListSource, folder: Path, *, stored: dict[str, StoredList] | None = None
-) -> dict[ListScope, FetchResult]:
-    return await source.fetch(list(source.offered), folder, stored=stored or {}, done=lambda: None)
+    with retries():
+        yield
 
 
 async def fetch_one(
-    server: ListServer, folder: Path, path: str = "/1.crl", limits: FetchLimits = _QUICK
+    server: ListServer, folder: Path, path: str = "/1.crl", limits: FetchLimits = QUICK
 ) -> FetchResult:
-    results = await fetch(HttpSource({scope(1): server.url(path)}, limits=limits), folder)
-    return results[scope(1)]
-
-
-def code(result: FetchResult) -> str:
-    assert isinstance(result, Failed)
-    return result.error.code
+    return await fetch_url(server.url(path), folder, limits)
 
 
 async def test_whole_lists_arrive_under_their_names(server: ListServer, tmp_path: Path) -> None:
@@ -85,7 +54,7 @@ async def test_whole_lists_arrive_under_their_names(server: ListServer, tmp_path
         nonlocal told
         told += 1
 
-    source = HttpSource({scope(n): server.url(f"/{n}.crl") for n in range(40)}, limits=_QUICK)
+    source = HttpSource({scope(n): server.url(f"/{n}.crl") for n in range(40)}, limits=QUICK)
     results = await source.fetch(list(source.offered), tmp_path, stored={}, done=done)
     assert told == 40
     assert 1 < server.most_at_once <= 4
@@ -171,15 +140,31 @@ async def test_an_announced_size_over_the_limit_is_not_downloaded(server: ListSe
 
 async def test_nobody_listens(tmp_path: Path, unused_tcp_port: int) -> None:
     """Connection refused is the outside's failure, with its code."""
-    source = HttpSource({scope(1): f"http://127.0.0.1:{unused_tcp_port}/1.crl"}, limits=_QUICK)
+    source = HttpSource({scope(1): f"http://127.0.0.1:{unused_tcp_port}/1.crl"}, limits=QUICK)
     assert code((await fetch(source, tmp_path))[scope(1)]) == "FETCH_UNREACHABLE"
 
 
-async def test_an_address_that_is_none(tmp_path: Path) -> None:
-    """Other schemes are never followed (bad input 71)."""
-    for address in ("ldap://example.test/cn=x", "file:///etc/passwd", "list.crl"):
-        source = HttpSource({scope(1): address}, limits=_QUICK)
-        assert code((await fetch(source, tmp_path))[scope(1)]) == "FETCH_ADDRESS"
+@pytest.mark.parametrize(
+    "address",
+    ["file:///etc/passwd", "list.crl", "", "http://", "http:///x.crl", "http://[::1", "http://a.test:port/",
+     "//a.test/x.crl", "https:x.crl", "http://a..test/x.crl", "ftp://a.test/"],
+)  # fmt: skip
+async def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+    """Other schemes are never followed; what is no URL fails alone, with its code."""
+    result = await fetch_url(address, tmp_path)
+    assert code(result) == "FETCH_ADDRESS"
+    assert isinstance(result, Failed)
+    assert isinstance(result.error, InputRefused)
+    assert address not in str(result.error) or not address
+
+
+async def test_a_stored_tag_that_is_none_is_not_sent(server: ListServer, tmp_path: Path) -> None:
+    """A damaged archive index smuggles nothing into a request: the list is fetched whole."""
+    server.lists["/1.crl"] = b"list"
+    for tag in ('"x"\r\nEvil: y', "x", '"x', ""):
+        stored = StoredList(tmp_path / "old.crl", b"", server.url("/1.crl"), tag)
+        assert isinstance(await fetch_url(server.url("/1.crl"), tmp_path, known=stored), Fetched)
+    assert server.asked == [{}] * 4
 
 
 async def test_the_deadline_ends_everything(server: ListServer, tmp_path: Path) -> None:
@@ -215,26 +200,6 @@ async def test_a_disk_that_is_full(server: ListServer, tmp_path: Path) -> None:
     result = await fetch_one(server, tmp_path / "missing")
     assert code(result) == "FETCH_UNWRITABLE"
     assert len(server.requests) <= 1
-
-
-async def test_from_a_folder(tmp_path: Path) -> None:
-    """Copied whole; a missing one fails alone; the size is bounded."""
-    target = tmp_path / "incoming"
-
-    def prepare() -> None:
-        target.mkdir()
-        (tmp_path / "one.crl").write_bytes(b"one")
-        (tmp_path / "big.crl").write_bytes(bytes(100_001))
-
-    await asyncio.to_thread(prepare)
-    files = {scope(1): tmp_path / "one.crl", scope(2): tmp_path / "none.crl", scope(3): tmp_path / "big.crl"}
-    results = await fetch(FolderSource(files, limits=_QUICK), target)
-    first = results[scope(1)]
-    assert isinstance(first, Fetched)
-    assert await content(first.path) == b"one"
-    assert code(results[scope(2)]) == "FETCH_UNREACHABLE"
-    assert code(results[scope(3)]) == "FETCH_TOO_LARGE"
-    assert len(await listing(target)) == 1
 
 
 async def test_nothing_to_fetch(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Download:
             raise failures.failed(
                 "FETCH_TRUNCATED", "the whole list", "a connection that ended before"
             ) from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:  # the second: a host name that is none
             raise failures.no_address() from error
         except aiohttp.ClientSSLError as error:
             raise failures.no_tls(error) from error
