@@ -8,7 +8,7 @@ its name and what was expected; its value is not repeated, because it may be a p
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -19,8 +19,12 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from revocation.rounds import Patience
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+LIVE_WAIT_S: Final = 600.0
+#: A stretch of a night.
+Window = Annotated[float, Field(ge=0, le=86400)]
 HttpUrl = Annotated[
     str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?$", max_length=500)
 ]
@@ -77,6 +81,17 @@ class Settings(BaseSettings):
         description="OCSP where no list is in force: try_later, or unauthorized (strict RFC 9919).",
     )
 
+    lists_wait_s: Window | None = Field(
+        default=None,
+        description="Seconds that a night asks again for missing lists before it publishes without them; "
+        "unset: 600 in live mode, 0 in sandbox mode.",
+    )
+    lists_poll_s: Seconds = Field(default=30.0, description="Seconds between two rounds of asking.")
+    lists_late_s: Window = Field(
+        default=0.0,
+        description="Seconds to go on asking after the publish; each late list is published again.",
+    )
+
     @model_validator(mode="after")
     def _live_has_no_sandbox(self) -> Self:
         if self.mode == "live" and self.sandbox_url is not None:
@@ -97,6 +112,14 @@ class Settings(BaseSettings):
         given = {**env_settings(), **init_settings()}
         data_dir = Path(given.get("data_dir", cls.model_fields["data_dir"].default))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, data_dir / "jpki.toml")
+
+    @property
+    def patience(self) -> Patience:
+        """How long a night waits for lists."""
+        wait_s = self.lists_wait_s
+        if wait_s is None:
+            wait_s = LIVE_WAIT_S if self.mode == "live" else 0.0
+        return Patience(wait_s, self.lists_poll_s, self.lists_late_s)
 
     # -- names inside the data folder ----------------------------------------------------------------------
 

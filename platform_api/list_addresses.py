@@ -3,48 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from platform_api.jlis.gateway import Gateway
 from revocation.authorities import Authorities, Authority, ListScope
 from revocation.clock import Clock
-from revocation.crl.archive import ListArchive
-from revocation.crl.fetch import HttpSource
+from revocation.crl.accept import HighWater
+from revocation.crl.archive import ListArchive, StoredList
+from revocation.crl.fetch import FetchLimits, FetchResult, HttpSource
 from revocation.errors import InputRefused, OutsideFailed
-from revocation.ingest import IngestReport, Outcome, Progress, ingest_cycle
+from revocation.ingest import IngestReport, Outcome, Progress, Published, ingest_cycle
+from revocation.rounds import ONE_PASS, MonotonicTimer, Patience, Timer
 from revocation.snapshot.store import SnapshotStore
 
 
-@dataclass(frozen=True, slots=True)
-class ListAddresses:
-    """What J-LIS offers of what we expect, and the CAs (by ca_id) that could not be asked."""
-
-    found: Mapping[ListScope, str]
-    failures: Mapping[str, InputRefused | OutsideFailed]
-
-
-async def list_addresses(authorities: Authorities, gateway: Gateway, base_url: str) -> ListAddresses:
-    """Where each expected list lies today. A list that nobody expects is not fetched, and not believed.
-
-    A CA whose list of lists is not to be had (J-LIS down, or a refusal) is named; the others go on.
+class AskedSource:
+    """``ListSource`` of what J-LIS offers of what we expect. A list that nobody expects is not fetched, and
+    not believed. A CA whose list of lists is not to be had (J-LIS down, or a refusal) is named; the others go
+    on, and it is asked again in the next round.
     """
 
-    async def ask(authority: Authority) -> dict[ListScope, str] | InputRefused | OutsideFailed:
+    def __init__(
+        self,
+        authorities: Authorities,
+        gateway: Gateway,
+        base_url: str,
+        *,
+        patience: Patience = ONE_PASS,
+        timer: Timer | None = None,
+        limits: FetchLimits | None = None,
+    ) -> None:
+        self._authorities: Final = authorities
+        self._gateway: Final = gateway
+        self._base_url: Final = base_url
+        self._patience: Final = patience
+        self._timer: Final = timer or MonotonicTimer()
+        self._limits: Final = limits or FetchLimits()
+        self._began: Final = self._timer.now()
+        self._addresses: dict[ListScope, str] = {}
+        #: The CAs (by ca_id) that could not be asked, and have lists without an address for that.
+        self.failures: dict[str, InputRefused | OutsideFailed] = {}
+
+    @property
+    def offered(self) -> Collection[ListScope]:
+        return self._addresses.keys()
+
+    async def renew(self, missing: Collection[ListScope]) -> None:
+        """Ask the CAs of these lists where they lie. An address that was had once is kept until a new one."""
+        wanted = {scope.lineage.ca_id for scope in missing}
+        asked = [authority for authority in self._authorities if authority.ca_id in wanted]
+        answers = await asyncio.gather(*map(self._ask, asked))
+        for authority, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, dict):
+                self._addresses |= answer
+                self.failures.pop(authority.ca_id, None)
+            elif not any(scope.lineage.ca_id == authority.ca_id for scope in self._addresses):
+                self.failures[authority.ca_id] = answer
+
+    async def fetch(
+        self,
+        wanted: Collection[ListScope],
+        folder: Path,
+        *,
+        stored: Mapping[str, StoredList],
+        done: Callable[[], None],
+    ) -> dict[ListScope, FetchResult]:
+        """A list that only trickles in holds the others up until the deadline, and no longer."""
+        source = HttpSource(self._addresses, limits=replace(self._limits, deadline_s=self._deadline_s()))
+        return await source.fetch(wanted, folder, stored=stored, done=done)
+
+    def _deadline_s(self) -> float:
+        patience = self._patience
+        passed = self._timer.now() - self._began
+        left = patience.wait_s - passed
+        if left <= 0:
+            left += patience.late_s
+        if patience.wait_s + patience.late_s == 0:
+            return self._limits.deadline_s
+        return min(self._limits.deadline_s, max(left, patience.poll_s))
+
+    async def _ask(self, authority: Authority) -> dict[ListScope, str] | InputRefused | OutsideFailed:
         try:
-            return await _addresses_of(authority, gateway, base_url)
+            return await _addresses_of(authority, self._gateway, self._base_url)
         except (InputRefused, OutsideFailed) as error:
             return error
-
-    found: dict[ListScope, str] = {}
-    failures: dict[str, InputRefused | OutsideFailed] = {}
-    asked = tuple(authorities)
-    for authority, answer in zip(asked, await asyncio.gather(*map(ask, asked)), strict=True):
-        if isinstance(answer, dict):
-            found |= answer
-        else:
-            failures[authority.ca_id] = answer
-    return ListAddresses(found, failures)
 
 
 async def _addresses_of(authority: Authority, gateway: Gateway, base_url: str) -> dict[ListScope, str]:
@@ -66,31 +111,46 @@ async def _addresses_of(authority: Authority, gateway: Gateway, base_url: str) -
 
 async def take_in(
     authorities: Authorities,
-    addresses: ListAddresses,
+    source: AskedSource,
     store: SnapshotStore,
     clock: Clock,
     *,
     archive: ListArchive,
     progress: Progress,
+    high_water: HighWater | None = None,
+    patience: Patience = ONE_PASS,
+    timer: Timer | None = None,
+    published: Published | None = None,
+    at_least: int = 0,
 ) -> IngestReport:
     """One cycle with what can be had. The lists of a CA that could not be asked are carried over; the
     report names that CA once, with the reason, instead of each of its lists.
     """
+    await source.renew(authorities.expected_lists())
     report = await ingest_cycle(
-        authorities, HttpSource(addresses.found), store, clock, archive=archive, progress=progress
+        authorities,
+        source,
+        store,
+        clock,
+        archive=archive,
+        progress=progress,
+        high_water=high_water,
+        patience=patience,
+        timer=timer,
+        renew=source.renew,
+        published=published,
+        at_least=at_least,
     )
-    if not addresses.failures:
+    if not source.failures:
         return report
-    unasked = {
-        str(scope) for scope in authorities.expected_lists() if scope.lineage.ca_id in addresses.failures
-    }
+    unasked = {str(scope) for scope in authorities.expected_lists() if scope.lineage.ca_id in source.failures}
     refusals = [
-        *((ca_id, error.code) for ca_id, error in addresses.failures.items()),
+        *((ca_id, error.code) for ca_id, error in source.failures.items()),
         *(refusal for refusal in report.refusals if refusal[0] not in unasked),
     ]
     outcome = report.outcome
     if outcome is Outcome.UPSTREAM_DOWN and any(
-        isinstance(error, InputRefused) for error in addresses.failures.values()
+        isinstance(error, InputRefused) for error in source.failures.values()
     ):
         outcome = Outcome.REFUSED  # the ingest saw lists without an address; we know that it was a "no"
     return replace(report, outcome=outcome, refusals=tuple(sorted(refusals)))

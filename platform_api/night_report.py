@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from platform_api.changes.detect import DetectionReport
 from revocation.exits import Exit
-from revocation.ingest import IngestReport, Outcome
+from revocation.ingest_report import IngestReport, Outcome
 
 EXIT_CODES: Final[Mapping[str, Exit]] = {
     Outcome.PUBLISHED: Exit.DONE,
@@ -31,6 +31,10 @@ class NightReport:
     seconds: float
     #: Why no CA could be asked for its lists; None when at least one could.
     problem: str | None = None
+    #: Why the database could not be asked for its marks; the manifest chain's alone judged the lists.
+    database_away: str | None = None
+    #: The number that the new set had at least, because sets before it are lost.
+    rebuilt_from: int | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -60,6 +64,20 @@ class NightReport:
             "new_revocations": dict(ingest.new_by_reason),
             "refusals": [{"list": scope, "code": code} for scope, code in self.refusals],
             "problem": self.problem,
+            "rounds": ingest.rounds,
+            "sets": [
+                {
+                    "set_seq": one.set_seq,
+                    "new_lists": one.new_lists,
+                    "missing_lists": one.missing_lists,
+                    "partial": one.partial,
+                    "late": one.late,
+                }
+                for one in ingest.sets
+            ],
+            "database_away": self.database_away,
+            "rebuilt_from": self.rebuilt_from,
+            "unexplained": next((one.unexplained for one in self.detection.sets[::-1] if one.whole), 0),
             "detected_sets": [one.set_seq for one in self.detection.sets],
             "changes": self.detection.changes,
             "events": self.detection.events,

@@ -1,49 +1,51 @@
-"""One night: clock, partition list, ingest (to the commit), detection, retention. Safe to run again.
+"""One night: clock, marks, partition list, ingest (to the commit, again per late list), detection, retention.
 
-Killed anywhere, the next run goes on: the set is published or it is not, each set is detected in one
-transaction with the cursor, and a night that finds nothing new still finishes what an earlier one left.
+Safe to run again. Killed anywhere, the next run goes on: the set is published or it is not, the database
+catches up with the folder, each set is detected in one transaction with the cursor, and a night that finds
+nothing new still finishes what an earlier one left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import stamina.instrumentation
 
-from platform_api.changes.detect import DetectionReport, detect
 from platform_api.clock import service_clock
 from platform_api.config import Settings
-from platform_api.db.database import open_database
 from platform_api.faults import SetupRefused
-from platform_api.jlis.gateway import Gateway
 from platform_api.jlis.http import HttpGateway
 from platform_api.jlis.settings import GatewaySettings
-from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
-from platform_api.list_addresses import list_addresses, take_in
+from platform_api.list_addresses import AskedSource, take_in
+from platform_api.night_database import NightDatabase, Progress, night_database
 from platform_api.night_guard import one_night
 from platform_api.night_report import NightReport
 from platform_api.provisioning import prepare
-from platform_api.tagging import Tagger
 from revocation.authorities import Authorities
-from revocation.clock import Clock
 from revocation.crl.archive import ListArchive
 from revocation.errors import RevocationError
-from revocation.ingest import IngestReport
 from revocation.snapshot.store import SnapshotStore
 
-#: Sets kept below the newest one that detection has finished: for comparison, and for looking back.
-KEEP_SETS: Final = 8
+if TYPE_CHECKING:
+    from revocation.clock import Clock
+    from revocation.ingest import IngestReport
+    from revocation.rounds import Timer
+    from revocation.snapshot.current import Snapshot
 
-Progress = Callable[[str], None]
 
-
-async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
+async def run_night(
+    settings: Settings,
+    *,
+    progress: Progress,
+    rebuild_by: str | None = None,
+    timer: Timer | None = None,
+) -> NightReport:
     """The whole night. Raises only what cannot be reported as a night: settings, database, disk, second
-    instance.
+    instance, sets that are lost (``rebuild_by`` is who accepts that, see ``lost_sets``).
 
     SIGINT and SIGTERM cancel it; it raises ``CancelledError`` when none of its steps is at work any more.
     """
@@ -61,86 +63,63 @@ async def run_night(settings: Settings, *, progress: Progress) -> NightReport:
         await prepare(settings, gateway)
         authorities = await asyncio.to_thread(Authorities.load, settings.authorities_file)
         store = SnapshotStore(settings.snapshots_dir, publisher_key=keys.publisher)
-        report: IngestReport | RevocationError
-        problem: str | None = None
-        try:
-            report, problem = await _ingest(settings, address, authorities, gateway, store, clock, progress)
-        except RevocationError as error:  # our disk, or a second publisher: what is published is told first
-            report = error
-        detection = await _detect(settings, authorities, keys.tagger, store, clock, progress)
-        if isinstance(report, RevocationError):
-            raise report
-        removed = await _retain(store)
-        current = await asyncio.to_thread(store.current)
-        return NightReport(
-            set_seq=current.seq if current else None,
-            ingest=report,
-            detection=detection,
-            removed_sets=removed,
-            seconds=time.monotonic() - began,
-            problem=problem,
-        )
+        async with night_database(settings, store, authorities, keys.tagger, clock, progress) as database:
+            await database.begin(rebuild_by=rebuild_by)
+            source = AskedSource(authorities, gateway, address, patience=settings.patience, timer=timer)
+            report: IngestReport | RevocationError
+            try:
+                report = await _ingest(settings, authorities, source, store, clock, database, progress, timer)
+            except RevocationError as error:  # our disk, or a second publisher: what is published is told
+                report = error
+            await database.learn()
+            if isinstance(report, RevocationError):
+                raise report
+            removed = await database.retain()
+            current = await asyncio.to_thread(store.current)
+            nobody = len(source.failures) == len(authorities)
+            return NightReport(
+                set_seq=current.seq if current else None,
+                ingest=report,
+                detection=database.detection,
+                removed_sets=removed,
+                seconds=time.monotonic() - began,
+                problem=next((e.code for e in source.failures.values()), None) if nobody else None,
+                database_away=None if database.away is None else database.away.code,
+                rebuilt_from=database.at_least or None,
+            )
 
 
 async def _ingest(
     settings: Settings,
-    address: str,
     authorities: Authorities,
-    gateway: Gateway,
+    source: AskedSource,
     store: SnapshotStore,
     clock: Clock,
+    database: NightDatabase,
     progress: Progress,
-) -> tuple[IngestReport, str | None]:
-    """Ask where today's lists are and take them in; and why nobody could be asked, if so."""
+    timer: Timer | None,
+) -> IngestReport:
+    """Ask where today's lists are and take them in; tell of each set as soon as it is published."""
+
+    async def told(_: Snapshot) -> None:
+        # What fails here is tried once more at the end of the night, and named then.
+        with suppress(RevocationError):
+            await database.learn()
+
     progress("today's lists of J-LIS")
-    addresses = await list_addresses(authorities, gateway, address)
-    report = await take_in(
+    return await take_in(
         authorities,
-        addresses,
+        source,
         store,
         clock,
         archive=ListArchive(settings.archive_dir),
         progress=lambda stage, done, total: progress(f"{stage}: {done} of {total}"),
+        high_water=database.marks,
+        patience=settings.patience,
+        timer=timer,
+        published=told,
+        at_least=database.at_least,
     )
-    nobody = len(addresses.failures) == len(authorities)
-    return report, next((error.code for error in addresses.failures.values()), None) if nobody else None
-
-
-async def _detect(
-    settings: Settings,
-    authorities: Authorities,
-    tagger: Tagger,
-    store: SnapshotStore,
-    clock: Clock,
-    progress: Progress,
-) -> DetectionReport:
-    """Detect every published set that is not yet told of, whoever published it."""
-    progress("the database")
-    async with open_database(
-        data_dir=settings.data_dir,
-        clock=clock,
-        dsn=settings.dsn,
-        owner_dsn=settings.owner_dsn,
-        detector_dsn=settings.detector_dsn,
-    ) as database:
-        progress("which customers changed")
-        await require_known_keys(database, settings.keys_dir)
-
-        async def once() -> DetectionReport:
-            pool = await database.detector_pool()
-            return await detect(pool, store=store, authorities=authorities, tagger=tagger, clock=clock)
-
-        # The service that ran the database may be stopped meanwhile. What a lost try committed is not
-        # found again by the next one; what it did not commit never was.
-        return await database.while_served(once)
-
-
-async def _retain(store: SnapshotStore) -> tuple[int, ...]:
-    """Keep the last sets. Detection has just finished all of them, so none that it needs is removed."""
-    sequences = await asyncio.to_thread(store.sequences)
-    if len(sequences) <= KEEP_SETS:
-        return ()
-    return await asyncio.to_thread(lambda: store.retention(keep_from_seq=sorted(sequences)[-KEEP_SETS]))
 
 
 def address_of_j_lis(settings: Settings) -> str:

@@ -36,7 +36,7 @@ from revocation.snapshot.current import Snapshot
 from revocation.snapshot.store import SnapshotStore, before_lost
 from revocation.take import ARCHIVE_CORRUPT, Taken, Taker
 
-__all__ = ["IngestReport", "Outcome", "Patience", "Progress", "ingest_cycle"]
+__all__ = ["IngestReport", "Outcome", "Progress", "Published", "ingest_cycle"]
 
 #: Called before each further round with the lists that are missing: a source may learn new addresses.
 Renew = Callable[[Collection[ListScope]], Awaitable[None]]

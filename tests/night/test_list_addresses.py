@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +21,7 @@ from platform_api.jlis.gateway import (
     ListOffer,
     PartitionOffer,
 )
-from platform_api.list_addresses import list_addresses, take_in
+from platform_api.list_addresses import AskedSource, take_in
 from platform_api.night_report import EXIT_CODES
 from revocation.authorities import Authorities, Authority, ListScope
 from revocation.clock import FixedClock
@@ -95,6 +96,8 @@ class TwoCas:
         self.store = SnapshotStore(folder / "snapshots", publisher_key=KEY)
         self.archive = ListArchive(folder / "archive")
         self.clock = FixedClock(T0)
+        #: Patience and timer of the nights.
+        self.settings: dict[str, Any] = {}
 
     def play(self, day: int) -> None:
         at = T0 + day * DAY
@@ -106,10 +109,10 @@ class TwoCas:
         self.clock.set(at + timedelta(hours=1))
 
     async def night(self) -> IngestReport:
-        addresses = await list_addresses(self.authorities, self.jlis, self.server.base)
+        source = AskedSource(self.authorities, self.jlis, self.server.base, **self.settings)
         return await take_in(
-            self.authorities, addresses, self.store, self.clock,
-            archive=self.archive, progress=lambda *_: None,
+            self.authorities, source, self.store, self.clock,
+            archive=self.archive, progress=lambda *_: None, **self.settings,
         )  # fmt: skip
 
 
