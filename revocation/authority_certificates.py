@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from revocation.authorities import Authority, CrlSigning, Generation, Partition, SignatureAlgorithm
 from revocation.der import SEQUENCE, DerReader
+from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 from revocation.identity import issuer_key_of
 
@@ -119,6 +120,26 @@ def check_ca_certificate(certificate: x509.Certificate) -> None:
         raise _refused("an RSA, EC or Ed25519 key", "another kind of key")
 
 
+def check_self_signature(certificate: x509.Certificate) -> None:
+    """A self-issued certificate stands under its own signature. Damage shows here; trust comes from the
+    compared fingerprint alone. One that another CA issued is an anchor as it is (RFC 5280 section 6.1.1 (d)).
+    """
+    if self_issued(certificate) and not _signs_itself(certificate):
+        raise _refused("a self-issued certificate that stands under its own signature", "another signature")
+
+
+def self_issued(certificate: x509.Certificate) -> bool:
+    return same_name(certificate.issuer.public_bytes(), certificate.subject.public_bytes())
+
+
+def _signs_itself(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def algorithms_of(generations: Iterable[Generation]) -> frozenset[str]:
     """What these keys can sign with; RSASSA-PSS only where somebody names it."""
     allowed: set[str] = set()
@@ -136,8 +157,8 @@ def algorithms_of(generations: Iterable[Generation]) -> frozenset[str]:
 
 def _refused(expected: str, got: str) -> InputRefused:
     return InputRefused(
-        "AUTHORITY_MALFORMED",
+        "CA_CERTIFICATE_REFUSED",
         expected=expected,
         got=got,
-        remedy="correct the authorities file or the CA certificate",
+        remedy="give the certificate of the CA itself, as the CA publishes it",
     )

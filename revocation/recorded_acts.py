@@ -69,9 +69,7 @@ def operator_name(given: str) -> str:
 
 def check_reason(reason: str) -> str:
     if len(reason) > MAX_REASON or not reason.isprintable():
-        raise _malformed(
-            f"a reason of at most {MAX_REASON} printable characters", "another text"
-        )
+        raise _malformed(f"a reason of at most {MAX_REASON} printable characters", "another text")
     return reason
 
 

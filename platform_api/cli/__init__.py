@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from platform_api.cli import demo, doctor, institution, nightly, sandbox, serve, status
+from platform_api.cli import authority, demo, doctor, institution, nightly, sandbox, serve, status
 from platform_api.cli.output import fail, foreseen
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ demo.register(app)
 serve.register(app)
 nightly.register(app)
 sandbox.register(app)
+authority.register(app)
 institution.register(app)
 status.register(app)
 doctor.register(app)

@@ -100,7 +100,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
             got="a folder without keys",
             remedy="name the right folder with --data, or start with jpki nightly",
         )
-    now, clock = await _now(settings.sandbox_url)
+    now, clock = await time_of_day(settings.sandbox_url)
     store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(publisher,))
     snapshot = await asyncio.to_thread(store.current)
     if snapshot is None:
@@ -140,7 +140,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _now(sandbox_url: str | None) -> tuple[datetime, str]:
+async def time_of_day(sandbox_url: str | None) -> tuple[datetime, str]:
     """The service's time of day; real time, and said so, when the sandbox does not tell it."""
     from platform_api.clock import service_clock
     from revocation.clock import SystemClock

@@ -1,0 +1,67 @@
+"""What ``jpki authority check`` and ``jpki doctor`` say of the authorities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from platform_api.authority_rules import is_test
+from platform_api.config import Settings
+from revocation.authorities import Authorities, Generation
+from revocation.authority_certificates import check_self_signature, generation_of
+from revocation.authority_examination import Finding, Severity
+from revocation.certificate_files import read_certificates
+from revocation.clock import jst_day
+from revocation.distinguished_names import same_name
+from revocation.errors import InputRefused
+from revocation.exits import Exit
+
+
+def worst(findings: Iterable[Finding]) -> Exit:
+    """5 with an error, 4 with a warning; notes are no reason."""
+    severities = {finding.severity for finding in findings}
+    if Severity.ERROR in severities:
+        return Exit.REFUSED
+    return Exit.PARTIAL if Severity.WARNING in severities else Exit.DONE
+
+
+def would_add(
+    settings: Settings, present: Authorities, files: Sequence[Path], now: datetime
+) -> list[dict[str, Any]]:
+    """For each certificate of the files what adding it would do, or why it cannot be added."""
+    from platform_api.cli.authority_views import generation_record
+
+    found: list[dict[str, Any]] = []
+    for certificate in read_certificates(files):
+        try:
+            generation = generation_of(certificate, "new")
+            check_self_signature(certificate)
+        except InputRefused as refusal:
+            found.append({"subject": "-", "sha256": "-", "would": None, "problem": str(refusal)})
+            continue
+        problem = None
+        if settings.mode == "live" and is_test(certificate):
+            problem = "AUTHORITY_IS_TEST: a live service accepts no test CA"
+        elif generation.expired_on(jst_day(now)):
+            problem = "KEY_EXPIRED: no list of it would be expected; add it for old signatures only"
+        record = generation_record(generation) | {"would": _would(present, generation), "problem": problem}
+        found.append(record)
+    return found
+
+
+def _would(present: Authorities, generation: Generation) -> str:
+    if (held := present.by_issuer_key(generation.key_id)) is not None:
+        return f"nothing: it is {held[1].name} of {held[0].ca_id}"
+    for authority in present:
+        if same_name(authority.subject, generation.subject):
+            begins = [g.certificate.not_valid_before_utc for g in (*authority.generations, generation)]
+            place = sorted(begins).index(generation.certificate.not_valid_before_utc) + 1
+            signs = (
+                "; lists would have to be signed by it from then on"
+                if authority.crl_signing == "newest_for_all" and place == len(begins)
+                else ""
+            )
+            return f"become g{place} of {authority.ca_id}{signs}"
+    return "found a new CA: its DN is none of ours"
