@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Collection
 from typing import Final
 
+import aiohttp
 import stamina
 
 from revocation.crl.fetch.results import FetchLimits
@@ -17,6 +18,8 @@ from revocation.errors import InputRefused, OutsideFailed
 
 #: Jitter in units of the first wait, so that what failed together does not come back together.
 _JITTER: Final = 5
+
+_CertificateError: Final = aiohttp.ClientConnectorCertificateError
 
 #: OpenSSL's X509_V_ERR_* (``SSLCertVerificationError.verify_code``) in words; its own text may name hosts.
 _CERTIFICATE: Final = {
@@ -79,19 +82,15 @@ def encoded() -> InputRefused:
     )
 
 
-def no_tls(error: Exception) -> OutsideFailed:
+def no_tls(error: aiohttp.ClientSSLError) -> OutsideFailed:
     """Why there is no connection that could be trusted."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, ssl.SSLError):
-        found = getattr(found, "os_error", None) or getattr(found, "certificate_error", None)
+    found = error.certificate_error if isinstance(error, _CertificateError) else error.os_error
     if isinstance(found, ssl.SSLCertVerificationError):
-        got = _CERTIFICATE.get(
-            found.verify_code, f"a certificate that fails (X.509 error {found.verify_code})"
-        )
+        number = found.verify_code
+        got = _CERTIFICATE.get(number, f"a certificate that fails (X.509 error {number})")
     else:
-        got = (
-            "no TLS handshake" if found is None else f"no TLS handshake ({found.reason or 'no reason told'})"
-        )
+        reason = found.reason if isinstance(found, ssl.SSLError) else type(found).__name__
+        got = f"no TLS handshake ({reason or 'no reason told'})"
     return OutsideFailed(
         "FETCH_TLS",
         expected="TLS 1.2 or newer, and a valid certificate of a trusted CA for this host",
