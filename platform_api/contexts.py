@@ -87,7 +87,7 @@ async def snapshots(app: web.Application) -> AsyncIterator[None]:
     authorities = FollowedAuthorities()
     app[AUTHORITIES] = authorities
     app[METRICS].follow(app[STORE], authorities, app[CLOCK], app[DROPPED])
-    follower = Follower(store, settings.authorities_file, app[STORE], authorities, app[LOG])
+    follower = Follower(store, settings.authorities_file, app[STORE], authorities, app[LOG], app[CLOCK])
     async with follower.following(settings.snapshot_check_s):
         yield
 

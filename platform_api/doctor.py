@@ -20,11 +20,15 @@ from typing import Final
 import asyncpg
 from pydantic import SecretStr
 
+from platform_api.authority_input import authorities_missing
 from platform_api.config import Settings
 from platform_api.db.addresses import from_dsn
 from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
 from revocation.authorities import Authorities
+from revocation.authority_examination import Severity
+from revocation.authority_examination import examine as examine_authorities
+from revocation.clock import SystemClock, jst_day
 from revocation.errors import RevocationError
 
 #: The extensions without which nothing can be decoded or looked up.
@@ -185,9 +189,16 @@ def _authorities(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "authorities",
             "none yet",
-            "" if settings.mode == "sandbox" else "bring authorities.json with the CAs that you accept",
+            "" if settings.mode == "sandbox" else authorities_missing(settings).remedy,
         )
         return
+    now = SystemClock().now()
     found = Authorities.load(settings.authorities_file)
-    lists = len(found.expected_lists())
-    yield Finding("authorities", f"{len(found)} CA, {lists} lists expected a day")
+    lists = len(found.on(jst_day(now)).expected_lists())
+    yield Finding("authorities", f"version {found.version}: {len(found)} CA, {lists} lists expected a day")
+    findings = examine_authorities(found, now)
+    for one in findings:
+        if one.severity is Severity.ERROR:
+            yield Finding(f"authorities {one.ca_id}".strip(), f"{one.code}: {one.found}", one.remedy)
+    if any(one.severity is Severity.WARNING for one in findings):
+        yield Finding("authorities", "warnings: see jpki authority check")

@@ -31,7 +31,7 @@ from revocation.errors import RevocationError
 from revocation.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from revocation.clock import Clock
+    from revocation.clock import Clock, jst_day
     from revocation.ingest import IngestReport
     from revocation.rounds import Timer
     from revocation.snapshot.current import Snapshot
@@ -61,7 +61,9 @@ async def run_night(
         progress("keys and authorities")
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=clock.now())
         await prepare(settings, gateway)
-        authorities = await asyncio.to_thread(Authorities.load, settings.authorities_file)
+        accepted = await asyncio.to_thread(Authorities.load, settings.authorities_file)
+        # One day for the whole night: a partition that opens at midnight waits for the next one.
+        authorities = accepted.on(jst_day(clock.now()))
         store = SnapshotStore(settings.snapshots_dir, publisher_key=keys.publisher)
         async with night_database(settings, store, authorities, keys.tagger, clock, progress) as database:
             await database.begin(rebuild_by=rebuild_by)

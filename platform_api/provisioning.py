@@ -1,7 +1,7 @@
 """The authorities that we accept, before the first night.
 
 In the sandbox they are taken from it, once. In live mode nothing is ever taken from the network on
-trust: an operator brings the file.
+trust: operators add each CA from certificates that they compared (``jpki authority add``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from cryptography import x509
 
+from platform_api.authority_input import authorities_missing
 from platform_api.config import Settings
-from platform_api.faults import SetupRefused
 from platform_api.jlis.gateway import AuthorityOffer, Gateway, PartitionOffer
 from revocation.authorities import Authorities, Authority, CrlSigning
 from revocation.authority_file import authority_from_certificates, partitions_from_points
@@ -29,12 +29,7 @@ async def prepare(settings: Settings, gateway: Gateway) -> None:
     """
     if not await asyncio.to_thread(settings.authorities_file.is_file):
         if settings.mode == "live":
-            raise SetupRefused(
-                "AUTHORITIES_MISSING",
-                expected=f"the accepted CAs in {settings.authorities_file.name}",
-                got="no such file",
-                remedy="write it from the CA certificates that you checked by fingerprint",
-            )
+            raise authorities_missing(settings)
         await _authorities_of_sandbox(settings, gateway)
 
 

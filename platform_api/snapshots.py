@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_api.logs import failure
 from revocation.authorities import Authorities, Authority, Generation, ListScope
+from revocation.clock import Clock, jst_day
 from revocation.errors import RevocationError
 
 if TYPE_CHECKING:
     from platform_api.logs import Log
+    from revocation.recorded_acts import RecordedAct
     from revocation.snapshot.current import Snapshot
     from revocation.snapshot.store import SnapshotStore
 
@@ -65,7 +68,9 @@ class CurrentSnapshot:
 
 
 class FollowedAuthorities(Authorities):
-    """``Authorities`` that change when ``authorities.json`` does; whoever holds them need not know."""
+    """``Authorities`` that change when ``authorities.json`` or the day does; whoever holds them need not
+    know.
+    """
 
     __slots__ = ("_now",)
 
@@ -75,6 +80,14 @@ class FollowedAuthorities(Authorities):
 
     def adopt(self, authorities: Authorities) -> None:
         self._now = authorities
+
+    @property
+    def version(self) -> int:
+        return self._now.version
+
+    @property
+    def acts(self) -> tuple[RecordedAct, ...]:
+        return self._now.acts
 
     def __iter__(self) -> Iterator[Authority]:
         return iter(self._now)
@@ -110,13 +123,17 @@ class Follower:
         snapshots: CurrentSnapshot,
         authorities: FollowedAuthorities,
         log: Log,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._file = authorities_file
         self._snapshots = snapshots
         self._authorities = authorities
         self._log = log
+        self._clock = clock
         self._seen: tuple[int, int, int] | None = None
+        self._loaded: Authorities | None = None
+        self._day: date | None = None
         self._last_refusal: str | None = None
 
     async def look(self) -> None:
@@ -148,15 +165,22 @@ class Follower:
             return snapshot, refusal, None, error
 
     def _changed_authorities(self) -> Authorities | None:
+        """The authorities as they stand today, when the file or the JST day is another than at the last look:
+        a partition opens, or closes into its successor, at midnight without anybody's doing.
+        """
         try:
             status = self._file.stat()
         except FileNotFoundError:
             return None  # before the first night there are none
+        day = jst_day(self._clock.now())
         token = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if token == self._seen:
+        if token != self._seen:
+            self._seen = token
+            self._loaded = Authorities.load(self._file)
+        elif day == self._day:
             return None
-        self._seen = token
-        return Authorities.load(self._file)
+        self._day = day
+        return None if self._loaded is None else self._loaded.on(day)
 
     @asynccontextmanager
     async def following(self, every_s: float) -> AsyncIterator[None]:

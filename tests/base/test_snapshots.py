@@ -17,6 +17,7 @@ from platform_api.keys import STORE
 from platform_api.logs import make_log
 from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
 from revocation.authorities import Authorities
+from revocation.clock import SystemClock
 from revocation.errors import OwnFault, RevocationError
 from revocation.snapshot.store import SnapshotStore
 from tests.base.application import RunningApp, running, settings_for
@@ -95,7 +96,8 @@ async def test_the_follower_adopts_what_is_new_and_keeps_what_was_good(tmp_path:
     """
     store, stream, file = FakeStore(), io.StringIO(), tmp_path / "authorities.json"
     snapshots, authorities = CurrentSnapshot(), FollowedAuthorities()
-    follower = Follower(cast(SnapshotStore, store), file, snapshots, authorities, make_log(stream))
+    log = make_log(stream)
+    follower = Follower(cast(SnapshotStore, store), file, snapshots, authorities, log, SystemClock())
     await follower.look()
     assert snapshots.current() is None
     await asyncio.to_thread(Authorities(()).dump, file)
