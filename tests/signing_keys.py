@@ -124,11 +124,14 @@ def ca_certificate(
     start: datetime,
     *,
     serial: int = 1,
-    ca: bool = True,
-    crl_sign: bool = True,
+    ca: bool | None = True,
+    crl_sign: bool | None = True,
     ski: bool = True,
 ) -> x509.Certificate:
-    """Self-signed, as J-LIS's: keyCertSign and cRLSign, no AKI; each property can be taken away."""
+    """Self-signed, as J-LIS's: keyCertSign and cRLSign, no AKI; each property can be taken away.
+
+    ``None`` leaves basicConstraints or keyUsage out.
+    """
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509_name(*dn))
@@ -137,22 +140,22 @@ def ca_certificate(
         .serial_number(serial)
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=3653))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=not crl_sign,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=True,
-                crl_sign=crl_sign,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
     )
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    if crl_sign is not None:
+        usage = x509.KeyUsage(
+            digital_signature=not crl_sign,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            key_cert_sign=True,
+            crl_sign=crl_sign,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        builder = builder.add_extension(usage, critical=True)
     if ski:
         builder = builder.add_extension(
             x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False

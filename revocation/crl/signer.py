@@ -19,6 +19,8 @@ from revocation.errors import InputRefused
 
 _MIN_RSA_BITS: Final = 2048
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+#: DER of the AlgorithmIdentifier of such a key without parameters.
+_BARE_PSS: Final = bytes.fromhex("300b06092a864886f70d01010a")
 _CORRECT: Final = "correct the CA certificate of this authority"
 
 
@@ -93,12 +95,9 @@ def check_algorithm_fits_key(generation: Generation, identifier: bytes) -> None:
     if generation.certificate.public_key_algorithm_oid.dotted_string == _RSASSA_PSS:
         # RFC 4055 section 1.2: such a key is for RSASSA-PSS alone; section 3.3: with its own parameters.
         stated = _key_algorithm(generation.certificate)
-        bare = len(stated) == len(_BARE_PSS)
-        if not name.startswith("rsassaPss") or not (bare or algorithm_name(stated) == name):
+        states_nothing = stated == _BARE_PSS
+        if not name.startswith("rsassaPss") or not (states_nothing or algorithm_name(stated) is name):
             raise _unfit("RSASSA-PSS with the parameters that the key's certificate states", str(name))
-
-
-_BARE_PSS: Final = bytes.fromhex("300b06092a864886f70d01010a")
 
 
 def _key_algorithm(certificate: x509.Certificate) -> bytes:
