@@ -9,6 +9,8 @@ RUN_OK := $(VENV)/.run-installed
 TEST_OK := $(VENV)/.test-installed
 CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx)
 ARGS   ?=
+# Tests run in this many processes, each with a database of its own; a file stays in one of them.
+JOBS   ?= 2
 
 .PHONY: run test test-slow lint check coverage mutation bench lock clean preflight
 
@@ -16,7 +18,7 @@ run: $(RUN_OK)
 	$(BIN)/jpki demo $(ARGS)
 
 test: $(TEST_OK)
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-slow: $(TEST_OK)
 	$(BIN)/python -m pytest -q -m slow $(ARGS)

@@ -166,7 +166,9 @@ LIVE_KEYS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("bent", "answer"), LIVE_KEYS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("bent", "answer"), LIVE_KEYS, ids=["whole", "purposes", "kinds", "scopes", "presented", "registered"]
+)
 async def test_live_ocsp_asks_what_the_json_serial_form_asks(
     live: Service, bent: dict[str, Any], answer: str
 ) -> None:
