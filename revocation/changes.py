@@ -28,8 +28,8 @@ class ChangeKind(StrEnum):
     RELEASED = "released"
     REASON_CHANGED = "reason_changed"
     #: Left its list; the status stays. Of a hold that may not end it is an anomaly (``left_on_hold``).
-    #: Without ``reason_after`` the newer set has lost it: that set was built around this older one, while
-    #: it could not be read. No revocation ends that way.
+    #: Without ``reason_after`` the newer set does not know it, though it was no hold: its list called it one
+    #: in between and released it, or the newer set was built around a lost one. Nobody is free by that.
     GONE = "gone"
 
 
@@ -55,7 +55,7 @@ def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationC
     """Every change, by lineage and then in serial order within listed and gone.
 
     Any two sets will do, the older one first: what was listed and left again between them is ADDED, as its
-    status says. Of a lineage that only the older set has nothing is said: its CA is no longer ours.
+    status says. A key that is taken out of the configuration changes nothing: its lineage stays in the sets.
     """
     if old is not None and old.seq > new.seq:
         # Backwards every revocation would look like a release.
@@ -114,7 +114,7 @@ def _left(lineage: Lineage, serial: bytes, was: Entry, after: Index) -> Iterator
 
 
 def _ended(lineage: Lineage, serial: bytes, was: Entry) -> RevocationChange:
-    """The builder keeps whatever may not end: only a released hold leaves no trace. Or something was lost."""
+    """The builder keeps whatever may not end: only what was a hold last leaves no trace."""
     kind = ChangeKind.RELEASED if was.reason == CRLReason.certificate_hold else ChangeKind.GONE
     return _change(kind, lineage, serial, was, None)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from revocation.authorities import Authorities, Authority
 from revocation.changes import ChangeKind, RevocationChange, changes_between
+from revocation.errors import InputRefused
 from revocation.snapshot.current import Snapshot
 from tests.revocation.sets import DAY, T0, Listing, accepted, every_list, scope, store, world
 
@@ -200,3 +201,66 @@ def known(snapshot: Snapshot, authority: Authority) -> dict[bytes, int]:
     index = snapshot.index(authority.lineages()[0])
     assert index is not None
     return {serial: entry.reason for serial, entry in [*index.items(), *index.gone_items()]}
+
+
+def test_a_hold_that_became_final_while_gone_is_told_between_any_two_sets(tmp_path: Path) -> None:
+    """Off the list on hold, back as compromised, off again: from the first of these sets to the last its
+    reason changed, though neither lists it."""
+    nights: Nights = [{1: {1: 6}, 2: {}}, {1: {}, 2: {}}, {1: {1: 1}, 2: {}}, {1: {}, 2: {}}]
+    snapshots = play(tmp_path, nights)
+    (change,) = changes_between(snapshots[1], snapshots[3])
+    assert short(change) == ("reason_changed", 1, 6, 1)
+
+
+def test_re_revocation_after_a_release(tmp_path: Path) -> None:
+    """Held, released, revoked: seen from the hold its reason changed, seen from the release it is added."""
+    nights: Nights = [{1: {1: 6}, 2: {}}, {1: {}, 2: {}}, {1: {1: 1}, 2: {}}]
+    held, released, revoked = play(tmp_path, nights, releasable=True)
+    assert [short(c) for c in changes_between(held, revoked)] == [("reason_changed", 1, 6, 1)]
+    assert [short(c) for c in changes_between(released, revoked)] == [("added", 1, None, 1)]
+
+
+def test_a_revocation_that_was_called_a_hold_and_released_frees_nobody(tmp_path: Path) -> None:
+    """An anomaly of the list: between the ends it is gone without a reason, never released."""
+    nights: Nights = [{1: {1: 3}, 2: {}}, {1: {1: 6}, 2: {}}, {1: {}, 2: {}}]
+    first, _, last = play(tmp_path, nights, releasable=True)
+    (change,) = changes_between(first, last)
+    assert (short(change), change.left_on_hold) == (("gone", 1, 3, None), False)
+    assert (change.partition_number, change.revocation_date) == (1, T0 - DAY)
+
+
+def test_a_certificate_in_two_lists_changes_with_the_stronger_one(tmp_path: Path) -> None:
+    """Listed by both partitions: leaving one changes only what the other says otherwise."""
+    both: dict[int, Listing] = {1: {1: 6, 2: 3}, 2: {1: 1, 2: 3}}
+    assert between(tmp_path / "a", [both, {1: {1: 6, 2: 3}, 2: {}}]) == [("reason_changed", 1, 1, 6)]
+    assert between(tmp_path / "b", [both, {1: {}, 2: {1: 1, 2: 3}}]) == []
+    assert between(tmp_path / "c", [both, {1: {}, 2: {}}]) == [("gone", 1, 1, 1), ("gone", 2, 3, 3)]
+
+
+def test_a_key_that_is_taken_out_and_comes_back_changes_nothing(tmp_path: Path) -> None:
+    """Its entries stay in the sets meanwhile: nothing left, and nothing is added again."""
+    authorities, authority = world()
+    only_second = authority_of(authority, 1)
+    writer = store(tmp_path)
+    lists = every_list(authority) | {scope(authority, 1): accepted({7: 1})}
+    first = writer.publish(lists, authorities, now=T0)
+    without = writer.publish(every_list(only_second, 1), Authorities([only_second]), now=T0 + DAY)
+    again = writer.publish(every_list(only_second, 2), authorities, now=T0 + 2 * DAY)
+    for pair in ((first, without), (without, again), (first, again)):
+        assert list(changes_between(*pair)) == []
+    assert len(list(changes_between(None, without))) == 1
+
+
+def test_sets_the_wrong_way_round_are_refused(tmp_path: Path) -> None:
+    """Backwards each revocation would read as a release: refused by its code, with the remedy."""
+    old, new = play(tmp_path, [{1: {}, 2: {}}, {1: {1: 3}, 2: {}}])
+    with pytest.raises(InputRefused) as refused:
+        list(changes_between(new, old))
+    error = refused.value
+    assert (error.code, error.expected, error.got, error.remedy) == (
+        "SETS_OUT_OF_ORDER",
+        "the older set first",
+        "set 2 before set 1",
+        "exchange the two",
+    )
+    assert list(changes_between(new, new)) == []
