@@ -28,7 +28,7 @@ from revocation.snapshot.plan import AcceptedList
 ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
 
 #: These bytes may be right a minute later: judged anew in each round.
-_PASSES_WITH_TIME: Final = frozenset({"THIS_UPDATE_IN_FUTURE"})
+_PASSES_WITH_TIME: Final = frozenset({"THIS_UPDATE_IN_FUTURE", "SIGNER_NOT_YET_VALID"})
 
 #: Decoding and hashing release the interpreter lock; more threads than cores only cost memory.
 _THREADS: Final = max(1, min(8, os.cpu_count() or 1))
