@@ -49,7 +49,7 @@ def test_every_field_of_an_ordinary_list(signer: pki.SigningGeneration) -> None:
         (b"\xff", T0 - timedelta(days=1), REASON_ABSENT, False),
         (b"\x7f" + bytes(19), T0, 6, True),
     ]
-    assert found.entries.count == 3
+    assert found.entries.count == len(found.entries) == 3
     assert len(found.entries.records) == 96
     assert der[4 : 4 + len(found.tbs)] == found.tbs
     assert found.size == len(der)

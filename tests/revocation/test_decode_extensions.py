@@ -125,3 +125,32 @@ def test_unknown_critical_list_extension_is_reported_not_hidden(signer: pki.Sign
     """Bad input 62: decoding names it; accepting refuses it."""
     found = decode(signer, extra_extensions=[extension("1.2.3", b"", critical=True), extension("1.2.4", b"")])
     assert found.unknown_critical_extensions == ("1.2.3",)
+
+
+def test_bounds_of_what_may_be_repeated(signer: pki.SigningGeneration) -> None:
+    """64 extensions and 64 names of a point pass, 65 do not; none where some must be neither."""
+    known = 2  # AKI and number
+    many = [extension(f"1.2.{n}", b"") for n in range(64 - known)]
+    assert decode(signer, extra_extensions=many).crl_number == 1
+    error = refusal(pki.build_crl(signer, extra_extensions=[*many, extension("1.3.1", b"")]))
+    assert (error.code, "64" in error.expected) == ("DER_EXTENSIONS", True)
+    uri = tlv(0x86, b"http://example.test/crl")
+    point = decode(signer, idp=seq(tlv(0xA0, tlv(0xA0, uri * 64)))).issuing_distribution_point
+    assert point is not None
+    assert point.full_names == (uri,) * 64
+    error = refusal(pki.build_crl(signer, idp=seq(tlv(0xA0, tlv(0xA0, uri * 65)))))
+    assert (error.code, "64" in error.expected) == ("DER_EXTENSIONS", True)
+    tbs = bytes(decode_certificate_list(pki.build_crl(signer)).tbs)
+    start = tbs.index(b"\xa0")
+    empty = seq(tbs[2 + (tbs[1] > 0x80) * (tbs[1] & 0x7F) : start], tlv(0xA0, seq()))
+    error = refusal(seq(empty, pki.default_algorithm(signer.private), tlv(0x03, b"\x00\x01")))
+    assert (error.code, error.got.startswith("none")) == ("DER_EXTENSIONS", True)
+
+
+def test_what_is_critical_is_told(signer: pki.SigningGeneration) -> None:
+    """Accepting asks for it: every critical OID, and of them those that we do not process."""
+    extras = [extension("1.2.3", b"", critical=True), extension("1.2.4", b"")]
+    found = decode(signer, extra_extensions=extras, distribution_point=pki.point(1))
+    assert found.critical_extensions == {"1.2.3", "2.5.29.28"}
+    assert found.unknown_critical_extensions == ("1.2.3",)
+    assert decode(signer).critical_extensions == frozenset()
