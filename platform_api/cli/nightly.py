@@ -19,6 +19,10 @@ REMEDIES: Final = (
     ("CRL_NUMBER_", "an older or doubled list: ask J-LIS, and look at what stands between"),
     ("THIS_UPDATE_", "check this machine's clock, then ask J-LIS"),
     ("NEXT_UPDATE_", "a stale list: run the night again when J-LIS has signed a new one"),
+    ("LIST_IS_", "something else than a list came: check its address, then ask J-LIS"),
+    ("SCOPE_", "a list of another partition or key: check its address, then ask J-LIS"),
+    ("SIGNER_", "look at the CA's certificates: jpki authority check"),
+    ("ALGORITHM_", "ask J-LIS what it signs with; compare: jpki authority show"),
     ("", "look at the list: python -m revocation decode FILE"),
 )
 
