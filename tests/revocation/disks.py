@@ -130,3 +130,20 @@ def steps_of_a_publish(folder: Path) -> list[str]:
     disk = CountingDisk()
     publish(folder, 1, disk)
     return disk.steps
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL within one process: nothing may catch it, and the disk does nothing afterwards."""
+
+
+class DyingDisk(CountingDisk):
+    """From the n-th step on nothing is done any more, whoever tries: what a killed process leaves."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def before(self, name: str) -> None:
+        super().before(name)
+        if len(self.steps) >= self.at:
+            raise Killed

@@ -1,0 +1,186 @@
+"""What a folder of sets must say, kept a second time in dictionaries: written from design and FORMAT.md.
+
+Nothing is packed, sorted or merged here; each question is answered by looking through everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+HOLD = 6
+#: FORMAT.md, "One entry for each serial": groups of reasons, the most severe first.
+SEVERITY = ((2,), (10,), (1,), (9,), (5,), (3, 4), (), (8,), (6,))
+OTHERS = 6
+
+#: (reason, revocation date)
+Word = tuple[int, datetime]
+
+
+def severity(reason: int) -> int:
+    """Low is severe."""
+    return next((place for place, group in enumerate(SEVERITY) if reason in group), OTHERS)
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """One list of a set; without a thisUpdate it is absent."""
+
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    number: int = 0
+    words: Mapping[int, Word] = field(default_factory=dict)
+    accepted_in: int = 0
+    outdated: bool = False
+
+    def in_force(self, now: datetime) -> bool:
+        if self.this_update is None or self.next_update is None or self.outdated:
+            return False
+        return self.this_update - timedelta(minutes=5) <= now < self.next_update
+
+
+def united(said: Iterable[tuple[int, Word]]) -> Word:
+    """Of what one list says of a serial, perhaps twice: the most severe reason, the earliest date."""
+    words = [word for _, word in said]
+    return min((severity(reason), reason) for reason, _ in words)[1], min(date for _, date in words)
+
+
+@dataclass(frozen=True)
+class Listed:
+    reason: int
+    date: datetime
+    partition: int
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """One published set."""
+
+    seq: int
+    lists: Mapping[int, ModelList]
+    known: Mapping[int, Listed]
+
+    def status(
+        self, serial: int, needed: Collection[int], now: datetime, *, superseded: bool
+    ) -> tuple[str, int | None]:
+        """Status and reason. ``needed``: the partitions whose lists must speak for one that none lists."""
+        one = self.known.get(serial)
+        if one is not None and one.reason != HOLD:
+            return "REVOKED", one.reason
+        if one is not None:
+            fresh = self.lists[one.partition].in_force(now) and not superseded
+            return ("ON_HOLD" if fresh else "UNKNOWN"), one.reason
+        absent = ModelList()
+        if superseded or not needed:
+            return "UNKNOWN", None
+        good = all(self.lists.get(number, absent).in_force(now) for number in needed)
+        return ("GOOD" if good else "UNKNOWN"), None
+
+
+class Oracle:
+    """A folder of sets of one lineage."""
+
+    def __init__(self, *, holds_end: bool, partitions: Collection[int]) -> None:
+        self.holds_end = holds_end
+        self.open = set(partitions)
+        self.successor: dict[int, int] = {}
+        #: Every set that a restart could open; ``damaged`` ones it cannot.
+        self.sets: dict[int, ModelSet] = {}
+        self.damaged: set[int] = set()
+        self.current = 0
+        self.chain: dict[int, int] = {}
+
+    def needed(self, partition: int | None) -> set[int]:
+        """The lists that must speak; nobody's, where a closed partition has no successor."""
+        if partition is None:
+            return set(self.open)
+        while partition not in self.open and partition in self.successor:
+            partition = self.successor[partition]
+        return {partition} & self.open
+
+    def close(self, partition: int, successor: int | None) -> None:
+        self.open.discard(partition)
+        if successor is not None:
+            self.successor[partition] = successor
+
+    def base(self) -> tuple[ModelSet | None, bool]:
+        """What is built upon, and what a starting reader takes; is it superseded?"""
+        whole = [seq for seq in self.sets if seq <= self.current and seq not in self.damaged]
+        if not whole:
+            return None, False
+        return self.sets[max(whole)], max(whole) < self.current
+
+    def next_set(self, given: Mapping[int, ModelList], confirmed: Collection[int]) -> ModelSet:
+        """The set that a publish of these lists makes."""
+        seq = self.current + 1
+        base, superseded = self.base()
+        before = {} if base is None else base.lists
+        spoken = {*given, *(number for number in confirmed if before.get(number, ModelList()).this_update)}
+        lists = {
+            number: replace(old, outdated=(old.outdated or superseded) and number not in spoken)
+            if old.this_update
+            else old
+            for number, old in before.items()
+        }
+        lists |= {number: ModelList() for number in self.open if number not in lists}
+        lists |= {number: replace(one, accepted_in=seq) for number, one in given.items()}
+        known: dict[int, Listed] = {}
+        for serial in {serial for one in lists.values() for serial in one.words}:
+            named = {number: one for number, one in lists.items() if serial in one.words}
+            winner = min(
+                named,
+                key=lambda number: (severity(named[number].words[serial][0]), -_age(named[number]), number),
+            )
+            date = min(one.words[serial][1] for one in named.values())
+            known[serial] = Listed(named[winner].words[serial][0], date, winner)
+        releases = self.holds_end and self.open <= spoken
+        for serial, one in ({} if base is None else base.known).items():
+            if serial not in known and not (releases and one.reason == HOLD):
+                known[serial] = replace(one, gone=True)
+        return ModelSet(seq, lists, known)
+
+    def commit(self, made: ModelSet) -> None:
+        base, _ = self.base()
+        self.chain[made.seq] = 0 if base is None else base.seq
+        self.sets[made.seq] = made
+        self.current = made.seq
+
+    def sequences(self) -> list[int]:
+        """The current set and those it was built upon, as far as they are still there."""
+        found: list[int] = []
+        seq = self.current
+        while seq in self.sets:
+            found.insert(0, seq)
+            seq = self.chain[seq]
+        return found
+
+    def retention(self, keep_from: int) -> tuple[int, ...]:
+        doomed = tuple(sorted(seq for seq in self.sets if seq < min(keep_from, self.current)))
+        for seq in doomed:
+            del self.sets[seq]
+        return doomed
+
+
+def _age(one: ModelList) -> float:
+    assert one.this_update is not None
+    return one.this_update.timestamp()
+
+
+def difference(old: ModelSet | None, new: ModelSet) -> set[tuple[int, str, int | None, int | None]]:
+    """(serial, kind, reason before, reason after) of every certificate that changed."""
+    before = {} if old is None else old.known
+    found: set[tuple[int, str, int | None, int | None]] = set()
+    for serial in {*before, *new.known}:
+        was, now = before.get(serial), new.known.get(serial)
+        if was is None and now is not None:
+            found.add((serial, "added", None, now.reason))
+        elif was is not None and now is None:
+            found.add((serial, "released", was.reason, None))
+        elif was is not None and now is not None:
+            if not was.gone and now.gone:
+                found.add((serial, "gone", was.reason, now.reason))
+            if was.reason != now.reason:
+                found.add((serial, "reason_changed", was.reason, now.reason))
+    return found
