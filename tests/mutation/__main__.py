@@ -43,7 +43,9 @@ GROUPS = {
     "publish": Group(
         ("revocation/snapshot/publish.py", "revocation/snapshot/plan.py", "revocation/snapshot/retention.py"),
         (
-            "tests/revocation/test_snapshot*.py",
+            "tests/revocation/test_set*.py",
+            "tests/revocation/test_retention.py",
+            "tests/revocation/test_damaged_sets.py",
             "tests/revocation/test_publish*.py",
             "tests/revocation/test_carry.py",
             "tests/revocation/test_renumbering.py",
