@@ -44,6 +44,7 @@ from revocation.authority_rows import Row, authorities_sha256
 from revocation.authority_succession import check_succession
 from revocation.errors import InputRefused, OutsideFailed
 from revocation.recorded_acts import RecordedAct, check_reason, operator_name, require_another
+from revocation.snapshot.durable import Disk
 
 _FORMAT: Final = "jpki-authority-proposal/1"
 _ID: Final = re.compile(r"[0-9a-f]{16}\Z")
@@ -93,7 +94,7 @@ class Approval:
 class AuthorityActs:
     """The acts upon one ``authorities.json``."""
 
-    def __init__(self, file: Path, *, public: FileDisk = PUBLIC, private: FileDisk = PRIVATE) -> None:
+    def __init__(self, file: Path, *, public: Disk = PUBLIC, private: Disk = PRIVATE) -> None:
         self._file = file
         self._folder = file.with_name("authority-proposals")
         self._public = public
