@@ -26,12 +26,13 @@ from platform_api.night_guard import one_night
 from platform_api.night_report import NightReport
 from platform_api.provisioning import prepare
 from revocation.authorities import Authorities
+from revocation.clock import jst_day
 from revocation.crl.archive import ListArchive
 from revocation.errors import RevocationError
 from revocation.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from revocation.clock import Clock, jst_day
+    from revocation.clock import Clock
     from revocation.ingest import IngestReport
     from revocation.rounds import Timer
     from revocation.snapshot.current import Snapshot
