@@ -25,6 +25,7 @@ _DATABASE_S: Final = 2.0
 Reason = Literal[
     "DATABASE_UNREACHABLE",
     "NO_SNAPSHOT",
+    "NO_AUTHORITIES",
     "SNAPSHOT_REFUSED",
     "LISTS_EXPIRED",
     "LISTS_STALE_SOON",
@@ -45,6 +46,7 @@ class Meaning:
 MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "DATABASE_UNREACHABLE": Meaning("the database does not answer within two seconds", ""),
     "NO_SNAPSHOT": Meaning("no set is published", ""),
+    "NO_AUTHORITIES": Meaning("no CA is configured: every issuer is unknown", ""),
     "SNAPSHOT_REFUSED": Meaning(
         "the published set cannot be used, and an older one answers: nobody is GOOD",
         "a set above the one that answers was refused",
@@ -129,7 +131,7 @@ def lists_readiness(whole: SetFreshness | None) -> tuple[list[Reason], list[Reas
     """(reasons, warnings) of the lists, each at most once."""
     if whole is None:
         return ["NO_SNAPSHOT"], []
-    reasons: list[Reason] = []
+    reasons: list[Reason] = [] if whole.authorities else ["NO_AUTHORITIES"]
     warnings: list[Reason] = []
     for authority in whole.authorities:
         lists = authority.lists

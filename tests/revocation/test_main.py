@@ -200,7 +200,7 @@ def test_text_for_people(folder: Path, lists: tuple[Path, Path], capsys: pytest.
 
 def test_help_shows_an_example_and_usage_is_two(capsys: pytest.CaptureFixture[str]) -> None:
     """Each command's --help has one."""
-    for command in ("decode", "show", "verify-snapshot", "stats", "diff"):
+    for command in ("decode", "show", "verify-snapshot", "stats", "freshness", "diff"):
         with pytest.raises(SystemExit) as stopped:
             main([command, "--help"])
         assert stopped.value.code == Exit.DONE
