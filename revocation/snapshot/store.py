@@ -108,8 +108,8 @@ class SnapshotStore:
     def _token(self) -> tuple[int, int, int] | None:
         try:
             status = (self.folder / CURRENT).stat()
-        except FileNotFoundError:
-            return None
+        except OSError:
+            return None  # not there, or not to be read: ``_look`` finds out which
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _reopen(self) -> None:
@@ -122,8 +122,8 @@ class SnapshotStore:
             token = self._token()
             held, refusal = self._look()
         self._held, self._refusal = held, refusal
-        if not isinstance(refusal, OutsideFailed):
-            self._seen = token
+        # After a passing fault CURRENT may look as it did before it: the next call must look all the same.
+        self._seen = None if isinstance(refusal, OutsideFailed) else token
 
     def _look(self) -> tuple[Snapshot | None, RevocationError | None]:
         """What to answer from, and why it is not what the folder says."""

@@ -91,3 +91,48 @@ def test_a_damaged_current_is_refused_and_healed(tmp_path: Path, content: bytes 
     assert moved is not None
     assert moved.seq == healed.seq
     assert healed.seq > 1
+
+
+def two_sets(folder: Path) -> None:
+    authorities, authority = world()
+    for day in range(2):
+        store(folder).publish(every_list(authority, day), authorities, now=T0)
+
+
+def refusal_of(folder: Path) -> str:
+    starting = reader(folder)
+    snapshot = starting.current()
+    assert snapshot is not None
+    assert (snapshot.seq, snapshot.superseded) == (1, True)
+    assert starting.refusal is not None
+    return starting.refusal.code
+
+
+def test_a_manifest_under_another_number_is_refused(tmp_path: Path) -> None:
+    """Well signed, and the one that CURRENT's hash names, but it calls itself another set."""
+    two_sets(tmp_path)
+    digest = (tmp_path / "CURRENT").read_text().split()[1]
+    (tmp_path / "00000002.manifest").rename(tmp_path / "00000003.manifest")
+    (tmp_path / "CURRENT").unlink()
+    (tmp_path / "CURRENT").write_text(f"3 {digest}\n")
+    assert refusal_of(tmp_path) == "MANIFEST_MISMATCH"
+
+
+def test_a_manifest_that_current_does_not_name_is_refused(tmp_path: Path) -> None:
+    """Well signed and of the right number, but with another hash than CURRENT has."""
+    two_sets(tmp_path)
+    (tmp_path / "CURRENT").unlink()
+    (tmp_path / "CURRENT").write_text(f"2 {'0' * 64}\n")
+    assert refusal_of(tmp_path) == "MANIFEST_MISMATCH"
+
+
+@pytest.mark.parametrize("other", ["set", "lineage"])
+def test_a_whole_index_file_of_elsewhere_is_refused(tmp_path: Path, other: str) -> None:
+    """Nothing is wrong with it, but it is another set's, or another lineage's: by its hash, and its name."""
+    two_sets(tmp_path)
+    old, new = sorted(tmp_path.glob("*.00000001.index")), sorted(tmp_path.glob("*.00000002.index"))
+    source = old[0] if other == "set" else new[1]
+    data = source.read_bytes()
+    new[0].unlink()
+    new[0].write_bytes(data)
+    assert refusal_of(tmp_path) == "INDEX_MISMATCH"

@@ -317,7 +317,7 @@ class Machine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

@@ -228,3 +228,35 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     blocked = SnapshotStore(tmp_path / "file" / "sets", publisher_key=PUBLISHER)
     with pytest.raises(OutsideFailed, match="PUBLISH_FAILED"):
         blocked.publish(lists_of(authority, 0), authorities, now=T0)
+
+
+def test_item_75_killed_and_run_again_is_as_if_undisturbed(tmp_path: Path) -> None:
+    """Killed at a step of each kind and started again with the same lists: the octets of every file are
+    those of a publish that nothing disturbed."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    steps = steps_of_a_publish(whole)
+    publish(cut, 0)
+    for name in ("create", "write", "sync_file", "rename", "sync_folder", "commit"):
+        assert fork_killed(cut, 1, steps.index(name) + 1, "before") == -signal.SIGKILL
+        check_folder(cut, [1])
+    assert publish(cut, 1) == 2
+    assert {path.name: path.read_bytes() for path in cut.iterdir()} == {
+        path.name: path.read_bytes() for path in whole.iterdir()
+    }
+
+
+def test_item_75_a_full_disk_leaves_the_old_data_and_the_same_command_heals(tmp_path: Path) -> None:
+    """ENOSPC at the first octet, in the middle and at the last: old set, told; run again, it is as if
+    nothing had been."""
+    whole, full = tmp_path / "whole", tmp_path / "full"
+    steps = steps_of_a_publish(whole)
+    writes = [at for at, name in enumerate(steps, 1) if name == "write"]
+    publish(full, 0)
+    for at in (writes[0], writes[len(writes) // 2], writes[-1]):
+        with pytest.raises(OutsideFailed, match="ENOSPC"):
+            publish(full, 1, FailingDisk(at, persisted=False, code=errno.ENOSPC))
+        check_folder(full, [1])
+    assert publish(full, 1) == 2
+    assert {path.name: path.read_bytes() for path in full.iterdir()} == {
+        path.name: path.read_bytes() for path in whole.iterdir()
+    }

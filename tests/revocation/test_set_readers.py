@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from revocation.errors import OutsideFailed, OwnFault
+from revocation.errors import OutsideFailed, OwnFault, RevocationError
+from revocation.snapshot.current import Snapshot
+from revocation.snapshot.durable import Disk
 from revocation.snapshot.names import LOCK, manifest_path
 from revocation.snapshot.store import SnapshotStore
 from tests.revocation.sets import (
@@ -175,3 +179,141 @@ def test_readers_and_a_publisher_at_once(tmp_path: Path) -> None:
     final = watcher.current()
     assert final is not None
     assert final.seq == 11
+
+
+# --- what happens while a reader looks ---
+
+
+class Meanwhile(SnapshotStore):
+    """A reader after each of whose looks something happens, as if another process had been quicker."""
+
+    happens: list[Callable[[], object]]
+
+    def _look(self) -> tuple[Snapshot | None, RevocationError | None]:
+        found = super()._look()
+        if self.happens:
+            self.happens.pop(0)()
+        return found
+
+
+def meanwhile(folder: Path, *happens: Callable[[], object]) -> Meanwhile:
+    watcher = Meanwhile(folder, trusted_publishers=(PUBLISHER.public_key(),))
+    watcher.happens = list(happens)
+    return watcher
+
+
+def test_what_was_removed_while_it_was_opened_is_no_damage(tmp_path: Path) -> None:
+    """The set that CURRENT named is gone, and CURRENT names another by now: the reader looks again."""
+    authorities, authority = world()
+    writer = store(tmp_path)
+    writer.publish(every_list(authority), authorities, now=T0)
+    manifest_path(tmp_path, 1).rename(tmp_path / "aside")
+    watcher = meanwhile(
+        tmp_path,
+        lambda: (tmp_path / "aside").rename(manifest_path(tmp_path, 1)),
+        lambda: None,
+    )
+    assert watcher.current() is None
+    assert watcher.refusal is not None
+    assert watcher.refusal.code == "MANIFEST_MISSING"
+
+    manifest_path(tmp_path, 1).unlink()
+    watcher = meanwhile(tmp_path, lambda: writer.publish(every_list(authority, 1), authorities, now=T0))
+    current = watcher.current()
+    assert current is not None
+    assert (current.seq, watcher.refusal) == (2, None)
+
+
+def test_a_reader_that_is_always_too_late_says_so(tmp_path: Path) -> None:
+    """Published and damaged again at each look: it gives up with the reason, and the next call goes on."""
+    authorities, authority = world()
+    writer = store(tmp_path)
+
+    def night() -> None:
+        seq = writer.publish(every_list(authority), authorities, now=T0).seq
+        manifest_path(tmp_path, seq).unlink()
+
+    night()
+    watcher = meanwhile(tmp_path, *[night] * 4)
+    assert watcher.current() is None
+    assert watcher.happens == []
+    assert watcher.refusal is not None
+    assert watcher.refusal.code == "MANIFEST_MISSING"
+    writer.publish(every_list(authority), authorities, now=T0)
+    assert watcher.current() is not None
+    assert watcher.refusal is None
+
+
+def test_a_current_that_cannot_be_read_makes_nobody_good(tmp_path: Path) -> None:
+    """An error of the disk at CURRENT itself: who holds a set goes on with it, superseded, since another
+    may be published; who starts has none. When the disk is well, all is."""
+    authorities, authority = world()
+    store(tmp_path).publish(every_list(authority), authorities, now=T0)
+    running, starting = reader(tmp_path), reader(tmp_path)
+    held = running.current()
+    (tmp_path / "CURRENT").rename(tmp_path / "aside")
+    (tmp_path / "CURRENT").mkdir()  # read_bytes raises IsADirectoryError, an OSError
+    kept = running.current()
+    assert held is not None
+    assert kept is not None
+    assert (kept.snapshot_id, kept.superseded) == (held.snapshot_id, True)
+    assert starting.current() is None
+    for each in (running, starting):
+        assert isinstance(each.refusal, OutsideFailed)
+        assert each.refusal.code == "SNAPSHOT_UNREADABLE"
+    (tmp_path / "CURRENT").rmdir()
+    (tmp_path / "aside").rename(tmp_path / "CURRENT")
+    for each in (running, starting):
+        current = each.current()
+        assert current is not None
+        assert (current.snapshot_id, current.superseded) == (held.snapshot_id, False)
+
+
+@pytest.mark.parametrize("method", ["stat", "iterdir"])
+def test_a_folder_that_fails_makes_nobody_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """EIO of stat(2) or of the listing, beside a garbled CURRENT: the set held goes on, superseded."""
+    authorities, authority = world()
+    store(tmp_path).publish(every_list(authority), authorities, now=T0)
+    running = reader(tmp_path)
+    held = running.current()
+    (tmp_path / "CURRENT").unlink()
+    (tmp_path / "CURRENT").write_bytes(b"1 zz\n")
+
+    def fails(path: Path, **_: object) -> None:
+        raise OSError(errno.EIO, "EIO")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, method, fails)
+        kept = running.current()
+    assert held is not None
+    assert kept is not None
+    assert kept.snapshot_id == held.snapshot_id
+    assert kept.superseded
+
+
+def test_a_publisher_that_reads_meanwhile_keeps_what_it_opened(tmp_path: Path) -> None:
+    """The same store read the new set between commit and end of the publish: that one object goes on."""
+    authorities, authority = world()
+    seen: list[Snapshot | None] = []
+
+    class Reading(Disk):
+        def sync_folder(self, folder: Path) -> None:
+            super().sync_folder(folder)
+            seen.append(writer.current())
+
+    writer = store(tmp_path, disk=Reading())
+    published = writer.publish(every_list(authority), authorities, now=T0)
+    assert seen[0] is None
+    assert seen[1] is not None
+    assert seen[1].snapshot_id == published.snapshot_id
+    assert writer.current() is seen[1]
+
+
+def test_a_snapshot_shows_no_serial(tmp_path: Path) -> None:
+    """Its representation ends in logs: number and id, nothing of what it lists."""
+    authorities, authority = world()
+    lists = every_list(authority) | {scope(authority, 1): accepted({123456789: 3})}
+    snapshot = store(tmp_path).publish(lists, authorities, now=T0)
+    assert repr(snapshot) == f"Snapshot(seq=1, snapshot_id={snapshot.snapshot_id})"
