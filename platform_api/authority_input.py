@@ -143,6 +143,13 @@ def opening(ca_id: str, points: Sequence[Point], *, day: date) -> OpenPartitions
 
 
 def named_point(name: str, label: str) -> Point:
+    if not label.strip():
+        raise InputRefused(
+            "LABEL_REQUIRED",
+            expected="--label with --point: what people call it",
+            got="none",
+            remedy="the municipality's name, for example",
+        )
     return Point(distribution_point(name), label.strip())
 
 

@@ -149,7 +149,7 @@ def distribution_point(text: str) -> bytes:
         if not der:
             der = x509.Name.from_rfc4514_string(text).public_bytes()
         # A Name with at least one RDN, or another GeneralName by its context tag (RFC 5280 section 4.2.1.6).
-        if not canonical_name(der) if der[0] == 0x30 else der[0] & 0xC0 != 0x80:
+        if not canonical_name(der) if der[0] == 0x30 else not _other_general_name(der):
             raise ValueError
     except (ValueError, InputRefused):
         raise InputRefused(
@@ -159,6 +159,13 @@ def distribution_point(text: str) -> bytes:
             remedy="take it from a certificate or a list of that municipality: openssl crl -text",
         ) from None
     return der
+
+
+def _other_general_name(der: bytes) -> bool:
+    element = DerReader(der)
+    tag, _, _ = element.header("GeneralName")
+    element.finish("GeneralName")
+    return tag & 0xC0 == 0x80
 
 
 def name_text(name: bytes) -> str | None:

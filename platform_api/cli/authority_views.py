@@ -192,12 +192,10 @@ def show_proposals(out: Console, records: list[Record]) -> None:
 
 
 def show_findings(out: Console, findings: list[Record]) -> None:
-    table = Table("", "CA", "code", "found", "remedy")
     for one in findings:
         colour = _COLOURS[Severity(one["severity"])]
-        severity = f"[{colour}]{one['severity']}[/{colour}]"
-        table.add_row(severity, one["ca_id"], one["code"], escape(one["found"]), escape(one["remedy"]))
-    out.print(table)
+        out.print(f"[{colour}]{one['severity']}[/{colour}] {one['code']} {one['ca_id']}", soft_wrap=True)
+        _lines(out, f"    {one['found']}", f"remedy: {one['remedy']}")
 
 
 def utc(at: datetime) -> str:

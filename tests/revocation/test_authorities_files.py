@@ -154,6 +154,8 @@ def test_a_list_names_its_own_point(tmp_path: Path) -> None:
         f'distribution_point,label\n"{POINT_TEXT}"x,a\n',
         "distribution_point,label\nMAA=,a\n",
         "distribution_point,label\nAgEB,a\n",
+        "distribution_point,label\nhere,a\n",
+        "distribution_point,label\nhgNhYmMA,a\n",
     ],
 )
 def test_a_csv_file_with_a_wrong_line_is_refused_whole(tmp_path: Path, text: str) -> None:
