@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from revocation.authorities import Authority, SignatureAlgorithm
+from revocation.crl import algorithms
 from revocation.crl.algorithms import algorithm_name, digest_size
 from revocation.crl.decode import decode_certificate_list
 from revocation.crl.verify import verify_list
@@ -241,3 +242,22 @@ def test_sizes_of_the_signed_hash() -> None:
         "ecdsa-with-SHA384": 48,
         "Ed25519": 0,
     }
+
+
+def test_the_whole_table_is_what_the_rfcs_say() -> None:
+    """Nothing more and nothing less is recognised, each with the family and the hash that verify it."""
+    expected: dict[bytes, tuple[str, str, str]] = {
+        seq(der_oid("1.2.840.10045.4.3.2")): ("ecdsa-with-SHA256", "ec", "sha256"),
+        seq(der_oid("1.2.840.10045.4.3.3")): ("ecdsa-with-SHA384", "ec", "sha384"),
+        seq(der_oid("1.3.101.112")): ("Ed25519", "ed25519", ""),
+    }
+    for arc, oid, bits in ((11, _SHA256, 256), (12, _SHA384, 384), (13, _SHA512, 512)):
+        for null in (_NULL, b""):
+            identifier = seq(der_oid(f"1.2.840.113549.1.1.{arc}"), null)
+            expected[identifier] = (f"sha{bits}WithRSAEncryption", "rsa", f"sha{bits}")
+        for hash_null, mgf_null, tail in product((_NULL, b""), (_NULL, b""), (b"", tlv(0xA3, der_int(1)))):
+            identifier = pss(oid, der_int(bits // 8), hash_null=hash_null, mgf_null=mgf_null, tail=tail)
+            expected[identifier] = (f"rsassaPss-sha{bits}", "pss", f"sha{bits}")
+    found = {identifier: (str(k.name), k.family, k.digest) for identifier, k in algorithms._table().items()}
+    assert found == expected
+    assert all(algorithm_name(identifier) == name for identifier, (name, _, _) in expected.items())
