@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import ocsp
 
 from platform_api.institutions.model import Entitlement
+from platform_api.snapshots import FollowedAuthorities
 from revocation.answers import AfterNextUpdate
-from revocation.authorities import CrlSigning
+from revocation.authorities import Authorities, CrlSigning
 from revocation.ocsp.responder import Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from tests import pki
@@ -23,6 +24,7 @@ from tests.features.cards import AUTH_POLICY, Card, make_card
 from tests.features.service import Service, b64, serving
 from tests.features.world import World, make_world
 from tests.revocation import sets
+from tests.revocation.removing import Removing
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -196,3 +198,41 @@ async def test_one_of_1900_partitions_ends_for_a_running_service(
         assert (await ask(serial=serial_form(listed)))[0] == "REVOKED"
         assert [await by_ocsp(service, each) for each in (seven, listed)] == ["TRY_LATER", "REVOKED"]
         assert await readiness(service) == (200, [], ["LISTS_EXPIRED"])
+
+
+async def test_item_77_a_ca_leaves_the_configuration_of_a_running_service(world: World) -> None:
+    """At once: registration and certificate UNKNOWN/ISSUER_UNKNOWN, the listed one too; by serial 404, OCSP
+    unauthorized, not ready. It comes back, and all is as before."""
+    institution = await make_institution(world.database)
+    await world.day({LISTED: 3})
+    followed = FollowedAuthorities()
+    whole, world.authorities = world.authorities, followed
+    followed.adopt(whole)
+    responding(world)
+    card, listed = make_card(sets.ca()), make_card(sets.ca(), serial=LISTED)
+    registered = await world.register(institution, card)
+    by_id = {"registration_id": str(registered.registration.registration_id)}
+    unknown = ("UNKNOWN", "ISSUER_UNKNOWN", None)
+    async with serving(world) as service:
+        followed.adopt(Authorities(()))
+        for asked in (by_id, {"certificate": b64(card.der)}, {"certificate": b64(listed.der)}):
+            found = await check(service, institution, **asked)
+            assert (short(found), found["evidence"]) == (unknown, None)
+        body = {"purpose": "current_status_check", "serial": serial_form(card)}
+        await service.call(institution, "POST", "/v1/certificates:check", body, expect=404)
+        assert [await by_ocsp(service, each) for each in (card, listed)] == ["UNAUTHORIZED"] * 2
+        assert await readiness(service) == (503, ["NO_AUTHORITIES"], [])
+        followed.adopt(whole)
+        assert short(await check(service, institution, **by_id)) == ("GOOD", None, None)
+        assert [await by_ocsp(service, each) for each in (card, listed)] == ["GOOD", "REVOKED"]
+
+
+async def test_item_77_a_ca_leaves_while_a_certificate_is_read(world: World) -> None:
+    """Found to be its issuer, and gone before its kinds are looked at: as if it had never been there."""
+    institution = await make_institution(world.database)
+    await world.day({LISTED: 3})
+    world.authorities = Removing(world.authorities, 0)
+    async with serving(world) as service:
+        for card in (make_card(sets.ca(), policies=("1.2.3.4",)), make_card(sets.ca(), serial=LISTED)):
+            found = await check(service, institution, certificate=b64(card.der))
+            assert short(found) == ("UNKNOWN", "ISSUER_UNKNOWN", None)

@@ -38,7 +38,29 @@ GROUPS = {
     ),
     "status": Group(
         ("revocation/status.py", "revocation/coverage.py", "revocation/answers.py"),
-        ("tests/revocation/test_status*.py", "tests/revocation/test_superseded.py"),
+        (
+            "tests/revocation/test_status*.py",
+            "tests/revocation/test_answers.py",
+            "tests/revocation/test_clock_cases.py",
+            "tests/revocation/test_superseded.py",
+        ),
+    ),
+    "changes": Group(("revocation/changes.py",), ("tests/revocation/test_changes*.py",)),
+    "freshness": Group(
+        ("revocation/metrics.py", "revocation/freshness_report.py"),
+        (
+            "tests/revocation/test_metrics.py",
+            "tests/revocation/test_freshness_report.py",
+            "tests/revocation/test_clock_cases.py",
+        ),
+    ),
+    "ocsp": Group(
+        ("revocation/ocsp/responder.py",),
+        (
+            "tests/revocation/test_ocsp.py",
+            "tests/revocation/test_ocsp_requests.py",
+            "tests/revocation/test_clock_cases.py",
+        ),
     ),
     "publish": Group(
         ("revocation/snapshot/publish.py", "revocation/snapshot/plan.py", "revocation/snapshot/retention.py"),

@@ -21,6 +21,7 @@ from revocation.snapshot.current import Snapshot
 from revocation.status import CertificateStatus, Status, UnknownReason, certificate_status
 from tests import pki
 from tests.revocation.ocsp_world import cert_id, request, responder_certificate
+from tests.revocation.removing import Removing
 from tests.revocation.sets import DAY, T0, accepted, every_list, identity, scope, store, world
 
 SECOND = timedelta(seconds=1)
@@ -207,24 +208,6 @@ def test_item_52_a_list_past_its_end_never_says_good(tmp_path: Path, lives: time
             assert (found.status, found.unknown_reason) == (Status.UNKNOWN, UnknownReason.STALE)
         assert service.json(REVOKED) == ("REVOKED", None, None)
         assert service.ocsp(UNLISTED) == service.ocsp(REVOKED) == "try_later"
-
-
-class Removing(Authorities):
-    """A configuration from which the CA is taken away after it has answered ``left`` questions about it."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, authorities: Authorities, left: int) -> None:
-        super().__init__(authorities)
-        self.left = left
-
-    def by_id(self, ca_id: str):  # type: ignore[no-untyped-def]
-        self.left -= 1
-        return super().by_id(ca_id) if self.left >= 0 else None
-
-    def by_ocsp_issuer(self, hash_name: str, name_hash: bytes, key_hash: bytes):  # type: ignore[no-untyped-def]
-        self.left -= 1
-        return super().by_ocsp_issuer(hash_name, name_hash, key_hash) if self.left >= 0 else None
 
 
 @pytest.mark.parametrize("left", range(5))
