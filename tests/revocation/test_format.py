@@ -1,96 +1,37 @@
-"""The stranger's reader: written from FORMAT.md alone, it reads what we publish, with nothing of ours."""
+"""The stranger's reader, written from FORMAT.md alone, reads what we publish; so the document is complete."""
 
 from __future__ import annotations
 
-import base64
+import ast
 import hashlib
-import json
-import struct
-import zlib
+import re
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.revocation.sets import DAY, PUBLISHER, T0, accepted, every_list, record, scope, store, world
+from revocation.index import layout
+from revocation.snapshot.current import Snapshot
+from tests.revocation.sets import (
+    DAY,
+    PUBLISHER,
+    T0,
+    accepted,
+    every_list,
+    reader,
+    record,
+    scope,
+    store,
+    world,
+)
+from tests.revocation.stranger import Stranger
 
 FORMAT = Path(__file__).parents[2] / "revocation" / "index" / "FORMAT.md"
-
-
-class Stranger:
-    """A set, read by the document."""
-
-    def __init__(self, folder: Path, pinned: bytes) -> None:
-        seq, digest = (folder / "CURRENT").read_bytes().decode().removesuffix("\n").split(" ")
-        lines = (folder / f"{int(seq):08}.manifest").read_bytes().split(b"\n")
-        assert hashlib.sha256(lines[0]).hexdigest() == digest
-        self.manifest: dict[str, Any] = json.loads(lines[0])
-        assert bytes.fromhex(self.manifest["publisher"]) == pinned
-        signature = base64.b64decode(lines[1].removeprefix(b"ed25519 "))
-        Ed25519PublicKey.from_public_bytes(pinned).verify(signature, b"revocation-set/1\n" + lines[0])
-        self.lineages: dict[tuple[str, str], dict[str, Any]] = {}
-        for file in self.manifest["files"]:
-            data = (folder / file["name"]).read_bytes()
-            assert len(data) == file["size"]
-            assert hashlib.sha256(data).hexdigest() == file["sha256"]
-            self.lineages[file["ca_id"], file["key_id"]] = self.read(data, file)
-
-    def read(self, data: bytes, file: dict[str, Any]) -> dict[str, Any]:
-        assert data[:8] == bytes.fromhex("895256580D0A1A0A")
-        version, count, head, length = struct.unpack_from("<HHIQ", data, 8)
-        entries, gone, rows, entry_size, gone_size = struct.unpack_from("<QQIHH", data, 24)
-        assert (version, count, head, length) == (1, 5, 224, len(data))
-        assert (entries, gone, entry_size, gone_size) == (file["entries"], file["gone"], 34, 40)
-        assert zlib.crc32(data[:60] + bytes(4) + data[64:224]) == struct.unpack_from("<I", data, 60)[0]
-        sections = {}
-        for position in range(5):
-            tag, crc, offset, size, _ = struct.unpack_from("<4sIQQQ", data, 64 + 32 * position)
-            sections[tag] = data[offset : offset + size]
-            assert zlib.crc32(sections[tag]) == crc
-        names, line = [], sections[b"LINE"]
-        while line:
-            size = int.from_bytes(line[:2], "little")
-            names.append(line[2 : 2 + size].decode("ascii"))
-            line = line[2 + size :]
-        assert names == [file["ca_id"], file["key_id"]]
-        return {
-            "lists": dict(self.rows(sections[b"PART"], rows)),
-            "entries": dict(self.records(sections[b"ENTR"], 34)),
-            "gone": dict(self.records(sections[b"GONE"], 40)),
-        }
-
-    @staticmethod
-    def rows(section: bytes, rows: int) -> Any:
-        assert len(section) == rows * 164
-        for at in range(0, len(section), 164):
-            number, state, size, flags, crl_number = struct.unpack_from("<HBBI20s", section, at)
-            this_update, next_update, ingested = struct.unpack_from("<qqq", section, at + 92)
-            accepted_in, entries = struct.unpack_from("<QQ", section, at + 116)
-            yield (
-                number,
-                {
-                    "state": ("absent", "accepted", "carried")[state],
-                    "crl_number": int.from_bytes(crl_number, "big") if size else None,
-                    "signing_key": section[at + 28 : at + 60].hex(),
-                    "times": (this_update, next_update, ingested),
-                    "accepted_in": accepted_in,
-                    "entries": entries,
-                    "outdated": bool(flags & 1),
-                    "point": section[at + 132 : at + 164],
-                },
-            )
-
-    @staticmethod
-    def records(section: bytes, size: int) -> Any:
-        previous = b""
-        for at in range(0, len(section), size):
-            one = section[at : at + size]
-            assert previous < one[:21]
-            previous = one[:21]
-            (date,) = struct.unpack_from("<q", one, 24)
-            (partition,) = struct.unpack_from("<H", one, 32)
-            tail = struct.unpack_from("<HI", one, 34) if size == 40 else ()
-            yield one[1 : 1 + one[0]], (one[21], one[22], date, partition, *tail)
+PINNED = PUBLISHER.public_key().public_bytes_raw()
+REVOKED = int((T0 - DAY).timestamp())
 
 
 def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
@@ -98,7 +39,6 @@ def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
     authorities, authority = world()
     one, two = scope(authority, 1), scope(authority, 2)
     writer = store(tmp_path)
-    revoked = int((T0 - DAY).timestamp())
     first = every_list(authority) | {
         one: accepted(record(143, 3, flags=1) + record(5, 6) + record(6, 4)),
         two: accepted(record(7, 0xFF), number=(1 << 159) + 1),
@@ -108,22 +48,22 @@ def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
         one: accepted(record(143, 3, flags=1), number=2, this_update=T0 + DAY)
     }
     del second[two]
-    writer.publish(second, authorities, now=T0 + DAY)
+    published = writer.publish(second, authorities, now=T0 + DAY)
 
-    read = Stranger(tmp_path, PUBLISHER.public_key().public_bytes_raw())
+    read = Stranger(tmp_path, PINNED)
+    assert read.snapshot_id == published.snapshot_id
     assert (read.manifest["seq"], read.manifest["previous"]["seq"], read.manifest["partial"]) == (2, 1, True)
     assert read.manifest["lists"] == {"accepted": 3, "carried": 1, "absent": 0}
+    assert datetime.fromisoformat(read.manifest["created_at"]) == T0 + DAY
     lineage = read.lineages["card-sign", one.lineage.key_id]
-    assert lineage["entries"] == {
-        b"\x07": (0xFF, 0, revoked, 2),
-        b"\x00\x8f": (3, 1, revoked, 1),
-    }
-    assert lineage["gone"] == {b"\x05": (6, 0, revoked, 1, 1, 1), b"\x06": (4, 0, revoked, 1, 0, 1)}
+    assert lineage["entries"] == {b"\x07": (0xFF, 0, REVOKED, 2), b"\x00\x8f": (3, 1, REVOKED, 1)}
+    assert lineage["gone"] == {b"\x05": (6, 0, REVOKED, 1, 1, 1), b"\x06": (4, 0, REVOKED, 1, 0, 1)}
     start = int(T0.timestamp())
     assert lineage["lists"][2] == {
         "state": "carried",
         "crl_number": (1 << 159) + 1,
         "signing_key": two.signing_key,
+        "sha256": first[two].source_sha256,
         "times": (start, start + 2 * 86_400, (start + 180) * 1_000_000),
         "accepted_in": 1,
         "entries": 1,
@@ -131,6 +71,85 @@ def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
         "point": hashlib.sha256(authority.partitions[1].distribution_point).digest(),
     }
     assert (lineage["lists"][1]["state"], lineage["lists"][1]["accepted_in"]) == ("accepted", 2)
+
+
+def test_a_stranger_reads_what_several_lists_name(tmp_path: Path) -> None:
+    """MANY has each list's own entry; the united one follows from them by the document's rule, and when one
+    list is carried over, its own entry counts again."""
+    authorities, authority = world(partitions=3)
+    scopes = [scope(authority, number) for number in (1, 2, 3)]
+    lists = every_list(authority) | {
+        scopes[0]: accepted({9: (4, T0 - 3 * DAY), 8: 6}, number=1),
+        scopes[1]: accepted({9: (1, T0 - DAY), 8: 6}, number=1),
+        scopes[2]: accepted({9: 6}, number=1),
+    }
+    store(tmp_path).publish(lists, authorities, now=T0)
+    lineage = Stranger(tmp_path, PINNED).lineages["card-sign", scopes[0].lineage.key_id]
+    assert [(serial, entry[0], entry[3]) for serial, entry in lineage["many"]] == [
+        (b"\x08", 6, 1),
+        (b"\x08", 6, 2),
+        (b"\x09", 4, 1),
+        (b"\x09", 1, 2),
+        (b"\x09", 6, 3),
+    ]
+    assert lineage["entries"][b"\x09"] == (1, 0, int((T0 - 3 * DAY).timestamp()), 2)
+    # The keyCompromise leaves its list; the other two are carried over with their own words.
+    del lists[scopes[0]], lists[scopes[2]]
+    lists[scopes[1]] = accepted({}, number=2, this_update=T0 + DAY)
+    store(tmp_path).publish(lists, authorities, now=T0 + DAY)
+    lineage = Stranger(tmp_path, PINNED).lineages["card-sign", scopes[0].lineage.key_id]
+    assert lineage["entries"][b"\x09"] == (4, 0, int((T0 - 3 * DAY).timestamp()), 1)
+    assert [(serial, entry[3]) for serial, entry in lineage["many"]] == [(b"\x09", 1), (b"\x09", 3)]
+
+
+words = st.dictionaries(
+    st.integers(1, 300),
+    st.tuples(st.sampled_from([0xFF, 0, 1, 3, 4, 6, 8, 99]), st.sampled_from([T0, T0 - DAY, T0 - 3 * DAY])),
+    max_size=8,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(nights=st.lists(st.dictionaries(st.integers(1, 3), words), min_size=1, max_size=3))
+def test_a_stranger_and_we_answer_alike(
+    tmp_path_factory: pytest.TempPathFactory, nights: list[dict[int, dict[int, tuple[int, datetime]]]]
+) -> None:
+    """Whatever was published: every serial is found by both with the same words, or by neither."""
+    folder = tmp_path_factory.mktemp("sets")
+    authorities, authority = world(partitions=3)
+    for day, night in enumerate(nights):
+        lists = every_list(authority, day) | {
+            scope(authority, number): accepted(listing, number=day + 1, this_update=T0 + day * DAY)
+            for number, listing in night.items()
+        }
+        store(folder).publish(lists, authorities, now=T0 + day * DAY)
+    ours = reader(folder).current()
+    assert isinstance(ours, Snapshot)
+    theirs = Stranger(folder, PINNED)
+    lineage = scope(authority, 1).lineage
+    for value in range(302):
+        serial = value.to_bytes(value.bit_length() // 8 + 1, "big")
+        entry = ours.lookup(lineage, serial)
+        told = theirs.lookup(lineage.ca_id, lineage.key_id, serial)
+        assert (entry is None) == (told is None)
+        if entry is not None:
+            date = datetime.fromtimestamp(told[2], UTC)
+            assert (entry.reason, entry.revocation_date, entry.partition_number) == (told[0], date, told[3])
+            assert entry.gone is (len(told) == 6)
+            if entry.gone:
+                assert (entry.left_on_hold, entry.last_listed_seq) == (bool(told[4]), told[5])
+
+
+def test_the_stranger_shares_nothing_with_us() -> None:
+    """The standard library and an Ed25519 verifier: nothing of the product, nothing of its tests."""
+    tree = ast.parse((Path(__file__).parent / "stranger.py").read_text())
+    modules = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+    }
+    tops = {module.split(".")[0] for module in modules}
+    assert tops - set(sys.stdlib_module_names) == {"cryptography"}
 
 
 def test_the_worked_example_is_what_the_code_writes(tmp_path: Path) -> None:
@@ -142,3 +161,19 @@ def test_the_worked_example_is_what_the_code_writes(tmp_path: Path) -> None:
     example = bytes.fromhex(text)
     assert len(example) == 34
     assert any(example in path.read_bytes() for path in tmp_path.glob("*.index"))
+
+
+def test_the_tables_of_the_document_are_the_codes_structures() -> None:
+    """Each table's sizes follow one another without a gap, and end where the code's structure does."""
+    ends = []
+    for table in re.findall(
+        r"\| at \| size \| content \|\n\|---\|---\|---\|\n((?:\|.*\n)+)", FORMAT.read_text()
+    ):
+        at = 0
+        for row in table.splitlines():
+            start, size = (int(cell) for cell in row.split("|")[1:3])
+            assert start == at
+            at += size
+        ends.append(at)
+    assert ends == [layout.HEADER.size, layout.PARTITION.size, layout.ENTRY.size]
+    assert layout.GONE.size == layout.ENTRY.size + 2 + 4
