@@ -15,6 +15,7 @@ from revocation.changes import changes_between
 from revocation.crl.decode import CertificateList, decode_certificate_list
 from revocation.errors import InputRefused, OwnFault
 from revocation.identity import serial_to_hex
+from revocation.purpose import require_unlimited
 from revocation.reasons import REASON_ABSENT, reason_name
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.manifest import embedded_publisher
@@ -136,7 +137,11 @@ def verification_report(folder: Path, publisher: Path | None) -> Report:
 
 def set_difference(old: str, new: str, publisher: Path | None, *, serials: bool = False) -> Report:
     """Changes between two sets, counted by kind."""
-    changes = list(changes_between(open_set(old, publisher), open_set(new, publisher)))
+    before, after = open_set(old, publisher), open_set(new, publisher)
+    if serials:
+        for what, snapshot in ((old, before), (new, after)):
+            require_unlimited(_named(what)[0], (lineage.ca_id for lineage in snapshot.lineages()))
+    changes = list(changes_between(before, after))
     report: Report = {
         "changes": len(changes),
         "by_kind": dict(sorted(Counter(change.kind.value for change in changes).items())),
@@ -176,17 +181,15 @@ def set_head(snapshot: Snapshot, publisher: Path | None) -> Report:
 
 def open_set(what: str, publisher: Path | None) -> Snapshot:
     """``DIR`` (its current set) or ``DIR@SEQ``."""
-    folder, _, number = what.rpartition("@")
-    if Path(what).is_dir() or "@" not in what:
-        folder, number = what, ""
-    if not Path(folder).is_dir():
+    folder, number = _named(what)
+    if not folder.is_dir():
         raise InputRefused(
             "SET_FOLDER_MISSING",
             expected="a folder with published sets",
             got="no such folder",
             remedy="give the folder that contains CURRENT, as DIR or DIR@SEQ",
         )
-    store = _store(Path(folder), publisher)
+    store = _store(folder, publisher)
     if number:
         if not number.isdecimal():
             raise InputRefused(
@@ -202,6 +205,12 @@ def open_set(what: str, publisher: Path | None) -> Snapshot:
     if snapshot is None:
         raise _no_set()
     return snapshot
+
+
+def _named(what: str) -> tuple[Path, str]:
+    """The folder, and the number after ``@`` or nothing."""
+    folder, _, number = what.rpartition("@")
+    return (Path(what), "") if Path(what).is_dir() or "@" not in what else (Path(folder), number)
 
 
 def _store(folder: Path, publisher: Path | None) -> SnapshotStore:
