@@ -151,10 +151,16 @@ def _of_partitions(
 
 
 def coverage_of_entry(authority: Authority, lineage: Lineage, snapshot: Snapshot, entry: Entry) -> Coverage:
-    """Coverage of what is listed: by the list of its partition, if its number still means that one."""
-    partition = authority.partition(entry.partition_number)
-    speaks = snapshot.list_state(lineage, partition) is not None
-    return cover_by([entry.list], "list", None if speaks else Gap.NO_CRL)
+    """Coverage of what is listed: by the list of its partition, if its number still means that one.
+
+    What is gone is spoken for by today's list of its partition, also where that was merged into another.
+    """
+    number = entry.partition_number
+    partition = open_partition(authority, number) if entry.gone else authority.partition(number)
+    speaks = snapshot.list_state(lineage, partition)
+    if speaks is None:
+        return cover_by([entry.list], "list", Gap.NO_CRL)
+    return cover_by([speaks], "list")
 
 
 def open_partition(authority: Authority, number: int) -> Partition | None:

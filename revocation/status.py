@@ -13,7 +13,7 @@ from typing import Literal
 
 from revocation.authorities import Authorities, Authority
 from revocation.coverage import Coverage, CoverageKind, coverage_of, coverage_of_entry
-from revocation.identity import MAX_SERIAL_OCTETS, CertificateIdentity
+from revocation.identity import CertificateIdentity
 from revocation.index.search import Entry
 from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
@@ -49,7 +49,7 @@ class UnknownReason(StrEnum):
     OUT_OF_SCOPE = "OUT_OF_SCOPE"
     #: Not said by this function yet: only ``answers.py`` knows it, for the anomaly gate to come.
     QUARANTINED = "QUARANTINED"
-    #: A serial that the CA cannot have issued: above the operator's ceiling, negative, or over-long.
+    #: A serial that the CA cannot have issued: above the operator's ceiling, zero or negative.
     NOT_ISSUED = "NOT_ISSUED"
     #: Not said by this function: for answers of another OCSP responder that are passed on, to come.
     UPSTREAM_ERROR = "UPSTREAM_ERROR"
@@ -214,11 +214,9 @@ def _unknown(
 
 
 def _could_be_issued(authority: Authority, serial: bytes) -> bool:
-    """RFC 5280 section 4.1.2.2: at most 20 octets, not negative; and not above what the operator knows."""
+    """RFC 5280 section 4.1.2.2: positive (and an identity has at most 20 octets); nor above the ceiling."""
     value = int.from_bytes(serial, "big", signed=True)
-    if value < 0 or len(serial) > MAX_SERIAL_OCTETS:
-        return False
-    return authority.serial_ceiling is None or value <= authority.serial_ceiling
+    return value > 0 and (authority.serial_ceiling is None or value <= authority.serial_ceiling)
 
 
 def _too_old(evidence: Evidence | None, max_age_s: int | None) -> bool:

@@ -1,15 +1,14 @@
-"""Status where nothing may be said, each reason by name; and partitions that merge, close, or are many."""
+"""Status where nothing may be said, each reason by name."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from revocation.authorities import Authorities, CrlSigning
+from revocation.authorities import Authorities
 from revocation.coverage import CLOCK_TOLERANCE, PARTITION_NOT_APPROVED
 from revocation.identity import CertificateIdentity
 from revocation.status import Status, UnknownReason, certificate_status
@@ -177,9 +176,9 @@ def test_a_partition_that_nobody_approved_is_undetermined(made: World, partition
     )
 
 
-@pytest.mark.parametrize("serial", [1001, 1 << 150, -1])
+@pytest.mark.parametrize("serial", [1001, 1 << 150, 0, -1, -128, -(1 << 159)])
 def test_a_serial_that_was_never_issued(made: World, serial: int) -> None:
-    """Above the ceiling or negative: NOT_ISSUED with evidence, never GOOD; the ceiling itself is issued."""
+    """Above the ceiling, zero or negative: NOT_ISSUED with evidence, never GOOD; the ceiling is issued."""
     status = made.ask(serial)
     assert (*said(status), status.last_known) == (Status.UNKNOWN, UnknownReason.NOT_ISSUED, None)
     assert status.evidence is not None
@@ -190,6 +189,8 @@ def test_without_a_ceiling_any_serial_may_exist(made: World) -> None:
     """Only the operator knows how far the CA has come."""
     free = Authorities([replace(made.authority, serial_ceiling=None)])
     assert made.ask(1 << 150, authorities=free).status is Status.GOOD
+    assert made.ask(1, authorities=free, generation=1).status is Status.GOOD
+    assert made.ask(0, authorities=free).status is Status.UNKNOWN
     assert made.ask(-1, authorities=free).status is Status.UNKNOWN
 
 
@@ -205,62 +206,3 @@ def test_its_own_dates_hold_without_any_list(made: World, snapshot: bool) -> Non
         True,
     )
     assert (status.evidence is not None) == snapshot
-
-
-# --- mergers, modes ---
-
-
-def test_a_merged_municipality_is_covered_by_its_successor(made: World) -> None:
-    """Partition 2 closed into 1: its certificates are covered by list 1, and 2 is needed no longer."""
-    merged = replace(
-        made.authority,
-        partitions=(
-            made.authority.partitions[0],
-            replace(made.authority.partitions[1], closed=date(2026, 11, 20), successor=1),
-        ),
-    )
-    at = T0 + DAY  # list 2 is past its nextUpdate
-    status = made.ask(UNLISTED, at=at, partition=2, authorities=Authorities([merged]))
-    assert status.status is Status.GOOD
-    assert status.evidence is not None
-    assert status.evidence.crl_number == 11
-    assert made.ask(UNLISTED, at=at, authorities=Authorities([merged])).status is Status.GOOD
-    assert made.ask(OTHER_PARTITION, at=at, authorities=Authorities([merged])).status is Status.REVOKED
-
-
-def test_a_closed_partition_without_a_successor_is_undetermined(made: World) -> None:
-    """Nobody speaks for its certificates. (A successor that does not exist is refused with the authority.)"""
-    closed = replace(made.authority.partitions[1], closed=date(2026, 11, 20))
-    authorities = Authorities([replace(made.authority, partitions=(made.authority.partitions[0], closed))])
-    assert made.ask(UNLISTED, partition=2, authorities=authorities).unknown_reason is (
-        UnknownReason.PARTITION_UNDETERMINED
-    )
-
-
-def test_one_list_for_all_generations_covers_each_key(tmp_path: Path) -> None:
-    """newest_for_all: a serial listed once is revoked under either key, as there is one lineage."""
-    authorities, authority = world(crl_signing=CrlSigning.NEWEST_FOR_ALL)
-    lists = every_list(authority) | {scope(authority, 1): accepted({1: 3})}
-    snapshot = store(tmp_path).publish(lists, authorities, now=T0)
-    for generation in (0, 1):
-        found = [
-            certificate_status(
-                identity(authority, serial, generation), authorities=authorities, snapshot=snapshot, now=NOW
-            ).status
-            for serial in (1, UNLISTED)
-        ]
-        assert found == [Status.REVOKED, Status.GOOD]
-
-
-def test_a_changed_authority_is_not_answered_from_yesterdays_coverage(made: World) -> None:
-    """The lists of a CA are found once for each set and authority, and anew for a new configuration."""
-    assert made.ask(UNLISTED).status is Status.GOOD
-    grown = replace(
-        made.authority,
-        partitions=(
-            *made.authority.partitions,
-            replace(made.authority.partitions[0], number=3, distribution_point=b"\x86\x01x"),
-        ),
-    )
-    assert made.ask(UNLISTED, authorities=Authorities([grown])).unknown_reason is UnknownReason.NO_CRL
-    assert made.ask(UNLISTED).status is Status.GOOD
