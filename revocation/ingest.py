@@ -10,6 +10,7 @@ the same again.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
@@ -93,7 +94,8 @@ async def _held(archive: ListArchive) -> AsyncIterator[None]:
         await asyncio.to_thread(stack.enter_context, archive.cycle())
         yield
     finally:
-        await asyncio.to_thread(stack.close)
+        # How it ended decides which unfinished downloads wait for the next cycle.
+        await asyncio.to_thread(stack.__exit__, *sys.exc_info())
 
 
 def _silent(stage: str, done: int, total: int) -> None:
