@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from stamina.instrumentation import RetryDetails
 
 from revocation.authorities import Lineage, ListScope
 from revocation.crl.archive import StoredList
-from revocation.crl.fetch import Failed, FetchLimits, FetchResult, HttpSource, ListSource
+from revocation.crl.fetch import Failed, Fetched, FetchLimits, FetchResult, HttpSource, ListSource
+from tests.revocation.list_server import ListServer
 
 #: Little patience; a piece of 1 KiB makes small lists worth going on with.
 QUICK = FetchLimits(
@@ -65,3 +67,35 @@ def retries() -> Iterator[list[RetryDetails]]:
         yield seen
     finally:
         stamina.instrumentation.set_on_retry_hooks(hooks)
+
+
+#: A list that is cut off, one of the same length that comes after it, and where the first is cut.
+LIST, OTHER = random.Random(1).randbytes(20_000), random.Random(2).randbytes(20_000)
+CUT = 10_000
+NAME = "card-sign.abababababababab.00001.crl"
+#: A part and its note.
+PAIR = [f"{NAME}.part", f"{NAME}.part.json"]
+
+
+async def again(server: ListServer, folder: Path) -> FetchResult:
+    return await fetch_url(server.url("/1.crl"), folder, ONE_TRY)
+
+
+async def cut_off(server: ListServer, folder: Path) -> None:
+    """One try that is cut off after ``CUT`` octets; the server forgets that it was asked."""
+    server.cuts["/1.crl"] = [CUT]
+    assert code(await again(server, folder)) == "FETCH_TRUNCATED"
+    server.asked.clear()
+    server.requests.clear()
+
+
+async def arrived(result: FetchResult, folder: Path, body: bytes) -> None:
+    """The whole list under its name, and nothing beside it."""
+    assert isinstance(result, Fetched)
+    assert await content(result.path) == body
+    assert await listing(folder) == [NAME]
+
+
+def ranges(server: ListServer) -> list[str | None]:
+    """What each request asked for."""
+    return [asked.get("Range") for asked in server.asked]

@@ -93,19 +93,23 @@ async def test_a_list_that_drips_gives_its_turn_to_the_others(server: ListServer
     """One turn only, and the first list sends an octet now and then: after its own deadline all others come,
     and only then its second try.
     """
-    limits = FetchLimits(parallel=1, attempts=2, wait_s=0.0, idle_s=5.0, list_s=0.3)
+    limits = FetchLimits(parallel=1, attempts=2, wait_s=0.0, idle_s=5.0, list_s=0.8)
     source = HttpSource(addresses(server, 30), limits=limits)
-    server.break_("/0.crl", "drip", times=2)
-    told = []
-    results = await source.fetch(
-        list(source.offered), tmp_path, stored={}, done=lambda: told.append(len(server.asked))
-    )
-    result = results[scope(0)]
+    server.break_("/0.crl", "drip", times=1)
+    results = await fetch(source, tmp_path)
+    assert all(isinstance(result, Fetched) for result in results.values())
+    assert set(paths(server)) == set(range(30))
+    assert paths(server)[-1] == 0
+
+
+async def test_a_list_that_only_drips(server: ListServer, tmp_path: Path) -> None:
+    """It never falls silent, and fails all the same: with its own deadline, and what that was."""
+    limits = replace(ONE_TRY, list_s=0.1)
+    server.break_("/0.crl", "drip")
+    result = (await fetch(HttpSource(addresses(server, 1), limits=limits), tmp_path))[scope(0)]
     assert code(result) == "FETCH_TIMEOUT"
     assert isinstance(result, Failed)
-    assert "within 0.3 s" in result.error.expected
-    assert sum(isinstance(result, Fetched) for result in results.values()) == 29
-    assert told == [*range(2, 31), 31], "the slow one was done last, and asked for first and last"
+    assert "within 0.1 s" in result.error.expected
 
 
 async def test_who_waits_to_try_again_holds_no_turn(server: ListServer, tmp_path: Path) -> None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import random
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,25 +13,26 @@ import orjson
 import pytest
 
 from revocation.crl import parts
-from revocation.crl.archive import ListArchive, StoredList
-from revocation.crl.fetch import Fetched, FetchResult, NotModified
-from revocation.crl.parts import Note, Part, Unfinished
+from revocation.crl.archive import StoredList
+from revocation.crl.fetch import Fetched, NotModified
 from tests.revocation.fetching import (
+    CUT,
+    LIST,
     ONE_TRY,
+    OTHER,
+    PAIR,
     QUICK,
+    again,
+    arrived,
     code,
     content,
+    cut_off,
     fetch_url,
     listing,
+    ranges,
     retries,
 )
 from tests.revocation.list_server import ListServer, list_server
-
-LIST = random.Random(1).randbytes(20_000)
-OTHER = random.Random(2).randbytes(20_000)
-CUT = 10_000
-NAME = "card-sign.abababababababab.00001.crl"
-PAIR = [f"{NAME}.part", f"{NAME}.part.json"]
 
 
 @pytest.fixture
@@ -50,29 +46,6 @@ async def server() -> AsyncIterator[ListServer]:
 def quiet_retries() -> Iterator[None]:
     with retries():
         yield
-
-
-async def cut_off(server: ListServer, folder: Path) -> None:
-    """One try that is cut off after ``CUT`` octets; the server forgets that it was asked."""
-    server.cuts["/1.crl"] = [CUT]
-    assert code(await fetch_url(server.url("/1.crl"), folder, ONE_TRY)) == "FETCH_TRUNCATED"
-    server.asked.clear()
-    server.requests.clear()
-
-
-async def again(server: ListServer, folder: Path) -> FetchResult:
-    return await fetch_url(server.url("/1.crl"), folder, ONE_TRY)
-
-
-async def arrived(result: FetchResult, folder: Path, body: bytes) -> None:
-    """The whole list under its name, and nothing beside it."""
-    assert isinstance(result, Fetched)
-    assert await content(result.path) == body
-    assert await listing(folder) == [NAME]
-
-
-def range_of(server: ListServer) -> list[str | None]:
-    return [asked.get("Range") for asked in server.asked]
 
 
 async def test_a_cut_download_goes_on(server: ListServer, tmp_path: Path) -> None:
@@ -93,7 +66,7 @@ async def test_within_one_call_the_second_try_goes_on(server: ListServer, tmp_pa
     server.cuts["/1.crl"] = [5000, 5000, 5000]
     limits = replace(QUICK, attempts=4)
     await arrived(await fetch_url(server.url("/1.crl"), tmp_path, limits), tmp_path, LIST)
-    assert range_of(server) == [None, "bytes=5000-", "bytes=10000-", "bytes=15000-"]
+    assert ranges(server) == [None, "bytes=5000-", "bytes=10000-", "bytes=15000-"]
 
 
 async def test_a_settled_date_is_as_good_as_a_tag(server: ListServer, tmp_path: Path) -> None:
@@ -114,7 +87,7 @@ async def test_without_a_strong_validator_no_part_is_kept(
     await cut_off(server, tmp_path)
     assert await listing(tmp_path) == []
     await arrived(await again(server, tmp_path), tmp_path, LIST)
-    assert range_of(server) == [None]
+    assert ranges(server) == [None]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +117,7 @@ async def test_item_72_resumed_with_a_changed_file_is_never_mixed(
     await cut_off(server, tmp_path)
     server.lists["/1.crl"] = OTHER
     await arrived(await again(server, tmp_path), tmp_path, OTHER)
-    assert range_of(server) == [f"bytes={CUT}-"]
+    assert ranges(server) == [f"bytes={CUT}-"]
 
 
 _LIES: dict[str, Mapping[str, str]] = {
@@ -174,7 +147,7 @@ async def test_item_72_a_range_that_does_not_fit_begins_anew(
     server.lies[206] = lie
     await arrived(await again(server, tmp_path), tmp_path, LIST)
     assert [status for _, status in server.requests] == [206, 200]
-    assert range_of(server) == [f"bytes={CUT}-", None]
+    assert ranges(server) == [f"bytes={CUT}-", None]
 
 
 async def test_a_part_of_more_than_there_is_now(server: ListServer, tmp_path: Path) -> None:
@@ -263,7 +236,7 @@ async def test_a_note_that_fits_nothing(server: ListServer, tmp_path: Path, note
 
     await asyncio.to_thread(leave)
     await arrived(await again(server, tmp_path), tmp_path, LIST)
-    assert range_of(server) == [None]
+    assert ranges(server) == [None]
 
 
 @pytest.mark.parametrize("left", PAIR)
@@ -272,7 +245,7 @@ async def test_half_a_pair_is_nothing(server: ListServer, tmp_path: Path, left: 
     await cut_off(server, tmp_path)
     await asyncio.to_thread((tmp_path / next(name for name in PAIR if name != left)).unlink)
     await arrived(await again(server, tmp_path), tmp_path, LIST)
-    assert range_of(server) == [None]
+    assert ranges(server) == [None]
 
 
 async def test_where_the_boot_is_unknown_no_part_is_kept(
@@ -282,157 +255,3 @@ async def test_where_the_boot_is_unknown_no_part_is_kept(
     monkeypatch.setattr(parts, "boot_id", lambda: None)
     await cut_off(server, tmp_path)
     assert await listing(tmp_path) == []
-
-
-async def test_ctrl_c_keeps_what_may_go_on(server: ListServer, tmp_path: Path) -> None:
-    """Cancelled in the middle: a part and its note, every connection closed, and nothing warns of a leak."""
-    server.break_("/1.crl", "endless_etag", times=1)
-    limits = replace(ONE_TRY, max_octets=1 << 40)
-    task = asyncio.create_task(fetch_url(server.url("/1.crl"), tmp_path, limits))
-    async with asyncio.timeout(5):
-        while await listing(tmp_path) != PAIR:  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    gc.collect()  # a leak would be a ResourceWarning, and that an error
-    assert await listing(tmp_path) == PAIR
-    kept = len(await content(tmp_path / PAIR[0]))
-    await arrived(await again(server, tmp_path), tmp_path, LIST)
-    assert range_of(server)[1:] == [f"bytes={kept}-"]
-
-
-async def test_the_deadline_keeps_what_may_go_on(server: ListServer, tmp_path: Path) -> None:
-    """Too late for this cycle is not in vain: the next call goes on."""
-    server.break_("/1.crl", "endless_etag", times=1)
-    limits = replace(ONE_TRY, max_octets=1 << 40, deadline_s=0.3)
-    assert code(await fetch_url(server.url("/1.crl"), tmp_path, limits)) == "FETCH_TIMEOUT"
-    assert await listing(tmp_path) == PAIR
-
-
-@asynccontextmanager
-async def cycle(archive: ListArchive) -> AsyncIterator[Path]:
-    stack = ExitStack()
-    await asyncio.to_thread(stack.enter_context, archive.cycle())
-    try:
-        yield archive.incoming
-    except BaseException:
-        await asyncio.to_thread(stack.__exit__, *sys.exc_info())
-        raise
-    await asyncio.to_thread(stack.close)
-
-
-async def test_the_next_cycle_goes_on(server: ListServer, tmp_path: Path) -> None:
-    """What one cycle leaves unfinished the next one takes up, again and again, until it is whole."""
-    archive = ListArchive(tmp_path)
-    server.cuts["/1.crl"] = [CUT, 5000]
-    for _ in range(2):
-        async with cycle(archive) as incoming:
-            assert code(await again(server, incoming)) == "FETCH_TRUNCATED"
-        assert await listing(incoming) == PAIR
-    async with cycle(archive) as incoming:
-        assert await listing(incoming) == ["earlier"]
-        result = await again(server, incoming)
-        assert isinstance(result, Fetched)
-        assert await content(result.path) == LIST
-    assert range_of(server) == [None, f"bytes={CUT}-", f"bytes={CUT + 5000}-"]
-    assert await listing(tmp_path) == ["ingest.lock"]
-
-
-async def test_a_part_that_a_cycle_does_not_take_up_goes(server: ListServer, tmp_path: Path) -> None:
-    """Of no expected list, or of a server that does not answer all cycle long: it has grown old."""
-    archive = ListArchive(tmp_path)
-    async with cycle(archive) as incoming:
-        await cut_off(server, incoming)
-    async with cycle(archive):
-        pass
-    assert await listing(tmp_path) == ["ingest.lock"]
-
-
-async def test_a_cycle_that_is_stopped_leaves_parts_to_the_next(server: ListServer, tmp_path: Path) -> None:
-    """It may not have come to them; of two parts of one list the younger one stays."""
-    archive = ListArchive(tmp_path)
-    async with cycle(archive) as incoming:
-        await cut_off(server, incoming)
-    for _ in range(2):
-        with pytest.raises(KeyError):
-            async with cycle(archive) as incoming:
-                raise KeyError
-        assert await listing(incoming) == ["earlier"]
-    server.lists["/1.crl"] = OTHER
-    async with cycle(archive) as incoming:
-        await cut_off(server, incoming)
-        assert await listing(incoming / "earlier") == [], "begun anew: the older part is gone"
-    async with cycle(archive) as incoming:
-        result = await again(server, incoming)
-        assert isinstance(result, Fetched)
-        assert await content(result.path) == OTHER
-    assert range_of(server) == [f"bytes={CUT}-"]
-
-
-_KILLED = """
-import asyncio, sys
-from pathlib import Path
-from revocation.crl.archive import ListArchive
-from revocation.crl.fetch import FetchLimits
-from tests.revocation.fetching import fetch_url
-
-archive = ListArchive(Path(sys.argv[2]))
-limits = FetchLimits(piece_octets=1024, max_octets=1 << 40)
-with archive.cycle():
-    asyncio.run(fetch_url(sys.argv[1], archive.incoming, limits))
-"""
-
-
-async def test_a_killed_process_leaves_a_part_to_the_next(server: ListServer, tmp_path: Path) -> None:
-    """SIGKILL in the middle of a download: the next cycle goes on behind exactly what was written."""
-    server.break_("/1.crl", "endless_etag", times=1)
-    arguments = [sys.executable, "-c", _KILLED, server.url("/1.crl"), str(tmp_path)]
-    process = await asyncio.create_subprocess_exec(*arguments)
-    incoming = tmp_path / "incoming"
-    async with asyncio.timeout(20):
-        while not (incoming / PAIR[1]).exists():  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(0.01)
-    process.kill()
-    assert await process.wait() == -signal.SIGKILL
-    kept = (incoming / PAIR[0]).stat().st_size
-    async with cycle(ListArchive(tmp_path)):
-        await again(server, incoming)
-    assert range_of(server)[1] == f"bytes={kept}-"
-
-
-@pytest.mark.parametrize(
-    ("step", "found"), [(0, "old"), (1, None), (2, None), (3, None), (4, None), (5, None), (6, "new")]
-)
-def test_killed_at_any_step_of_starting_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, found: str | None
-) -> None:
-    """An old note never stands beside new octets, wherever the process ends between the two."""
-    notes = {name: Note("http://a.test/", f'"{name}"', 9000) for name in ("old", "new")}
-    first = Part(tmp_path / NAME)
-    first.write(b"old" * 1000, notes["old"])
-    first.keep(b"")
-    left = step
-
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KeyboardInterrupt
-            return function(*arguments, **named)
-
-        return call
-
-    second = Part(tmp_path / NAME, noted=True)
-    with monkeypatch.context() as killing, suppress(KeyboardInterrupt):
-        for name in ("unlink", "write_bytes"):
-            killing.setattr(Path, name, counted(getattr(Path, name)))
-        killing.setattr(parts, "FileIO", counted(parts.FileIO))
-        second.write(b"new" * 1000, notes["new"])
-    if second._file is not None:
-        second._file.close()  # as the kernel would
-    unfinished = Part(tmp_path / NAME).unfinished("http://a.test/")
-    assert unfinished == (None if found is None else Unfinished(notes[found], 3000))
-    if found is not None:
-        assert (tmp_path / PAIR[0]).read_bytes() == found.encode() * 1000
