@@ -27,6 +27,14 @@ def worst(findings: Iterable[Finding]) -> Exit:
     return Exit.PARTIAL if Severity.WARNING in severities else Exit.DONE
 
 
+def worst_of_files(records: Iterable[dict[str, Any]]) -> Exit:
+    """5 with a certificate that cannot be added, 4 with a warning."""
+    found = list(records)
+    if any(one["problem"] for one in found):
+        return Exit.REFUSED
+    return Exit.PARTIAL if any(one["warning"] for one in found) else Exit.DONE
+
+
 def would_add(
     settings: Settings, present: Authorities, files: Sequence[Path], now: datetime
 ) -> list[dict[str, Any]]:
@@ -39,15 +47,20 @@ def would_add(
             generation = generation_of(certificate, "new")
             check_self_signature(certificate)
         except InputRefused as refusal:
-            found.append({"subject": "-", "sha256": "-", "would": None, "problem": str(refusal)})
+            found.append(
+                {"subject": "-", "sha256": "-", "would": None, "problem": str(refusal), "warning": None}
+            )
             continue
-        problem = None
-        if settings.mode == "live" and is_test(certificate):
-            problem = "AUTHORITY_IS_TEST: a live service accepts no test CA"
-        elif generation.expired_on(jst_day(now)):
-            problem = "KEY_EXPIRED: no list of it would be expected; add it for old signatures only"
-        record = generation_record(generation) | {"would": _would(present, generation), "problem": problem}
-        found.append(record)
+        test = settings.mode == "live" and is_test(certificate)
+        expired = generation.expired_on(jst_day(now))
+        found.append(
+            generation_record(generation)
+            | {
+                "would": _would(present, generation),
+                "problem": "AUTHORITY_IS_TEST: a live service accepts no test CA" if test else None,
+                "warning": "KEY_EXPIRED: no list of it would be expected" if expired else None,
+            }
+        )
     return found
 
 

@@ -173,9 +173,7 @@ class Authority:
             raise _refused(f"tolerances among {', '.join(Tolerance)}", ", ".join(sorted(unknown)))
         if not all(_OID.match(oid) and _CA_ID.match(kind) for oid, kind in self.kinds.items()):
             raise _refused("kinds by policy OID in dotted decimal", "another text")
-        if self.serial_ceiling is not None and not 0 <= self.serial_ceiling < 1 << (
-            8 * MAX_SERIAL_OCTETS - 1
-        ):
+        if self.serial_ceiling is not None and not 0 <= self.serial_ceiling < _SERIAL_LIMIT:
             raise _refused(f"a serial ceiling of at most {MAX_SERIAL_OCTETS} octets, not negative", "another")
         by_key = {generation.key_id: generation for generation in self.generations}
         by_point = {point_key(partition.distribution_point): partition for partition in self.partitions}

@@ -11,7 +11,6 @@ one content of that file. Approving holds the folder's lock and has one commit; 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -94,11 +93,19 @@ class Approval:
 class AuthorityActs:
     """The acts upon one ``authorities.json``."""
 
-    def __init__(self, file: Path, *, public: Disk = PUBLIC, private: Disk = PRIVATE) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        public: Disk = PUBLIC,
+        private: Disk = PRIVATE,
+        patience_s: float = _LOCK_PATIENCE_S,
+    ) -> None:
         self._file = file
         self._folder = file.with_name("authority-proposals")
         self._public = public
         self._private = private
+        self._patience_s = patience_s
 
     def propose(self, act: Act, *, by: str, reason: str, now: datetime) -> Proposal:
         """Write the proposal, after trying the act on a copy: what would be refused is refused now."""
@@ -217,7 +224,7 @@ class AuthorityActs:
                 remedy=f"somebody changed it: remove {path.name} and propose the act anew",
             )
         try:
-            row = ProposalRow.model_validate(orjson.loads(octets))
+            row = ProposalRow.model_validate_json(octets)
         except ValidationError as error:
             raise row_refused(error, f"a proposal of format {_FORMAT}") from None
         return Proposal(proposal_id, row, stale=row.base_sha256 != base_sha256)
@@ -233,7 +240,7 @@ class AuthorityActs:
             return
         descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            until = time.monotonic() + _LOCK_PATIENCE_S
+            until = time.monotonic() + self._patience_s
             while not _locked(descriptor):
                 if time.monotonic() > until:
                     raise OutsideFailed(
@@ -251,9 +258,7 @@ class AuthorityActs:
 def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-            raise
+    except BlockingIOError:
         return False
     return True
 

@@ -135,8 +135,8 @@ def check(
 
     Exit code 0: all right; 4: warnings; 5: errors. Example: jpki authority check signca03.cer --json
     """
-    from platform_api.authority_check import worst, would_add
-    from platform_api.cli.authority_views import finding_record, show_findings
+    from platform_api.authority_check import worst, worst_of_files, would_add
+    from platform_api.cli.authority_views import finding_record, show_certificates, show_findings
     from revocation.authority_examination import examine
 
     settings = settings_of(data)
@@ -146,11 +146,9 @@ def check(
     if files:
         certificates = would_add(settings, acts_of(settings).present(), files, now)
         record = {"certificates": certificates}
-        code = Exit.REFUSED if any(one["problem"] for one in certificates) else Exit.DONE
-        for one in [] if as_json else certificates:
-            out.print(
-                f"{one['subject']}\n  {one['sha256']}\n  {one['problem'] or one['would']}", markup=False
-            )
+        code = worst_of_files(certificates)
+        if not as_json:
+            show_certificates(out, certificates)
     else:
         found = examine(_present(settings), now)
         record = {"findings": [finding_record(one) for one in found]}

@@ -198,6 +198,12 @@ def show_findings(out: Console, findings: list[Record]) -> None:
         _lines(out, f"    {one['found']}", f"remedy: {one['remedy']}")
 
 
+def show_certificates(out: Console, records: list[Record]) -> None:
+    for one in records:
+        said = [one[name] for name in ("problem", "warning", "would") if one[name]]
+        _lines(out, one["subject"], f"SHA-256 {one['sha256']}", *said)
+
+
 def utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 

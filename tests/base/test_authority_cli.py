@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -225,7 +226,21 @@ def test_check_of_files_says_what_adding_would_do(founded: Shell) -> None:
     assert leaf.code == 5
     assert leaf.json["certificates"][1]["problem"].startswith("CA_CERTIFICATE_REFUSED")
     assert "become g3" in founded("check", "g3.pem").out
+    over = pki.ca_certificate(pki.key("p256", 40), CA.dn, datetime(2001, 1, 1, tzinfo=UTC))
+    (founded.folder / "over.pem").write_bytes(over.public_bytes(Encoding.PEM))
+    expired = founded("check", "over.pem", "--json")
+    assert (expired.code, expired.json["certificates"][0]["would"]) == (4, "become g1 of card-sign")
+    assert expired.json["certificates"][0]["warning"].startswith("KEY_EXPIRED")
     assert founded("proposals").code == 3
+
+
+def test_where_the_newest_key_signs_for_all_check_says_what_a_new_one_changes(shell: Shell) -> None:
+    """Lists would have to be signed by it from then on; an older key changes nothing of that."""
+    options = ("--undivided", "--crl-signing", "newest_for_all", "--kind", "1.2.3=mobile-sign")
+    shell.done("add", "phones", "g2.pem", *options)
+    newer, older = (shell.as_json("check", name)["certificates"][0]["would"] for name in ("g3.pem", "g1.pem"))
+    assert newer == "become g2 of phones; lists would have to be signed by it from then on"
+    assert older == "become g1 of phones"
 
 
 def test_without_a_file_show_and_check_point_at_add(shell: Shell) -> None:

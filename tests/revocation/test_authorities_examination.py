@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed448
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from revocation.authorities import Authorities, Authority
-from revocation.authority_certificates import authority_from_certificates
+from revocation.authority_certificates import authority_from_certificates, generation_of
 from revocation.authority_examination import SOON, Finding, Severity, examine
+from revocation.errors import InputRefused
 from tests import pki
 from tests.revocation.acting import DAY, NOW, TODAY, authority_of, file_in, founded, load, partition, small_ca
 
@@ -96,6 +98,28 @@ def test_a_damaged_certificate_is_an_error() -> None:
     )
     assert [*found_in(authority)] == ["SELF_SIGNATURE_WRONG"]
     assert found_in(authority)["SELF_SIGNATURE_WRONG"].severity is Severity.ERROR
+
+
+def test_keys_that_we_do_not_verify_with_are_refused() -> None:
+    """Ed448, and a certificate that carries one extension twice: by the code of a wrong certificate."""
+    plain = (
+        x509.CertificateBuilder()
+        .subject_name(pki.x509_name(*pki.SIGN_DN))
+        .issuer_name(pki.x509_name(*pki.SIGN_DN))
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    private = ed448.Ed448PrivateKey.generate()
+    other = plain.public_key(private.public_key()).sign(private, None)
+    twice = small_ca(1).certificates[0].public_bytes(Encoding.DER)
+    # subjectKeyIdentifier becomes a second keyUsage: 2.5.29.14 and 2.5.29.15 differ in one octet.
+    twice = twice.replace(bytes.fromhex("0603551d0e"), bytes.fromhex("0603551d0f"))
+    for certificate in (other, x509.load_der_x509_certificate(twice)):
+        with pytest.raises(InputRefused) as refused:
+            generation_of(certificate, "g1")
+        assert refused.value.code == "CA_CERTIFICATE_REFUSED"
 
 
 @pytest.mark.parametrize("kind", ["rsa", "p256", "p384", "ed25519"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -236,6 +238,27 @@ def test_a_failing_disk_is_told_and_the_next_try_heals(tmp_path: Path, step: int
     assert load(tmp_path).version in (1, 2)
     acts.approve(proposal_id, by=SUZUKI, now=NOW)
     assert [act.version for act in load(tmp_path).acts] == [1, 2]
+
+
+def test_who_waits_for_the_lock_in_vain_is_told(tmp_path: Path) -> None:
+    """Another process sits on it: refused after the patience with a code, and nothing is done."""
+    acts = founded(tmp_path)
+    proposal_id = acts.propose(TOLERATE, by=SATO, reason="", now=NOW).proposal_id
+    hurried = AuthorityActs(file_in(tmp_path), patience_s=0.05)
+    with (tmp_path / "authority-proposals" / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert _code(lambda: hurried.approve(proposal_id, by=SUZUKI, now=NOW)) == "AUTHORITIES_LOCKED"
+        assert load(tmp_path).version == 1
+    assert hurried.approve(proposal_id, by=SUZUKI, now=NOW).act.version == 2
+
+
+@pytest.mark.parametrize("content", [b"{}", b"no json", b'{"format":"jpki-authority-proposal/2"}'])
+def test_a_file_with_the_right_name_and_no_proposal_in_it(tmp_path: Path, content: bytes) -> None:
+    """Somebody who can compute a hash planted it: refused by its format."""
+    acts = founded(tmp_path)
+    proposal_id = hashlib.sha256(content).hexdigest()[:16]
+    (tmp_path / "authority-proposals" / f"{proposal_id}.json").write_bytes(content)
+    assert _code(lambda: acts.approve(proposal_id, by=SUZUKI, now=NOW)) == "AUTHORITY_MALFORMED"
 
 
 def test_killed_while_proposing_there_is_a_proposal_or_none(tmp_path: Path) -> None:

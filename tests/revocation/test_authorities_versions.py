@@ -77,7 +77,7 @@ policies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(recorded, max_size=3), rows=partition_lists, policy=policies)
 def test_what_is_dumped_is_loaded_again(
     tmp_path: Path,
@@ -185,6 +185,33 @@ def test_a_failing_disk_leaves_the_old_file(tmp_path: Path, step: int) -> None:
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
     whole = ["create", "write", "sync_file", "rename", "sync_folder"]
     assert disk.steps == [*whole[:step], *(["remove"] if step < 5 else [])]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "good"),
+    [
+        ("serial_ceiling", -1, False),
+        ("serial_ceiling", 0, True),
+        ("serial_ceiling", 2**159 - 1, True),
+        ("serial_ceiling", 2**159, False),
+        ("signature_algorithms", frozenset(), False),
+        ("kinds", {"1.2": "card-sign"}, True),
+        ("kinds", {"1": "card-sign"}, False),
+        ("kinds", {"3.1": "card-sign"}, False),
+        ("kinds", {"1.02": "card-sign"}, False),
+        ("kinds", {"1.2": "Card Sign"}, False),
+        ("kinds", {"1.2": ""}, False),
+    ],
+)
+def test_what_an_authority_may_say(field: str, value: Any, good: bool) -> None:
+    """Bounds from both sides: a ceiling of 20 octets, at least one algorithm, OIDs in dotted decimal."""
+    authority = authority_of()
+    if good:
+        assert getattr(replace(authority, **{field: value}), field) == value
+    else:
+        with pytest.raises(InputRefused) as refused:
+            replace(authority, **{field: value})
+        assert refused.value.code == "AUTHORITY_MALFORMED"
 
 
 def test_what_is_no_row_is_refused_by_its_place(tmp_path: Path) -> None:
