@@ -60,141 +60,132 @@ class Answer:
 
     status: Status
     unknown_reason: UnknownReason | None
-    when: When
-    #: Of the JSON API: an answer is 200 also where it is UNKNOWN; 503 is for a service that cannot answer.
-    http_status: int
-    #: Is the evidence shown, where there is any? Not where no list of ours speaks.
-    evidence: bool
-    #: Is ``last_known`` shown, where there is any?
-    last_known: bool
     ocsp: OcspWord
     en: str
     ja: str
-
-
-def _known(
-    status: Status,
-    ocsp: OcspWord,
-    *,
-    en: str,
-    ja: str,
-    when: When = When.ALWAYS,
-    last_known: bool = False,
-) -> Answer:
-    return Answer(status, None, when, 200, True, last_known, ocsp, en, ja)
-
-
-def _unknown(
-    reason: UnknownReason,
-    ocsp: OcspWord,
-    *,
-    en: str,
-    ja: str,
-    evidence: bool = True,
-    last_known: bool = False,
-) -> Answer:
-    return Answer(Status.UNKNOWN, reason, When.ALWAYS, 200, evidence, last_known, ocsp, en, ja)
+    when: When = When.ALWAYS
+    #: Of the JSON API: an answer is 200 also where it is UNKNOWN; 503 is for a service that cannot answer.
+    http_status: int = 200
+    #: Is the evidence shown, where there is any? Not where no list of ours speaks.
+    evidence: bool = True
+    #: Is ``last_known`` shown, where there is any?
+    last_known: bool = False
 
 
 ANSWERS: Final[tuple[Answer, ...]] = (
-    _known(
+    Answer(
         Status.GOOD,
+        None,
         OcspWord.GOOD,
         en="Not revoked. The certificate's own dates were not checked.",
         ja="失効していません。証明書の期間は確認していません。",
     ),
-    _known(
+    Answer(
         Status.GOOD,
+        None,
         OcspWord.GOOD,
         when=When.DATES_CHECKED,
         en="Valid: not revoked, and within its own dates.",
         ja="有効です。失効しておらず、有効期間内です。",
     ),
-    _known(Status.REVOKED, OcspWord.REVOKED, en="Revoked.", ja="失効しています。"),
-    _known(
+    Answer(Status.REVOKED, None, OcspWord.REVOKED, en="Revoked.", ja="失効しています。"),
+    Answer(
         Status.ON_HOLD,
+        None,
         # RFC 6960 section 2.2: revoked, with the reason certificateHold.
         OcspWord.REVOKED,
         en="On hold: not usable now, not finally revoked.",
         ja="一時保留中です。現在は利用できませんが、失効は確定していません。",
     ),
-    _known(
+    Answer(
         Status.EXPIRED,
+        None,
         # RFC 9919 lets a responder drop what has expired; "good" would be read as valid.
         OcspWord.UNAUTHORIZED,
         last_known=True,
         en="Expired by its own dates.",
         ja="有効期間が満了しています。",
     ),
-    _known(
+    Answer(
         Status.EXPIRED,
+        None,
         OcspWord.REVOKED,
         when=When.PREVIOUSLY_REVOKED,
         en="Expired by its own dates, and had been revoked before.",
         ja="有効期間が満了しています。満了前に失効していました。",
     ),
-    _known(
+    Answer(
         Status.NOT_YET_VALID,
+        None,
         OcspWord.UNAUTHORIZED,
         en="Its own dates have not begun.",
         ja="有効期間が始まっていません。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.ISSUER_UNKNOWN,
         OcspWord.UNAUTHORIZED,
         evidence=False,
         en="Not determined: no configured CA issued this certificate.",
         ja="確認できません。登録されたCAの証明書ではありません。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.NO_CRL,
         OcspWord.NOT_IN_FORCE,
         en="Not determined: a revocation list that is needed was never taken in.",
         ja="確認できません。必要な失効リストがまだ取り込まれていません。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.STALE,
         OcspWord.NOT_IN_FORCE,
         last_known=True,
         en="Not determined: the revocation list is past its nextUpdate, superseded, or older than asked for.",
         ja="確認できません。失効リストが次回更新日時を過ぎたか、差し替え中か、指定より古い状態です。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.PARTITION_STALE,
         OcspWord.NOT_IN_FORCE,
         last_known=True,
         en="Not determined: the partition is not known, and some list of the CA is not in force.",
         ja="確認できません。証明書の区分が不明で、このCAの失効リストの一部が効力を失っています。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.PARTITION_UNDETERMINED,
         OcspWord.UNAUTHORIZED,
         evidence=False,
         en="Not determined: the certificate names a distribution point that is not on the approved list.",
         ja="確認できません。証明書のCRL配布点が承認済みの一覧にありません。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.OUT_OF_SCOPE,
         OcspWord.UNAUTHORIZED,
         evidence=False,
         en="Not determined: the CA's revocation lists do not speak for certificates of this kind.",
         ja="確認できません。この種別の証明書はCAの失効リストの対象外です。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.QUARANTINED,
         OcspWord.TRY_LATER,
         last_known=True,
         en="Not determined: the newest revocation list is held in quarantine until it is examined.",
         ja="確認できません。最新の失効リストがCRL隔離中です。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.NOT_ISSUED,
         # RFC 6960 section 2.2: we speak for the issuer, and know of no such certificate.
         OcspWord.UNKNOWN,
         en="Not determined: the CA has not issued a certificate with this serial number.",
         ja="確認できません。この発行の番号の証明書は発行されていません。",
     ),
-    _unknown(
+    Answer(
+        Status.UNKNOWN,
         UnknownReason.UPSTREAM_ERROR,
         OcspWord.TRY_LATER,
         last_known=True,
