@@ -46,14 +46,20 @@ LISTED = (1, 2, 127, 128, 255, 256, (1 << 63) - 1, 1 << 63, (1 << 159) - 1)
 SERIALS = (*LISTED, 3, 254, (1 << 159) - 2)
 REASONS = (0xFF, 0, 1, 2, 3, 4, 5, HOLD, 8, 9, 10, 99)
 
-words = st.tuples(st.sampled_from(LISTED), st.sampled_from(REASONS), st.integers(0, 3))
+# What is given several times is given more often: holds, and lists that are in force for some days, since
+# without them nobody is ever good.
+ZERO = timedelta(0)
+words = st.tuples(st.sampled_from(LISTED), st.sampled_from((*REASONS, HOLD, HOLD, HOLD)), st.integers(0, 3))
 #: One list: words, some of them twice; how far ahead its thisUpdate lies, how long it lives.
 contents = st.tuples(
     st.lists(words, max_size=6),
-    st.sampled_from([timedelta(0), timedelta(minutes=5), timedelta(minutes=6)]),
-    st.sampled_from([None, timedelta(hours=1), DAY, 2 * DAY, 4 * DAY]),
+    st.sampled_from([ZERO, ZERO, ZERO, ZERO, timedelta(minutes=5), timedelta(minutes=6)]),
+    st.sampled_from([2 * DAY, 4 * DAY, 4 * DAY, 4 * DAY, DAY, timedelta(hours=1), None]),
 )
-nights = st.dictionaries(st.sampled_from(PARTITIONS), contents, min_size=1, max_size=3)
+whole_nights = st.fixed_dictionaries(dict.fromkeys(PARTITIONS, contents))
+some_lists = st.dictionaries(st.sampled_from(PARTITIONS), contents, min_size=1, max_size=2)
+#: At which durable step the publisher dies; mostly it does not.
+deaths = st.sampled_from([None] * 30 + list(range(1, 31)))
 some_partitions = st.sets(st.sampled_from(PARTITIONS))
 
 
@@ -152,15 +158,20 @@ class Machine(RuleBasedStateMachine):
     def store(self, disk: DyingDisk | None = None) -> SnapshotStore:
         return store(self.folder, disk=disk)
 
-    @rule(night=nights, confirmed=some_partitions)
-    def night_comes(self, night: dict[int, object], confirmed: set[int]) -> None:
-        """Some lists are new, some the CA still serves, the others are carried over or absent."""
-        self.publish(night, confirmed)
+    @rule(night=whole_nights, death=deaths)
+    def a_whole_night(self, night: dict[int, object], death: int | None) -> None:
+        """Every list is new; perhaps the publisher is killed at some step, or it was done before."""
+        self.publish(night, set(), None if death is None else DyingDisk(death))
 
-    @rule(night=nights, at=st.integers(1, 30))
-    def publisher_is_killed(self, night: dict[int, object], at: int) -> None:
-        """At some step of a publish, or it was done before."""
-        self.publish(night, set(), DyingDisk(at))
+    @rule(night=some_lists, death=deaths)
+    def a_partial_night(self, night: dict[int, object], death: int | None) -> None:
+        """Some lists are new, the others are carried over or absent."""
+        self.publish(night, set(), None if death is None else DyingDisk(death))
+
+    @rule(night=some_lists, confirmed=some_partitions)
+    def a_confirmed_night(self, night: dict[int, object], confirmed: set[int]) -> None:
+        """Of the others the CA says that they are its newest still."""
+        self.publish(night, confirmed)
 
     @precondition(lambda self: self.oracle.current)
     @rule(partition=st.sampled_from(PARTITIONS), how=st.sampled_from(["number", "reused", "time"]))
@@ -180,17 +191,22 @@ class Machine(RuleBasedStateMachine):
         with pytest.raises(InputRefused, match=r"ROLLBACK|REUSED"):
             self.store().publish(lists, Authorities([self.authority]), now=self.now)
 
-    @rule(hours=st.sampled_from([-30, -1, 1, 3, 12, 23, 24, 25, 47, 48, 96]))
-    def clock_moves(self, hours: int) -> None:
-        """Forwards, so that lists expire, or it is set back."""
+    @rule(
+        hours=st.sampled_from([-30, -1, 1, 1, 1, 3, 12, 23, 24, 48, 96]),
+        restart=st.booleans(),
+    )
+    def time_passes(self, hours: int, restart: bool) -> None:
+        """The clock goes forwards, so that lists expire, or is set back; perhaps a reader starts anew."""
         self.now += timedelta(hours=hours)
+        if restart:
+            self.restart()
 
-    @rule()
-    def reader_restarts(self) -> None:
+    def restart(self) -> None:
         """A new process, which remembers nothing."""
         self.reader = reader(self.folder)
         self.held, self.superseded = None, False
 
+    @precondition(lambda self: self.oracle.current > 2)
     @rule(partition=st.sampled_from(PARTITIONS), successor=st.sampled_from((None, *PARTITIONS)))
     def partition_closes(self, partition: int, successor: int | None) -> None:
         """A municipality is merged into another open one, or ends."""
@@ -217,15 +233,20 @@ class Machine(RuleBasedStateMachine):
         assert self.store().retention(keep_from_seq=keep_from) == self.oracle.retention(keep_from)
 
     @precondition(lambda self: self.oracle.current and self.oracle.current not in self.oracle.damaged)
-    @rule()
-    def published_file_rots(self) -> None:
-        """One octet of the published index changes on the disk; who has it open does not see that."""
+    @rule(then=st.sampled_from(["nothing", "restart", "night"]), night=some_lists)
+    def published_file_rots(self, then: str, night: dict[int, object]) -> None:
+        """One octet of the published index changes on the disk; who has it open does not see that, who
+        starts falls back, and the next night builds around it."""
         path = next(self.folder.glob(f"*.{self.oracle.current:08}.index"))
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 0x40
         path.unlink()
         path.write_bytes(data)
         self.oracle.damaged.add(self.oracle.current)
+        if then == "restart":
+            self.restart()
+        elif then == "night":
+            self.publish(night, set())
 
     # --- what must hold ---
 
@@ -317,8 +338,8 @@ class Machine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=12,
-    stateful_step_count=25,
+    max_examples=20,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     database=None,
