@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,14 @@ FAULTS = ("t03", "t04", "t05", "t06", "t08", "t10", "t12", "t13", "t17", "t19", 
 ITEMS = (*range(46, 55), 58, 60, 63, *range(69, 73), *range(75, 78))
 
 
-def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+@cache
+def _tests() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    found = []
     for path in sorted(_TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (match := _NAME.match(node.name)):
-                yield match[1], node
+                found.append((match[1], node))
+    return found
 
 
 @pytest.mark.parametrize("case", [*FAULTS, *(f"item_{number}" for number in ITEMS)])
