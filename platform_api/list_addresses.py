@@ -72,10 +72,12 @@ class AskedSource:
         done: Callable[[], None],
     ) -> dict[ListScope, FetchResult]:
         """A list that only trickles in holds the others up until the deadline, and no longer."""
-        source = HttpSource(self._addresses, limits=replace(self._limits, deadline_s=self._deadline_s()))
+        source = HttpSource(self._addresses, limits=replace(self._limits, deadline_s=self.deadline_s))
         return await source.fetch(wanted, folder, stored=stored, done=done)
 
-    def _deadline_s(self) -> float:
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that a round of fetching may take from now on."""
         patience = self._patience
         passed = self._timer.now() - self._began
         left = patience.wait_s - passed

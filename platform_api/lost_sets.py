@@ -96,9 +96,12 @@ async def _nothing_lost(
     rebuild_by: str | None,
 ) -> int:
     """The folder holds what was published. It may still lack what detection would compare with."""
+    act = remembered.act
     sequences = await asyncio.to_thread(store.sequences)
     async with detector(pool) as connection:
-        if remembered.act is not None and remembered.act.at_least > reached_seq:
+        if act is not None and act.at_least <= reached_seq:
+            return 0  # the new set is there; detection works the act off
+        if act is not None:
             # The folder was found again after somebody had given it up: nothing needs to be compared whole.
             await rows.close_acts(connection, reached_seq)
         if rebuild_by is None:

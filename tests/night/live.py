@@ -82,8 +82,8 @@ class World:
         }
         self.publish()
         self.service = Server("serve", ["serve", "--data", str(self.data)], self.env)
-        code, _ = self.night()
-        assert code == 0
+        code, first = self.night()
+        assert code == 0, first
         self.institution = self.run_json(
             "institution", "create", "--name", "Test Bank", "--service", "test-accounts"
         )

@@ -29,10 +29,12 @@ from revocation.crl.archive import ListArchive
 from revocation.errors import InputRefused, OutsideFailed
 from revocation.exits import Exit
 from revocation.ingest import IngestReport
+from revocation.rounds import Patience
 from revocation.snapshot.store import SnapshotStore
 from tests import pki
 from tests.pki import T0, entry
 from tests.revocation.list_server import ListServer, list_server
+from tests.revocation.nights import Hours
 
 DAY = timedelta(days=1)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -178,3 +180,49 @@ async def test_nothing_new_and_somebody_missing(
     assert report.set_seq is None
     assert report.refusals == tuple(sorted((ca_id, why.code) for ca_id, why in failing.items()))
     assert (report.lists_carried, report.lists_absent) == (LISTS_OF_ONE_CA * len(failing), 0)
+
+
+async def test_addresses_that_were_not_to_be_had_are_asked_for_again(world: TwoCas) -> None:
+    """J-LIS tells nothing of one CA at the start, and does half a minute later: one complete set."""
+    await asyncio.to_thread(world.play, 1)
+    world.jlis.failing = {"card-sign": DOWN}
+    timer = Hours({1: world.jlis.failing.clear})
+    world.settings = {"patience": Patience(wait_s=60, poll_s=30), "timer": timer}
+    report = await world.night()
+    assert (report.set_seq, report.rounds, report.refusals) == (2, 2, ())
+    assert EXIT_CODES[report.outcome] is Exit.DONE
+
+
+async def test_an_address_that_was_had_is_kept_while_j_lis_is_down(world: TwoCas) -> None:
+    """Only the list was missing at first; then J-LIS answers nothing any more, but the list is there."""
+    await asyncio.to_thread(world.play, 1)
+    scope = world.authorities.expected_lists()[0]
+    late = world.server.lists.pop(path(scope))
+
+    def arrives() -> None:
+        world.jlis.failing = {"card-sign": DOWN}
+        world.server.lists[path(scope)] = late
+
+    world.settings = {"patience": Patience(wait_s=60, poll_s=30), "timer": Hours({1: arrives})}
+    report = await world.night()
+    assert (report.set_seq, report.rounds, report.refusals) == (2, 2, ())
+
+
+@pytest.mark.parametrize(
+    ("patience", "passed", "expected"),
+    [
+        (Patience(), 5.0, 1800.0),
+        (Patience(wait_s=600), 0.0, 600.0),
+        (Patience(wait_s=600), 590.0, 30.0),
+        (Patience(wait_s=600, late_s=900), 700.0, 800.0),
+        (Patience(wait_s=6000), 0.0, 1800.0),
+    ],
+)
+async def test_a_round_of_fetching_ends_with_the_wait(
+    world: TwoCas, patience: Patience, passed: float, expected: float
+) -> None:
+    """A list that trickles in holds the others up until the deadline, and one poll at least is given."""
+    timer = Hours()
+    source = AskedSource(world.authorities, world.jlis, world.server.base, patience=patience, timer=timer)
+    timer.at += passed
+    assert source.deadline_s == expected
