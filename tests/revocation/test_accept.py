@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -260,12 +261,18 @@ def test_item_70_v1_without_extensions(ca: pki.CA) -> None:
     assert accept(ca, authority=tolerant, **plain) is Acceptance.NEW
 
 
-def test_times_are_told_in_utc(ca: pki.CA) -> None:
-    """T08: a clock that speaks JST is the same moment; a naive one is a mistake of ours, and told at once."""
+def test_times_are_told_in_utc(ca: pki.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T08: a clock that speaks JST, on a host in Tokyo, is the same moment; a naive one is told at once."""
     tokyo = timezone(timedelta(hours=9))
-    late = T0 + timedelta(days=2)
-    assert str(refused(ca, now=late.astimezone(tokyo))) == str(refused(ca, now=late))
-    early = T0 - timedelta(hours=1)
-    assert str(refused(ca, now=early.astimezone(tokyo))) == str(refused(ca, now=early))
+    early, late = T0 - timedelta(hours=1), T0 + timedelta(days=2)
+    said = [str(refused(ca, now=now)) for now in (early, late)]
+    assert "2026-11-22T00:00:00Z" in said[1]
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert [str(refused(ca, now=now.astimezone(tokyo))) for now in (early, late)] == said
+    finally:
+        monkeypatch.undo()
+        time.tzset()
     with pytest.raises(TypeError):
         accept(ca, now=NOW.replace(tzinfo=None))
