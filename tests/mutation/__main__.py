@@ -33,8 +33,19 @@ class Group:
 
 GROUPS = {
     "acceptance": Group(
-        ("revocation/crl/accept.py", "revocation/crl/verify.py", "revocation/crl/algorithms.py"),
-        ("tests/revocation/test_accept*.py", "tests/revocation/test_verify*.py"),
+        (
+            "revocation/crl/accept.py",
+            "revocation/crl/scope.py",
+            "revocation/crl/verify.py",
+            "revocation/crl/signer.py",
+            "revocation/crl/algorithms.py",
+            "revocation/crl/sniff.py",
+        ),
+        (
+            "tests/revocation/test_accept*.py",
+            "tests/revocation/test_verify*.py",
+            "tests/revocation/test_sniff.py",
+        ),
     ),
     "status": Group(
         ("revocation/status.py", "revocation/coverage.py", "revocation/answers.py"),
