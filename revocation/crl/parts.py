@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import FileIO
 from pathlib import Path
 from threading import Lock
@@ -61,15 +61,26 @@ class Part:
 
     def __init__(self, target: Path, *, noted: bool = False) -> None:
         self._target: Final = target
-        self._part: Final = target.with_name(target.name + _PART)
-        self._note: Final = target.with_name(target.name + _NOTE)
-        earlier = target.parent / _EARLIER
-        self._earlier: Final = (earlier / self._part.name, earlier / self._note.name)
         self._lock: Final = Lock()
         self._file: FileIO | None = None
         self._found: tuple[Path, Path] | None = None
         #: Is there, as far as we know, a part that could go on? Saves asking the disk for each small list.
         self.noted = noted
+
+    # Made when they are first needed: of 1,900 unchanged lists none is.
+
+    @cached_property
+    def _part(self) -> Path:
+        return self._target.with_name(self._target.name + _PART)
+
+    @cached_property
+    def _note(self) -> Path:
+        return self._target.with_name(self._target.name + _NOTE)
+
+    @cached_property
+    def _earlier(self) -> tuple[Path, Path]:
+        folder = self._target.parent / _EARLIER
+        return folder / self._part.name, folder / self._note.name
 
     def unfinished(self, address: str) -> Unfinished | None:
         """The part to go on with, of this cycle or of one before."""
@@ -112,7 +123,8 @@ class Part:
             finally:
                 file.close()
             self._part.replace(self._target)
-            self._forget()
+            if self.noted:
+                self._forget()
 
     def keep(self, octets: bytes | bytearray) -> None:
         """Cut off: append the rest, and leave the part to another try, if it has a note."""
