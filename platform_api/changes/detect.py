@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from platform_api import high_water_store as rows
+from platform_api.changes import detect_store as joined
 from platform_api.changes import store as feed
 from platform_api.changes.model import RELEASED, Condition, Decision, condition_after, decide
 from platform_api.changes.whole import WholeSet
@@ -100,7 +101,7 @@ class _Findings:
     states: list[tuple[UUID, str]] = field(default_factory=list)
     told: set[tuple[UUID, bytes, str]] = field(default_factory=set)
 
-    def add(self, match: feed.Match, reason_after: int | None, decision: Decision, set_seq: int) -> None:
+    def add(self, match: joined.Match, reason_after: int | None, decision: Decision, set_seq: int) -> None:
         condition = condition_after(decision.transition)
         reason = None if condition is Condition.NOT_LISTED else reason_after
         # A registration is told once of one certificate, in however many slots it stood (0002 allows one).
@@ -134,7 +135,7 @@ async def _next_set(
 ) -> DetectedSet | None:
     sequences = sorted(await asyncio.to_thread(store.sequences))
     async with detector(pool) as connection:
-        at = await feed.locked_cursor(connection)
+        at = await joined.locked_cursor(connection)
         set_seq = next((seq for seq in sequences if seq > at), None)
         if set_seq is None:
             return None
@@ -151,7 +152,7 @@ async def _next_set(
         changes = 0
         # Nobody registered before this set: nobody can be touched, and the first set of a CA, which
         # is all "added", costs nothing.
-        if await feed.anything_older(connection, set_seq):
+        if await joined.anything_older(connection, set_seq):
             pending = changes_between(old, new)
             while taken := await asyncio.to_thread(_tagged, pending, authorities, tagger, batch):
                 changes += len(taken.changes)
@@ -164,7 +165,7 @@ async def _next_set(
             if whole.complete:
                 await rows.close_acts(connection, set_seq)
         by_institution = await _tell(connection, new, findings, clock)
-        await feed.advance_cursor(connection, set_seq)
+        await joined.advance_cursor(connection, set_seq)
         # The commit. Before it: no event, cursor at the set before, everything is done again. After it:
         # all events of this set are readable with their numbers, and this set is never looked at again.
     events = sum(len(one.events) for one in findings.values())
@@ -215,8 +216,8 @@ def _identities(change: RevocationChange, authorities: Authorities) -> list[Cert
 
 async def _match(
     connection: Connection, taken: _Taken, set_seq: int, findings: dict[UUID, _Findings]
-) -> list[feed.Match]:
-    found = await feed.matches(connection, taken.tags, set_seq)
+) -> list[joined.Match]:
+    found = await joined.matches(connection, taken.tags, set_seq)
     for match in found:
         change = taken.changes[match.position]
         decision = decide(match.condition, change.kind, change.reason_after, match.kind)
@@ -231,20 +232,20 @@ async def _tell(
     """Write every institution's events and the end of its day, also where nothing happened."""
     now = clock.now()
     touched: dict[UUID, int] = {}
-    for institution_id in await feed.institutions(connection):
+    for institution_id in await joined.institutions(connection):
         await set_tenant(connection, institution_id)
         found = findings.get(institution_id, _Findings())
-        await feed.set_condition(connection, found.conditions)
-        await feed.set_state(connection, found.states, now)
+        await joined.set_condition(connection, found.conditions)
+        await joined.set_state(connection, found.states, now)
         # A cursor from an older backup than the events: what stands in the feed is not told again.
-        events = await feed.without_told(connection, found.events)
-        day_is_told = await feed.day_is_told(connection, institution_id, new.seq)
+        events = await joined.without_told(connection, found.events)
+        day_is_told = await joined.day_is_told(connection, institution_id, new.seq)
         count = len(events)
         if not day_is_told or count:
             first = await feed.take_numbers(connection, institution_id, count + (not day_is_told))
             await feed.insert_events(connection, institution_id, first, events, now)
             if not day_is_told:
-                await feed.insert_day(
+                await joined.insert_day(
                     connection,
                     institution_id,
                     first + count,

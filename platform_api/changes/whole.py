@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from platform_api.changes import store as feed
+from platform_api.changes import detect_store as joined
 from platform_api.changes.model import Condition
 from revocation.index.layout import ListPresence
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class WholeSet:
     """One set on its way through a whole comparison."""
 
-    def __init__(self, new: Snapshot, authorities: Authorities, held: list[feed.Match], revoked: int) -> None:
+    def __init__(
+        self, new: Snapshot, authorities: Authorities, held: list[joined.Match], revoked: int
+    ) -> None:
         self._held = {match.certificate_id: match for match in held}
         self._revoked = revoked
         self._seen: set[UUID] = set()
@@ -45,16 +47,16 @@ class WholeSet:
 
     @classmethod
     async def begin(cls, connection: Connection, new: Snapshot, authorities: Authorities) -> WholeSet:
-        held = await feed.held(connection, new.seq)
-        return cls(new, authorities, held, await feed.count_revoked(connection, new.seq))
+        held = await joined.held(connection, new.seq)
+        return cls(new, authorities, held, await joined.count_revoked(connection, new.seq))
 
-    def found(self, match: feed.Match) -> None:
+    def found(self, match: joined.Match) -> None:
         """This certificate is listed, or gone, in the set."""
         self._held.pop(match.certificate_id, None)
         if match.condition is Condition.REVOKED:
             self._seen.add(match.certificate_id)
 
-    def released(self) -> list[feed.Match]:
+    def released(self) -> list[joined.Match]:
         """Told of a hold that ended. To be asked when everything of the set was found."""
         return [match for match in self._held.values() if match.kind in self._releasable]
 
