@@ -63,20 +63,22 @@ class ModelSet:
     known: Mapping[int, Listed]
 
     def status(
-        self, serial: int, needed: Collection[int], now: datetime, *, superseded: bool
+        self, serial: int, oracle: Oracle, partition: int | None, now: datetime, *, superseded: bool
     ) -> tuple[str, int | None]:
-        """Status and reason. ``needed``: the partitions whose lists must speak for one that none lists."""
+        """Status and reason. Of one that is listed its own list speaks; of one that is gone, or unlisted,
+        the list of whatever its partition went into; of one without partition every open list."""
         one = self.known.get(serial)
         if one is not None and one.reason != HOLD:
             return "REVOKED", one.reason
         if one is not None:
-            fresh = self.lists[one.partition].in_force(now) and not superseded
-            return ("ON_HOLD" if fresh else "UNKNOWN"), one.reason
-        absent = ModelList()
-        if superseded or not needed:
-            return "UNKNOWN", None
-        good = all(self.lists.get(number, absent).in_force(now) for number in needed)
-        return ("GOOD" if good else "UNKNOWN"), None
+            speaking = oracle.needed(one.partition) if one.gone else {one.partition}
+            return ("ON_HOLD" if self.speak(speaking, now, superseded) else "UNKNOWN"), one.reason
+        return ("GOOD" if self.speak(oracle.needed(partition), now, superseded) else "UNKNOWN"), None
+
+    def speak(self, numbers: Collection[int], now: datetime, superseded: bool) -> bool:
+        """Is there a list to speak, and is each of them in force?"""
+        known = [self.lists.get(number, ModelList()) for number in numbers]
+        return bool(known) and not superseded and all(one.in_force(now) for one in known)
 
 
 class Oracle:

@@ -290,8 +290,9 @@ class Machine(RuleBasedStateMachine):
                 )
                 expected: tuple[str, int | None] = ("UNKNOWN", None)
                 if said is not None:
-                    needed = self.oracle.needed(partition)
-                    expected = said.status(serial, needed, self.now, superseded=self.superseded)
+                    expected = said.status(
+                        serial, self.oracle, partition, self.now, superseded=self.superseded
+                    )
                 assert (found.status.value, found.reason) == expected
                 if said is not None and serial in said.known:
                     assert found.revoked_at == said.known[serial].date
