@@ -67,9 +67,8 @@ def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationC
         )
     for lineage in new.lineages():
         after = new.index(lineage)
+        assert after is not None  # noqa: S101 - it is one of its own lineages
         before = None if old is None else old.index(lineage)
-        if after is None or after is before:
-            continue
         yield from _all_of(lineage, after) if before is None else _between(lineage, before, after)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from revocation.authorities import Authorities, ListScope
+from revocation.authorities import Authorities
 from revocation.clock import jst_day
 from revocation.metrics import ListFreshness, set_freshness, worst_first
 from revocation.reports import Report, open_set, set_head, time_text
@@ -38,22 +38,19 @@ def freshness_report(what: str, authorities_file: Path, publisher: Path | None, 
 
 def list_rows(lists: list[ListFreshness], authorities: Authorities) -> list[dict[str, Any]]:
     """One row for each list; with the operator's own label of the partition."""
+    labels = {
+        (ca.ca_id, partition.number): partition.label for ca in authorities for partition in ca.partitions
+    }
     return [
         {
             "freshness": each.freshness.value,
             "list": str(each.scope),
-            "label": _label(each.scope, authorities),
+            "label": labels[each.scope.lineage.ca_id, each.scope.partition_number],
             "age_s": _seconds(each.age_s),
             "seconds_to_next_update": _seconds(each.seconds_to_next_update),
         }
         for each in lists
     ]
-
-
-def _label(scope: ListScope, authorities: Authorities) -> str | None:
-    authority = authorities.by_id(scope.lineage.ca_id)
-    partition = None if authority is None else authority.partition(scope.partition_number)
-    return None if partition is None else partition.label
 
 
 def _seconds(value: float | None) -> int | None:

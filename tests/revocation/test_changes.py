@@ -39,6 +39,8 @@ def play(folder: Path, nights: Nights, *, releasable: bool = False) -> list[Snap
 
 
 def short(change: RevocationChange) -> tuple[str, int, int | None, int | None]:
+    _, authority = world()
+    assert change.lineage in authority.lineages()
     return (
         change.kind.value,
         int.from_bytes(change.serial, "big"),
@@ -264,3 +266,13 @@ def test_sets_the_wrong_way_round_are_refused(tmp_path: Path) -> None:
         "exchange the two",
     )
     assert list(changes_between(new, new)) == []
+
+
+def test_a_hold_whose_release_is_proved_later_is_released_then(tmp_path: Path) -> None:
+    """It left list 1 while list 2 did not speak: gone, on hold. Both speak, neither names it: released."""
+    held, left, proved = play(tmp_path, [{1: {1: 6}, 2: {}}, {1: {}}, {1: {}, 2: {}}], releasable=True)
+    (change,) = changes_between(held, left)
+    assert (short(change), change.left_on_hold) == (("gone", 1, 6, 6), True)
+    (change,) = changes_between(left, proved)
+    assert (short(change), change.partition_number) == (("released", 1, 6, None), 1)
+    assert [short(each) for each in changes_between(held, proved)] == [("released", 1, 6, None)]

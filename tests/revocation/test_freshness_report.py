@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from revocation.__main__ import main
 from revocation.authorities import Authorities
 from revocation.exits import Exit
 from revocation.metrics import Freshness, worst_first
-from tests.revocation.sets import DAY, T0, accepted, every_list, scope, store, world
+from tests.revocation.sets import DAY, PUBLISHER, T0, accepted, every_list, scope, store, world
 
 
 @pytest.fixture
@@ -99,23 +101,36 @@ def test_now_is_the_default(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_the_order_is_that_of_haste(tmp_path: Path) -> None:
     """worst_first: absent before expired before stale soon before fresh; within one, the shorter first; a
     list without an end counts as ended; ties by scope."""
-    authorities, authority = world(partitions=3)
+    authorities, authority = world(partitions=4)
     lists = every_list(authority)
-    lists[scope(authority, 1)] = accepted({}, lives=DAY)
-    lists[scope(authority, 2)] = accepted({}, lives=None)
+    lists[scope(authority, 1)] = accepted({}, lives=None)
+    lists[scope(authority, 2)] = accepted({}, lives=DAY)
     lists[scope(authority, 3)] = accepted({}, lives=timedelta(hours=30))
+    lists[scope(authority, 4)] = accepted({}, lives=timedelta(hours=18))
     snapshot = store(tmp_path).publish(lists, authorities, now=T0)
     at = T0 + timedelta(hours=24)
-    found = [
-        (each.freshness, each.scope.partition_number, each.scope.lineage == authority.lineages()[0])
-        for each in worst_first(authorities, snapshot, at)
+    worst = worst_first(authorities, snapshot, at)
+    assert [(each.freshness, each.scope) for each in worst[:4]] == [
+        (Freshness.EXPIRED, scope(authority, 4)),
+        (Freshness.EXPIRED, scope(authority, 1)),
+        (Freshness.EXPIRED, scope(authority, 2)),
+        (Freshness.STALE_SOON, scope(authority, 3)),
     ]
-    fresh = [each.scope for each in worst_first(authorities, snapshot, at)][3:]
-    assert found[:3] == [
-        (Freshness.EXPIRED, 1, True),
-        (Freshness.EXPIRED, 2, True),
-        (Freshness.STALE_SOON, 3, True),
-    ]
+    fresh = [each.scope for each in worst[4:]]
     assert fresh == sorted(fresh)
+    assert len(fresh) == 4
     assert {each.freshness for each in worst_first(authorities, None, at)} == {Freshness.ABSENT}
     assert worst_first(Authorities(()), snapshot, at) == []
+
+
+def test_the_publisher_may_be_pinned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--publisher: its own set is shown and called pinned; by another key nothing is shown."""
+    keys = {}
+    for name, key in (("own", PUBLISHER), ("other", Ed25519PrivateKey.generate())):
+        keys[name] = folder / f"{name}.pem"
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        keys[name].write_bytes(public)
+    at = "2026-11-20T12:00:00Z"
+    assert not run(capsys, folder, at)[1]["publisher_pinned"]
+    assert run(capsys, folder, at, "sets", "--publisher", str(keys["own"]))[1]["publisher_pinned"]
+    assert run(capsys, folder, at, "sets", "--publisher", str(keys["other"])) == (Exit.OWN_FAULT, None)
