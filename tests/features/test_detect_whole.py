@@ -141,7 +141,10 @@ async def test_an_older_folder_and_what_it_does_not_know(
     assert await told(world, institution) == [("r0", "REVOKED", 2)]
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["folder lost", "older folder"])
+@pytest.mark.parametrize(
+    "older",
+    [pytest.param(False, id="folder lost"), pytest.param(True, id="older folder", marks=pytest.mark.slow)],
+)
 async def test_holds_that_ended_unseen(
     database: TestDatabase, tmp_path: Path, institution: TestInstitution, older: bool
 ) -> None:
@@ -166,6 +169,7 @@ async def test_holds_that_ended_unseen(
     assert not await acts_open(world)
 
 
+@pytest.mark.slow
 async def test_a_hold_that_may_not_end_stays(world: World, institution: TestInstitution) -> None:
     """Cards: a hold that no list names any more is an anomaly. No release is told, and it is counted."""
     (card,) = await watch(world, institution, 1)
@@ -178,6 +182,7 @@ async def test_a_hold_that_may_not_end_stays(world: World, institution: TestInst
     assert await told(world, institution) == [("r0", "ON_HOLD", 2)]
 
 
+@pytest.mark.slow
 async def test_a_crash_at_every_step_of_a_whole_comparison(
     database: TestDatabase, tmp_path: Path, institution: TestInstitution
 ) -> None:

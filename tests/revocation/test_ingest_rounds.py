@@ -100,6 +100,7 @@ async def test_a_list_within_the_wait_joins_the_one_set(second: Night) -> None:
     assert [step for step in told if step[0] == "publish"] == [("publish", 0, 1), ("publish", 1, 1)]
 
 
+@pytest.mark.slow
 async def test_the_last_round_is_at_the_deadline(second: Night) -> None:
     """A wait that is no multiple of the poll ends with a shorter sleep, and a last look."""
     timer = Hours({3: arrives(second)})
@@ -108,6 +109,7 @@ async def test_the_last_round_is_at_the_deadline(second: Night) -> None:
     assert report.outcome is Outcome.PUBLISHED
 
 
+@pytest.mark.slow
 async def test_late_lists_of_one_round_share_a_set_and_of_two_do_not(second: Night) -> None:
     """Two lists missing: together one late set, apart two."""
     await thread(second.file(second.scopes[1]).unlink)
@@ -130,6 +132,7 @@ async def test_late_lists_of_one_round_share_a_set_and_of_two_do_not(second: Nig
     assert [(one.new_lists, one.missing_lists) for one in report.sets] == [(2, 2), (1, 1), (1, 0)]
 
 
+@pytest.mark.slow
 async def test_the_first_list_of_all_may_be_a_late_one(night: Night) -> None:
     """Nothing came within the wait: the late window's first arrival makes the first set."""
     timer = Hours({2: lambda: night.serve(0)})
@@ -138,7 +141,7 @@ async def test_the_first_list_of_all_may_be_a_late_one(night: Night) -> None:
     assert report.outcome is Outcome.PUBLISHED
 
 
-@pytest.mark.parametrize("served", ["folder", "http"])
+@pytest.mark.parametrize("served", [pytest.param("folder", marks=pytest.mark.slow), "http"])
 async def test_a_refused_list_is_decoded_once_until_its_bytes_change(
     second: Night, monkeypatch: pytest.MonkeyPatch, served: str
 ) -> None:
@@ -171,6 +174,7 @@ async def test_a_refused_list_is_decoded_once_until_its_bytes_change(
     assert (report.outcome, report.refusals, report.rounds) == (Outcome.PUBLISHED, (), 5)
 
 
+@pytest.mark.slow
 async def test_a_refused_list_keeps_its_code_through_the_rounds(second: Night) -> None:
     """What the first look found is what the report says, though later rounds decoded nothing."""
     await thread(arrives(second, corrupt_signature=True))
@@ -188,7 +192,13 @@ async def test_a_list_from_the_future_is_judged_anew_as_time_passes(second: Nigh
     assert (report.outcome, report.rounds) == (Outcome.PUBLISHED, 2)
 
 
-@pytest.mark.parametrize("content", [b"rotten", None], ids=["no list at all", "another list"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"rotten", id="no list at all"),
+        pytest.param(None, id="another list", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_stored_list_that_rotted_is_fetched_whole_in_the_next_round(
     night: Night, content: bytes | None
 ) -> None:
@@ -227,6 +237,7 @@ async def test_a_wait_can_be_cancelled_at_once(second: Night) -> None:
     assert (await second.run()).set_seq == 2
 
 
+@pytest.mark.slow
 async def test_a_known_address_is_asked_for_again(second: Night) -> None:
     """Before each further round the source hears which lists are missing, and may learn where they lie."""
     asked: list[list[str]] = []

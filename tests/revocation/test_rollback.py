@@ -84,7 +84,7 @@ async def test_t03_an_older_second_memory_lowers_no_mark(night: Night) -> None:
     await serves_on(night, high_water=Remembers(first, None))
 
 
-@pytest.mark.parametrize("number", [1, 2**159 - 1])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 2**159 - 1])
 async def test_t03_the_snapshot_folder_is_lost_and_the_second_memory_is_not(
     night: Night, number: int
 ) -> None:
@@ -106,7 +106,7 @@ async def test_t03_the_snapshot_folder_is_lost_and_the_second_memory_is_not(
     assert (await thread(night.store.current)).lists[first].crl_number == number
 
 
-@pytest.mark.parametrize("floor", [3, 9])
+@pytest.mark.parametrize("floor", [pytest.param(3, marks=pytest.mark.slow), 9])
 async def test_sets_lost_above_the_folder(night: Night, floor: int) -> None:
     """Told that sets below a number are lost: the next one has it, every list is taken anew though its bytes
     are known, and a list that does not come is outdated until it does."""
