@@ -129,3 +129,11 @@ def test_retention_keeps_the_set_at_its_pin(three: Path) -> None:
     assert reader(three).open(2).seq == 2
     with pytest.raises(OwnFault, match="MANIFEST_MISSING"):
         reader(three).open(1)
+
+
+def test_a_file_numbered_as_the_pin_stays(three: Path) -> None:
+    """Also one that no manifest names: only what lies below the pin is looked at."""
+    for seq in (1, 2, 3):
+        (three / f"other.ff.{seq:08}.index").touch()
+    store(three).retention(keep_from_seq=2)
+    assert sorted(path.name[9:17] for path in three.glob("other.ff.*")) == ["00000002", "00000003"]
