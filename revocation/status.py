@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from revocation.authorities import Authorities, Authority
-from revocation.coverage import Coverage, CoverageKind, coverage_of, coverage_of_entry
+from revocation.coverage import Coverage, CoverageKind, Gap, coverage_of, coverage_of_entry
 from revocation.identity import CertificateIdentity
 from revocation.index.search import Entry
 from revocation.reasons import CRLReason
@@ -143,8 +143,7 @@ def certificate_status(
         return CertificateStatus(Status.NOT_YET_VALID, evidence, validity_checked=True)
 
     if coverage.gap is not None or evidence is None or snapshot is None:
-        reason = UnknownReason.NO_CRL if coverage.gap is None else UnknownReason(coverage.gap)
-        return _unknown(reason, evidence, validity_checked=checked)
+        return _unknown(UnknownReason(coverage.gap or Gap.NO_CRL), evidence, validity_checked=checked)
     # What these lists said of it while they were in force.
     then = Status.GOOD if _could_be_issued(authority, identity.serial) else None
     if snapshot.superseded:

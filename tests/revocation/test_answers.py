@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,15 +23,18 @@ from revocation.answers import (
     When,
     answer_for,
 )
+from revocation.authorities import Authorities
 from revocation.coverage import PARTITION_NOT_APPROVED
-from revocation.status import CertificateStatus, Evidence, Status, UnknownReason
+from revocation.status import CertificateStatus, Evidence, Status, UnknownReason, Validity
 from tests.revocation.sets import DAY, T0
 from tests.revocation.status_world import (
     HELD,
     LATER,
+    NOW,
     OTHER_PARTITION,
     OVER,
     REVOKED,
+    SECOND,
     UNLISTED,
     WITHIN,
     World,
@@ -170,6 +175,52 @@ def test_the_json_face_shows_what_the_table_says(made: World) -> None:
         assert case.split()[0] in {row.status.value, row.unknown_reason}, case
     assert status_body(made.ask(HELD, validity=OVER), "en").last_known == "ON_HOLD"
     assert status_body(made.ask(UNLISTED, at=T0 + 9 * DAY), "en").last_known == "GOOD"
+
+
+@pytest.mark.parametrize("validity", [None, WITHIN])
+def test_every_answer_tells_whether_dates_were_checked_and_on_what_it_rests(
+    made: World, validity: Validity | None
+) -> None:
+    """validity.checked as the caller gave dates or not, also where nothing was determined; evidence wherever
+    a list of ours speaks, also under a gap, after nextUpdate and in a superseded set."""
+    below = made.snapshot.seen_as(superseded=True)
+    foreign = Authorities(())
+    missing = replace(made.authority.partitions[0], number=3, distribution_point=b"\x86\x01x")
+    grown = Authorities([replace(made.authority, partitions=(*made.authority.partitions, missing))])
+    asked: list[tuple[dict[str, Any], str, bool]] = [
+        ({}, "GOOD", True),
+        ({"serial": REVOKED}, "REVOKED", True),
+        ({"serial": HELD}, "ON_HOLD", True),
+        ({"at": T0 + 9 * DAY}, "STALE", True),
+        ({"max_age_s": 1}, "STALE", True),
+        ({"snapshot": below}, "STALE", True),
+        ({"serial": HELD, "snapshot": below}, "STALE", True),
+        ({"authorities": grown}, "NO_CRL", True),
+        ({"serial": 1001}, "NOT_ISSUED", True),
+        ({"authorities": foreign}, "ISSUER_UNKNOWN", False),
+        ({"partition": PARTITION_NOT_APPROVED}, "PARTITION_UNDETERMINED", False),
+        ({"in_scope": False}, "OUT_OF_SCOPE", False),
+    ]
+    for options, said, evidence in asked:
+        serial = options.pop("serial", UNLISTED)
+        found = made.ask(serial, validity=validity, **options)
+        assert (found.unknown_reason or found.status) == said
+        assert found.validity_checked is (validity is not None), said
+        assert (found.evidence is not None) == evidence, said
+
+
+def test_answers_by_its_own_dates_rest_on_the_lists_too(made: World) -> None:
+    """EXPIRED and NOT_YET_VALID: checked, with evidence. To the last second of its life a revoked one is
+    REVOKED, then EXPIRED (previously REVOKED)."""
+    for validity in (OVER, LATER):
+        for serial in (UNLISTED, HELD):
+            found = made.ask(serial, validity=validity)
+            assert found.validity_checked
+            assert found.evidence is not None
+    ends = Validity(T0 - DAY, NOW)
+    assert made.ask(REVOKED, validity=ends).status is Status.REVOKED
+    after = made.ask(REVOKED, validity=ends, at=NOW + SECOND)
+    assert (after.status, after.previously_revoked, after.validity_checked) == (Status.EXPIRED, True, True)
 
 
 @pytest.mark.parametrize("reason", list(UnknownReason))

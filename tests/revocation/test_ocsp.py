@@ -69,6 +69,13 @@ def test_each_status_by_each_hash_in_each_mode(
     assert (answer.response_status, answer.cacheable) == ("successful", True)
 
 
+def test_zero_is_a_serial_that_nobody_issued(made: World) -> None:
+    """RFC 5280 section 4.1.2.2: positive. Item 25: signed unknown, as for one above the ceiling."""
+    response = parsed(made.ask(request(cert_id(0))))
+    assert (response.certificate_status, response.serial_number) == (ocsp.OCSPCertStatus.UNKNOWN, 0)
+    assert parsed(made.ask(request(cert_id(1)))).certificate_status is ocsp.OCSPCertStatus.GOOD
+
+
 def test_times_are_the_lists_and_the_responder_is_named_by_key(made: World) -> None:
     """thisUpdate and nextUpdate as on the list, whole seconds; byKey; the certificate goes along."""
     answer = made.ask(request(cert_id()))

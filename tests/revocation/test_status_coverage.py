@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from revocation.authorities import Authority
+from revocation.authorities import Authorities, Authority
 from revocation.coverage import (
     CLOCK_TOLERANCE,
     PARTITION_NOT_APPROVED,
@@ -21,7 +21,8 @@ from revocation.coverage import (
     open_partition,
 )
 from revocation.index.layout import ListPresence, ListState
-from tests.revocation.sets import DAY, T0, accepted, every_list, scope, store, world
+from revocation.status import Status, UnknownReason, certificate_status
+from tests.revocation.sets import DAY, T0, accepted, every_list, identity, scope, store, world
 
 SECOND = timedelta(seconds=1)
 
@@ -162,3 +163,36 @@ def test_the_open_partition(authority: Authority) -> None:
     ended = replace(authority, partitions=(replace(one, closed=date(2026, 1, 1)), two))
     assert open_partition(ended, 1) is None
     assert open_partition(ended, 2) is two
+
+
+def test_the_lists_of_a_ca_are_found_once_for_each_set(authority: Authority, tmp_path: Path) -> None:
+    """With 1,900 partitions it is dear: kept with the set, by lineage, until the configuration is another."""
+    authorities, _ = world()
+    snapshot = store(tmp_path).publish(every_list(authority), authorities, now=T0)
+    first, second = authority.lineages()
+    found = coverage_of(authority, first, snapshot, None)
+    assert coverage_of(authority, first, snapshot, None) is found
+    assert coverage_of(authority, second, snapshot, None) is not found
+    assert coverage_of(authority, first, snapshot, None) is found
+    assert coverage_of(replace(authority), first, snapshot, None) is not found
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        state(this_update=None),
+        replace(state(), ingested_at=None),
+        replace(state(this_update=None), ingested_at=T0),
+    ],
+    ids=["neither", "no-ingestion", "no-thisUpdate"],
+)
+def test_a_list_without_its_times_is_no_evidence(
+    authority: Authority, tmp_path: Path, broken: ListState
+) -> None:
+    """No set of ours has one; if one had, nothing could be said by it."""
+    authorities = Authorities([authority])
+    snapshot = store(tmp_path).publish(every_list(authority), authorities, now=T0)
+    snapshot.coverages[authority.lineages()[0]] = (authority, cover_by([state(), broken], "ca"))
+    found = certificate_status(identity(authority, 9), authorities=authorities, snapshot=snapshot, now=T0)
+    assert (found.status, found.unknown_reason) == (Status.UNKNOWN, UnknownReason.NO_CRL)
+    assert (found.evidence, found.last_known) == (None, None)
