@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import Final, Literal
 
 from revocation.authorities import Authority, Lineage, Partition
+from revocation.clock import jst_day
 from revocation.index.layout import ListState
 from revocation.index.search import Entry
 from revocation.snapshot.current import Snapshot
@@ -55,7 +56,7 @@ class Coverage:
     @property
     def crl_number(self) -> int | None:
         """Where one list spoke."""
-        return self.states[0].crl_number if self.kind != "ca" and self.states else None
+        return self.states[0].crl_number if self.kind != "ca" and len(self.states) == 1 else None
 
     def in_force(self, now: datetime) -> bool:
         """Is every list between thisUpdate and nextUpdate (RFC 5280 sections 5.1.2.4, 5.1.2.5)?
@@ -123,8 +124,10 @@ def coverage_of(
     # One answer for every bare serial of the lineage: with 1,900 partitions too dear to find each time.
     kept = snapshot.coverages.get(lineage)
     if kept is None or kept[0] is not authority:
-        opened = [each for each in authority.partitions if each.closed is None]
-        kept = (authority, _of_partitions(lineage, snapshot, opened, "ca"))
+        kept = (
+            authority,
+            _of_partitions(lineage, snapshot, _of_whole_ca(authority, lineage, snapshot), "ca"),
+        )
         snapshot.coverages[lineage] = kept
     coverage = kept[1]
     assert isinstance(coverage, Coverage)  # noqa: S101 - the snapshot keeps it for us, untyped
@@ -134,12 +137,40 @@ def coverage_of(
 def _of_partition(
     authority: Authority, lineage: Lineage, snapshot: Snapshot | None, partition: int
 ) -> Coverage:
-    found = open_partition(authority, partition)
-    if found is None:
+    if open_partition(authority, partition) is None:
         return cover_by((), "partition", Gap.PARTITION_UNDETERMINED)
     if snapshot is None:
         return cover_by((), "partition", Gap.NO_CRL)
-    return _of_partitions(lineage, snapshot, [found], "partition")
+    return _of_partitions(lineage, snapshot, _speaking(authority, lineage, snapshot, partition), "partition")
+
+
+def _speaking(authority: Authority, lineage: Lineage, snapshot: Snapshot, number: int) -> list[Partition]:
+    """Whose lists must speak for the certificates of a partition: that of the open one at the end of its
+    successors. One from before a merger does not speak for those merged into it; until the first list
+    since then is there, the merged partition's own last list must be in force too.
+    """
+    way = [each for each in _way(authority, number) if each is not None]
+    speaking = [way[-1]]
+    for merged, successor in zip(way[-2::-1], way[:0:-1], strict=True):
+        state = snapshot.list_state(lineage, successor)
+        since = None if state is None or state.this_update is None else jst_day(state.this_update)
+        if since is not None and merged.closed is not None and since >= merged.closed:
+            break
+        speaking.append(merged)
+    return speaking
+
+
+def _of_whole_ca(authority: Authority, lineage: Lineage, snapshot: Snapshot) -> list[Partition]:
+    """For a bare serial: every open partition, and those merged into one that has not spoken since.
+
+    A partition that closed without a successor has, so its operators said, no certificates left.
+    """
+    found = {each.number: each for each in authority.partitions if each.closed is None}
+    for each in authority.partitions:
+        if each.closed is not None and open_partition(authority, each.number) is not None:
+            for speaking in _speaking(authority, lineage, snapshot, each.number):
+                found[speaking.number] = speaking
+    return list(found.values())
 
 
 def _of_partitions(
@@ -164,11 +195,16 @@ def coverage_of_entry(authority: Authority, lineage: Lineage, snapshot: Snapshot
 
 
 def open_partition(authority: Authority, number: int) -> Partition | None:
-    """The partition that speaks for a certificate today: a merged municipality's is its successor's.
+    """The partition that speaks for a certificate today: a merged municipality's is its successor's."""
+    return _way(authority, number)[-1]
+
+
+def _way(authority: Authority, number: int) -> list[Partition | None]:
+    """A partition, its successor, and so on to the open one; None at the end where there is none.
 
     Ends, because the approved list has no ring of successors (``partitions.check_partitions``).
     """
-    partition = authority.partition(number)
-    while partition is not None and partition.closed is not None:
-        partition = None if partition.successor is None else authority.partition(partition.successor)
-    return partition
+    way = [authority.partition(number)]
+    while (last := way[-1]) is not None and last.closed is not None:
+        way.append(None if last.successor is None else authority.partition(last.successor))
+    return way

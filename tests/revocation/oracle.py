@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 HOLD = 6
 #: FORMAT.md, "One entry for each serial": groups of reasons, the most severe first.
@@ -71,13 +71,14 @@ class ModelSet:
         if one is not None and one.reason != HOLD:
             return "REVOKED", one.reason
         if one is not None:
-            speaking = oracle.needed(one.partition) if one.gone else {one.partition}
+            speaking = {oracle.end(one.partition)} if one.gone else {one.partition}
             return ("ON_HOLD" if self.speak(speaking, now, superseded) else "UNKNOWN"), one.reason
-        return ("GOOD" if self.speak(oracle.needed(partition), now, superseded) else "UNKNOWN"), None
+        needed = oracle.needed(partition, self.lists)
+        return ("GOOD" if self.speak(needed, now, superseded) else "UNKNOWN"), None
 
-    def speak(self, numbers: Collection[int], now: datetime, superseded: bool) -> bool:
+    def speak(self, numbers: Collection[int | None], now: datetime, superseded: bool) -> bool:
         """Is there a list to speak, and is each of them in force?"""
-        known = [self.lists.get(number, ModelList()) for number in numbers]
+        known = [self.lists.get(number or 0, ModelList()) for number in numbers]
         return bool(known) and not superseded and all(one.in_force(now) for one in known)
 
 
@@ -87,25 +88,43 @@ class Oracle:
     def __init__(self, *, holds_end: bool, partitions: Collection[int]) -> None:
         self.holds_end = holds_end
         self.open = set(partitions)
-        self.successor: dict[int, int] = {}
+        #: Of each merged partition: into which one, and from which JST day on.
+        self.successor: dict[int, tuple[int, date]] = {}
         #: Every set that a restart could open; ``damaged`` ones it cannot.
         self.sets: dict[int, ModelSet] = {}
         self.damaged: set[int] = set()
         self.current = 0
         self.chain: dict[int, int] = {}
 
-    def needed(self, partition: int | None) -> set[int]:
-        """The lists that must speak; nobody's, where a closed partition has no successor."""
-        if partition is None:
-            return set(self.open)
+    def end(self, partition: int) -> int | None:
+        """The open partition that a partition went into in the end; nobody, where one just closed."""
         while partition not in self.open and partition in self.successor:
-            partition = self.successor[partition]
-        return {partition} & self.open
+            partition, _ = self.successor[partition]
+        return partition if partition in self.open else None
 
-    def close(self, partition: int, successor: int | None) -> None:
+    def needed(self, partition: int | None, lists: Mapping[int, ModelList]) -> set[int]:
+        """The lists that must speak; nobody's, where a closed partition has no successor.
+
+        A list from before a merger knows nothing of those merged into it: until it speaks again, the last
+        list of the merged one is needed too, and so on back.
+        """
+        if partition is None:
+            return set(self.open).union(*(self.needed(merged, lists) for merged in self.successor))
+        if self.end(partition) is None:
+            return set()
+        if partition in self.open:
+            return {partition}
+        into, day = self.successor[partition]
+        beyond = self.needed(into, lists)
+        # The rest of the way needs more than its end: then its own merger is not yet spoken of either.
+        spoken = lists.get(into, ModelList()).this_update
+        told = into in beyond and (spoken is None or (spoken + timedelta(hours=9)).date() < day)
+        return beyond | {partition} if told else beyond
+
+    def close(self, partition: int, successor: int | None, day: date) -> None:
         self.open.discard(partition)
         if successor is not None:
-            self.successor[partition] = successor
+            self.successor[partition] = (successor, day)
 
     def base(self) -> tuple[ModelSet | None, bool]:
         """What is built upon, and what a starting reader takes; is it superseded?"""

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 
 from revocation.authorities import Authorities, ListScope
 from revocation.changes import changes_between
+from revocation.clock import jst_day
 from revocation.errors import InputRefused
 from revocation.identity import CertificateIdentity, serial_from_int
 from revocation.index.layout import ListPresence, ListState
@@ -71,6 +72,8 @@ class Machine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="sets-"))
         self.now = T0
         self.number = 0
+        #: JST day of the last merger.
+        self.closing = jst_day(T0) - timedelta(days=1)
         self.held: int | None = None
         self.superseded = False
         #: Every set that was ever published, also the lost and the removed ones.
@@ -216,9 +219,10 @@ class Machine(RuleBasedStateMachine):
             return
         if successor not in self.oracle.open - {partition}:
             successor = None
-        # A day after the one before: a successor is open when another goes into it.
-        day = T0.date() - timedelta(days=len(self.oracle.open))
-        self.oracle.close(partition, successor)
+        # Today, but after the one before: a successor is open when another goes into it.
+        day = max(jst_day(self.now), self.closing + timedelta(days=1))
+        self.closing = day
+        self.oracle.close(partition, successor, day)
         self.authority = replace(
             self.authority,
             partitions=tuple(

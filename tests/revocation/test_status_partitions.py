@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from revocation.authorities import Authorities, CrlSigning
+from revocation.coverage import coverage_of
 from revocation.status import CertificateStatus, Status, UnknownReason, certificate_status
 from tests.revocation.sets import (
     DAY,
@@ -55,6 +56,66 @@ def test_a_merged_municipality_is_covered_by_its_successor(made: World) -> None:
     assert status.evidence.crl_number == 11
     assert made.ask(UNLISTED, at=at, authorities=Authorities([merged])).status is Status.GOOD
     assert made.ask(OTHER_PARTITION, at=at, authorities=Authorities([merged])).status is Status.REVOKED
+
+
+@pytest.mark.parametrize("early", [timedelta(hours=9, seconds=1), timedelta(hours=9), timedelta(0)])
+def test_a_list_from_before_a_merger_does_not_speak_for_the_merged(tmp_path: Path, early: timedelta) -> None:
+    """2 goes into 1 on the JST day of T0, and its last list is over. Only a list of 1 from that day, which
+    begins nine hours before midnight UTC, makes an unlisted certificate of 2, or of the CA, GOOD.
+    """
+    _, authority = world()
+    merged = replace(authority.partitions[1], closed=date(2026, 11, 20), successor=1)
+    authorities = Authorities([replace(authority, partitions=(authority.partitions[0], merged))])
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    one = accepted({}, this_update=day - early, lives=4 * DAY)
+    two = accepted({}, this_update=day - 2 * DAY, lives=DAY)
+    before = Authorities([authority])
+    snapshot = store(tmp_path).publish(
+        every_list(authority) | {scope(authority, 1): one, scope(authority, 2): two}, before, now=day
+    )
+    told = early <= timedelta(hours=9)
+    for partition in (2, None):
+        found = certificate_status(
+            identity(authority, UNLISTED),
+            authorities=authorities,
+            snapshot=snapshot,
+            now=day,
+            partition=partition,
+        )
+        assert (found.status is Status.GOOD) is told, partition
+        assert told or found.unknown_reason is UnknownReason.PARTITION_STALE
+
+
+def test_a_chain_of_mergers_needs_every_list_until_the_last_has_spoken(tmp_path: Path) -> None:
+    """1 into 2, then 2 into 3. A certificate of 1 needs the list of 3 alone once it is of the last day, those
+    of 2 and 3 where only 2 has spoken since the first merger, and all three where none has.
+    """
+    _, plain = world(partitions=3)
+    ends = {1: (date(2026, 11, 20), 2), 2: (date(2026, 11, 21), 3)}
+    chained = replace(
+        plain,
+        partitions=tuple(
+            replace(one, closed=ends[one.number][0], successor=ends[one.number][1])
+            if one.number in ends
+            else one
+            for one in plain.partitions
+        ),
+    )
+    lineage = chained.lineages()[0]
+    first = datetime(2026, 11, 18, tzinfo=UTC)
+    spoken = {}
+    for name, days in {"none": (0, 0, 0), "two": (0, 2, 0), "three": (0, 0, 3)}.items():
+        lists = {
+            scope(plain, number): accepted({}, this_update=first + days[number - 1] * DAY)
+            for number in (1, 2, 3)
+        }
+        snapshot = store(tmp_path / name).publish(lists, Authorities([plain]), now=first)
+        covered = coverage_of(chained, lineage, snapshot, 1)
+        spoken[name] = sorted(state.partition_number for state in covered.states)
+        whole = coverage_of(chained, lineage, snapshot, None)
+        assert sorted(state.partition_number for state in whole.states) == spoken[name]
+        assert (covered.crl_number is None) is (len(covered.states) > 1)
+    assert spoken == {"none": [1, 2, 3], "two": [2, 3], "three": [3]}
 
 
 def test_a_closed_partition_without_a_successor_is_undetermined(made: World) -> None:
