@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[1]
-_DOCUMENTS = sorted(
-    [*_ROOT.glob("*.md"), *_ROOT.glob("revocation/**/*.md"), *_ROOT.glob("benchmarks/*.md")]
-)
-_PATH = re.compile(
-    r"\b((?:tests|revocation|platform_api|benchmarks|deploy)/[\w/.-]+\.(?:py|pyx|md|sh|toml|json))\b"
-)
-    r"\b((?:tests|revocation|platform_api|benchmarks|deploy)/[\w/.-]+\.(?:py|pyx|md|sh|toml|json))\b"
-)
+_WHERE = ("*.md", "revocation/**/*.md", "benchmarks/*.md")
+_DOCUMENTS = sorted(path for where in _WHERE for path in _ROOT.glob(where))
+_ROOMS = "tests|revocation|platform_api|benchmarks|deploy"
+_PATH = re.compile(rf"\b((?:{_ROOMS})/[\w/.-]+\.(?:py|pyx|md|sh|toml|json))\b")
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: str(path.relative_to(_ROOT)))

@@ -133,5 +133,5 @@ def check_signer_validity(generation: Generation, now: datetime) -> None:
             "SIGNER_EXPIRED",
             expected=f"a signer that is valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
             got=f"generation {generation.name} after that",
-            remedy="check this host's clock; if it is right, take this generation out of the authority",
+            remedy="check this host's clock; if it is right, add the newer key of the CA",
         )
