@@ -18,8 +18,8 @@ from revocation.authorities import Authorities, Authority, Generation, Signature
 from revocation.authority_certificates import check_self_signature, self_issued
 from revocation.authority_rows import authorities_sha256
 from revocation.clock import jst_day
-from revocation.coverage import open_partition
 from revocation.errors import InputRefused
+from revocation.mergers import open_partition
 
 #: A CA publishes its next key long before the old one ends.
 SOON: Final = timedelta(days=180)

@@ -14,9 +14,9 @@ from itertools import takewhile
 from typing import Final, Literal
 
 from revocation.authorities import Authority, Lineage, Partition
-from revocation.clock import jst_day
 from revocation.index.layout import ListState
 from revocation.index.search import Entry
+from revocation.mergers import open_partition, speaking
 from revocation.snapshot.current import Snapshot
 
 #: Clocks differ: acceptance lets a thisUpdate lie this far ahead, so coverage must too (design 5).
@@ -145,19 +145,7 @@ def _of_partition(
 
 
 def _speaking(authority: Authority, lineage: Lineage, snapshot: Snapshot, number: int) -> list[Partition]:
-    """Whose lists must speak for the certificates of a partition: that of the open one at the end of its
-    successors. One from before a merger does not speak for those merged into it; until the first list
-    since then is there, the merged partition's own last list must be in force too.
-    """
-    way = [each for each in _way(authority, number) if each is not None]
-    speaking = [way[-1]]
-    for merged, successor in zip(way[-2::-1], way[:0:-1], strict=True):
-        state = snapshot.list_state(lineage, successor)
-        since = None if state is None or state.this_update is None else jst_day(state.this_update)
-        if since is not None and merged.closed is not None and since >= merged.closed:
-            break
-        speaking.append(merged)
-    return speaking
+    return speaking(authority, number, lambda partition: snapshot.list_state(lineage, partition))
 
 
 def _of_whole_ca(authority: Authority, lineage: Lineage, snapshot: Snapshot) -> list[Partition]:
@@ -192,19 +180,3 @@ def coverage_of_entry(authority: Authority, lineage: Lineage, snapshot: Snapshot
     if speaks is None:
         return cover_by([entry.list], "list", Gap.NO_CRL)
     return cover_by([speaks], "list")
-
-
-def open_partition(authority: Authority, number: int) -> Partition | None:
-    """The partition that speaks for a certificate today: a merged municipality's is its successor's."""
-    return _way(authority, number)[-1]
-
-
-def _way(authority: Authority, number: int) -> list[Partition | None]:
-    """A partition, its successor, and so on to the open one; None at the end where there is none.
-
-    Ends, because the approved list has no ring of successors (``partitions.check_partitions``).
-    """
-    way = [authority.partition(number)]
-    while (last := way[-1]) is not None and last.closed is not None:
-        way.append(None if last.successor is None else authority.partition(last.successor))
-    return way

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from revocation.authorities import Authorities, Authority, Partition
 from revocation.clock import jst_day
-from revocation.coverage import coverage_of, open_partition
+from revocation.coverage import coverage_of
 from revocation.errors import InputRefused
+from revocation.mergers import open_partition
 from revocation.partitions import MAX_PARTITION_NUMBER, check_partitions
 from tests import pki
 from tests.revocation.acting import DAY, NOW, TODAY, authority_of, partition, small_ca

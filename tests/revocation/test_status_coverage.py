@@ -18,9 +18,9 @@ from revocation.coverage import (
     coverage_of,
     coverage_of_entry,
     list_in_force,
-    open_partition,
 )
 from revocation.index.layout import ListPresence, ListState
+from revocation.mergers import open_partition
 from revocation.status import Status, UnknownReason, certificate_status
 from tests.revocation.sets import DAY, T0, accepted, every_list, identity, scope, store, world
 
@@ -144,6 +144,53 @@ def test_by_a_set_without_one_list(authority: Authority, tmp_path: Path) -> None
     closed = replace(authority.partitions[0], closed=date(2026, 11, 1))
     nobody = replace(authority, partitions=(closed,))
     assert shape(coverage_of(nobody, lineage, snapshot, None)) == ("ca", Gap.NO_CRL, 0)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_list_that_the_authority_does_not_know_leaves_no_bare_serial_good(
+    tmp_path: Path, absent: bool
+) -> None:
+    """An older authorities file put back knows two partitions, the set three: partitions are never removed,
+    so nothing is said of a bare serial; a known partition speaks on, and who is listed stays so.
+    """
+    (authorities, newer), (_, older) = world(partitions=3), world(partitions=2)
+    lineage = newer.lineages()[0]
+    lists = every_list(newer) | {scope(newer, 1): accepted({5: 3})}
+    if absent:
+        del lists[scope(newer, 3)]
+    snapshot = store(tmp_path).publish(lists, authorities, now=T0)
+    assert partitions_unknown(newer, lineage, snapshot) == 0
+    assert partitions_unknown(older, lineage, snapshot) == 1
+    assert shape(coverage_of(older, lineage, snapshot, None)) == ("ca", Gap.PARTITION_UNDETERMINED, 2)
+    assert shape(coverage_of(older, lineage, snapshot, 1)) == ("partition", None, 1)
+
+    def ask(serial: int, partition: int | None = None) -> tuple[Status, UnknownReason | None]:
+        held = Authorities([older])
+        found = certificate_status(
+            identity(older, serial), authorities=held, snapshot=snapshot, now=T0, partition=partition
+        )
+        return found.status, found.unknown_reason
+
+    assert ask(9) == (Status.UNKNOWN, UnknownReason.PARTITION_UNDETERMINED)
+    assert ask(9, 1) == (Status.GOOD, None)
+    assert ask(5) == (Status.REVOKED, None)
+
+
+def test_a_closed_partition_with_another_point_is_one_that_is_not_known(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """Nobody's list is missing then, and yet the authority is not the one that the set was made with; a
+    lineage that the set does not have is only without lists.
+    """
+    snapshot = store(tmp_path).publish(every_list(authority), Authorities([authority]), now=T0)
+    one, two = authority.partitions
+    closed = replace(one, closed=date(2026, 1, 1))
+    lineage = authority.lineages()[0]
+    ended = replace(authority, partitions=(closed, two))
+    assert shape(coverage_of(ended, lineage, snapshot, None)) == ("ca", None, 1)
+    other = replace(authority, partitions=(replace(closed, distribution_point=b"\x86\x01x"), two))
+    assert shape(coverage_of(other, lineage, snapshot, None)) == ("ca", Gap.PARTITION_UNDETERMINED, 1)
+    assert partitions_unknown(other, replace(lineage, key_id="ab" * 32), snapshot) == 0
 
 
 def test_the_open_partition(authority: Authority) -> None:
