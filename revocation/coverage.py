@@ -7,7 +7,7 @@ module knows which and whether they are in force; what is then said of a certifi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
@@ -124,14 +124,26 @@ def coverage_of(
     # One answer for every bare serial of the lineage: with 1,900 partitions too dear to find each time.
     kept = snapshot.coverages.get(lineage)
     if kept is None or kept[0] is not authority:
-        kept = (
-            authority,
-            _of_partitions(lineage, snapshot, _of_whole_ca(authority, lineage, snapshot), "ca"),
-        )
+        found = _of_partitions(lineage, snapshot, _of_whole_ca(authority, lineage, snapshot), "ca")
+        if found.gap is None and partitions_unknown(authority, lineage, snapshot):
+            found = replace(found, gap=Gap.PARTITION_UNDETERMINED)
+        kept = (authority, found)
         snapshot.coverages[lineage] = kept
     coverage = kept[1]
     assert isinstance(coverage, Coverage)  # noqa: S101 - the snapshot keeps it for us, untyped
     return coverage
+
+
+def partitions_unknown(authority: Authority, lineage: Lineage, snapshot: Snapshot) -> int:
+    """How many lists the set declares, present or absent, whose number or point the authority does not know.
+
+    Partitions are never removed, so these authorities are older than the set (a backup put back): which
+    other partitions there are they do not know either, and no bare serial may be said not to be listed.
+    """
+    index = snapshot.index(lineage)
+    rows = () if index is None else index.lists.items()
+    held = ((authority.partition(number), state.point_sha256) for number, state in rows)
+    return sum(partition is None or partition.point_sha256 != point for partition, point in held)
 
 
 def _of_partition(

@@ -18,6 +18,7 @@ from revocation.coverage import (
     coverage_of,
     coverage_of_entry,
     list_in_force,
+    partitions_unknown,
 )
 from revocation.index.layout import ListPresence, ListState
 from revocation.mergers import open_partition
