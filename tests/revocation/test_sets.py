@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from revocation.authorities import Authorities, CrlSigning, Partition
+from revocation.authorities import Authorities, Authority, CrlSigning, ListScope, Partition
 from revocation.errors import InputRefused, OwnFault
-from revocation.index.layout import ListPresence
+from revocation.index.layout import ListPresence, ListState
 from revocation.snapshot.names import LOCK
 from tests import pki
 from tests.revocation.sets import (
@@ -252,3 +253,60 @@ def test_a_reader_cannot_publish(tmp_path: Path) -> None:
     authorities, authority = world()
     with pytest.raises(OwnFault, match="PUBLISHER_KEY_MISSING"):
         reader(tmp_path).publish(every_list(authority), authorities, now=T0)
+
+
+def closed(authority: Authority, number: int, point: bytes | None = None) -> Authority:
+    """The authority with this partition closed, perhaps under another distribution point."""
+    return replace(
+        authority,
+        partitions=tuple(
+            replace(one, closed=date(2026, 11, 20), distribution_point=point or one.distribution_point)
+            if one.number == number
+            else one
+            for one in authority.partitions
+        ),
+    )
+
+
+def test_a_closed_partition_without_a_list_stays_absent(tmp_path: Path) -> None:
+    """It never had a list: it is absent as before, and the set lacks nothing."""
+    authorities, authority = world()
+    closing = scope(authority, 2)
+    first = {key: value for key, value in every_list(authority).items() if key != closing}
+    before = store(tmp_path).publish(first, authorities, now=T0).lists[closing]
+    assert before.state is ListPresence.ABSENT
+    merged = closed(authority, 2)
+    snapshot = store(tmp_path).publish(every_list(merged, 1), Authorities([merged]), now=T0 + DAY)
+    assert snapshot.lists[closing] == before
+    assert not snapshot.partial
+
+
+def test_a_closed_partition_that_means_another_point_is_absent(tmp_path: Path) -> None:
+    """Its number has another distribution point by now: that one's list was never accepted; what the old
+    one listed is gone, not lost."""
+    authorities, authority = world()
+    closing = scope(authority, 2)
+    writer = store(tmp_path)
+    writer.publish(every_list(authority) | {closing: accepted({9: 4})}, authorities, now=T0)
+    merged = closed(authority, 2, pki.point(7))
+    snapshot = writer.publish(every_list(merged, 1), Authorities([merged]), now=T0 + DAY)
+    there = ListScope(closing.lineage, closing.signing_key, 2, hashlib.sha256(pki.point(7)).digest())
+    assert closing not in snapshot.lists
+    assert snapshot.lists[there] == ListState(
+        2, closing.signing_key, ListPresence.ABSENT, point_sha256=there.point_sha256
+    )
+    entry = snapshot.lookup(closing.lineage, serial(9))
+    assert entry is not None
+    assert entry.gone
+
+
+@pytest.mark.parametrize("releasable", [False, True])
+def test_a_hold_that_every_list_dropped(tmp_path: Path, releasable: bool) -> None:
+    """Where its CA may end holds it leaves no trace; elsewhere it is gone, and marked."""
+    authorities, authority = world(hold_releasable=releasable)
+    one = scope(authority, 1)
+    store(tmp_path).publish(every_list(authority) | {one: accepted({5: 6})}, authorities, now=T0)
+    snapshot = store(tmp_path).publish(every_list(authority, 1), authorities, now=T0 + DAY)
+    entry = snapshot.lookup(one.lineage, serial(5))
+    assert (entry is None) is releasable
+    assert entry is None or entry.left_on_hold
