@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from revocation.errors import OwnFault
+from revocation.snapshot.durable import Disk
+from revocation.snapshot.publish import settle
 from tests.revocation.sets import (
     T0,
     accepted,
@@ -136,3 +138,36 @@ def test_a_whole_index_file_of_elsewhere_is_refused(tmp_path: Path, other: str) 
     new[0].unlink()
     new[0].write_bytes(data)
     assert refusal_of(tmp_path) == "INDEX_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("current", "manifests", "number", "left"),
+    [
+        (None, [], 1, []),
+        (None, [1], 1, []),  # a first publish that was killed before its commit
+        (None, [2], 3, [2]),
+        (None, [1, 2], 3, [1, 2]),
+        ("2 zz\n", [], 1, []),
+        ("2 zz\n", [1], 2, [1]),
+        ("2 zz\n", [3, 5, 8], 9, [3, 5, 8]),
+        (f"3 {'0' * 64}\n", [1, 3], 4, [1, 3]),
+        (f"3 {'0' * 64}\n", [1, 3, 4, 5], 4, [1, 3]),
+        (f"3 {'0' * 64}\n", [], 4, []),
+    ],
+)
+def test_the_number_after_what_was_left_behind(
+    tmp_path: Path, current: str | None, manifests: list[int], number: int, left: list[int]
+) -> None:
+    """Above CURRENT nothing was committed and it goes; without CURRENT nobody can say, so all stays and the
+    number lies above every manifest. Temporary files go in any case, foreign ones never."""
+    for seq in manifests:
+        (tmp_path / f"{seq:08}.manifest").touch()
+        (tmp_path / f"x.ff.{seq:08}.index").touch()
+    for name in (".y.tmp", "notes.tmp", ".notes"):
+        (tmp_path / name).touch()
+    if current is not None:
+        (tmp_path / "CURRENT").write_text(current)
+    assert settle(Disk(), tmp_path) == number
+    names = {path.name for path in tmp_path.iterdir()} - {"CURRENT"}
+    kept = {name for seq in left for name in (f"{seq:08}.manifest", f"x.ff.{seq:08}.index")}
+    assert names == kept | {"notes.tmp", ".notes"}
