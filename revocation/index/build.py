@@ -6,7 +6,7 @@ the bytes go out in chunks through ``snapshot.durable``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from revocation.errors import InputRefused
 from revocation.index import _records, layout
 from revocation.index.layout import ListState
 from revocation.index.search import Index
+from revocation.reasons import CRLReason
 
 _ALIGNMENT: Final = 8
 
@@ -38,13 +39,15 @@ def build_index(
     *,
     previous: Index | None,
     release_holds: bool,
+    merged: Collection[int] = (),
 ) -> BuiltIndex:
     """One lineage of the new set.
 
     ``states`` declares every partition; ``records`` has the decoder's records of those accepted today.
     A partition that ``states`` carries over takes its entries from ``previous``. What ``previous`` listed
     or had as gone, and nobody lists now, is gone. ``release_holds``: the CA may end a hold and every
-    open list of the lineage speaks in this set, so that a hold which nobody names was released.
+    open list of the lineage speaks in this set, so that a hold which nobody names was released. For
+    ``merged`` partitions a successor's list speaks: of their own last one no hold stays.
     """
     parts = sorted(records.items())
     if unknown := [number for number, _ in parts if number not in states]:
@@ -54,7 +57,7 @@ def build_index(
             got=f"{len(unknown)} without",
             remedy="declare each list of the set",
         )
-    carried = _carried_entries(states, records, previous)
+    carried = _carried_entries(states, records, previous, merged)
     ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
     entries, shared, repeated, conflicting = _records.unite(_records.collect(parts, carried), ranks)
     gone = _gone_records(entries, previous, release_holds=release_holds)
@@ -72,8 +75,9 @@ def _carried_entries(
     states: Mapping[int, ListState],
     records: Mapping[int, bytes | memoryview],
     previous: Index | None,
+    merged: Collection[int],
 ) -> bytes:
-    """Each list's own entries, of the partitions that have no new list."""
+    """Each list's own entries, of the partitions that have no new list; of merged ones the final ones."""
     if previous is None:
         return b""
     numbers = [
@@ -84,7 +88,11 @@ def _carried_entries(
         # Under one number another distribution point: not this partition's list. Its entries go to GONE.
         and previous.lists[number].point_sha256 == state.point_sha256
     ]
-    return _records.carry(previous.entry_section, previous.shared_section, numbers)
+    entries, shared = previous.entry_section, previous.shared_section
+    staying = _records.carry(entries, shared, [number for number in numbers if number not in merged])
+    last = _records.carry(entries, shared, [number for number in numbers if number in merged])
+    final = [one for one in layout.ENTRY.iter_unpack(last) if one[2] != CRLReason.certificate_hold]
+    return staying + b"".join(layout.ENTRY.pack(*one) for one in final)
 
 
 def _gone_records(entries: bytes, previous: Index | None, *, release_holds: bool) -> bytes:

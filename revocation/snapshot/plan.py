@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Final, Protocol
 
-from revocation.authorities import Authorities, Authority, Lineage, ListScope
+from revocation.authorities import Authorities, Authority, Lineage, ListScope, Partition
 from revocation.errors import InputRefused
 from revocation.index.layout import ListPresence, ListState
+from revocation.mergers import speaking
 from revocation.snapshot.current import Snapshot
 
 #: A day is a JST day (design 4).
@@ -54,9 +55,12 @@ class LineagePlan:
     lineage: Lineage
     states: Mapping[int, ListState]
     records: Mapping[int, bytes | memoryview]
-    #: A hold that no list names any more ended: the CA may end holds, and every open list speaks in this
-    #: set. While one list is only carried over, the entry may have moved into its successor.
+    #: A hold that no list names any more ended: the CA may end holds, and every list that could name it
+    #: speaks in this set. While one is only carried over, or its partition was merged and the successor has
+    #: not spoken since, the entry may have moved there.
     release_holds: bool
+    #: Partitions whose successor's list speaks for them now: of their own last list no hold stays.
+    merged: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +97,7 @@ def plan_set(
         )
     spoken = {*lists, *_still_newest(confirmed, base)}
     plans = tuple(
-        LineagePlan(
-            lineage,
-            _states(authority, lineage, seq, lists, spoken, base),
-            {
-                scope.partition_number: lists[scope].list.entries.records
-                for scope in lists
-                if scope.lineage == lineage
-            },
-            release_holds=authority.hold_releasable
-            and all(scope in spoken for scope in expected if scope.lineage == lineage),
-        )
+        _plan_lineage(authority, lineage, seq, lists, spoken, base)
         for authority in authorities
         for lineage in authority.lineages()
     )
@@ -125,6 +119,47 @@ def plan_set(
         carried=presences.count(ListPresence.CARRIED),
         absent=presences.count(ListPresence.ABSENT),
     )
+
+
+def _plan_lineage(
+    authority: Authority,
+    lineage: Lineage,
+    seq: int,
+    lists: Mapping[ListScope, AcceptedList],
+    spoken: Collection[ListScope],
+    base: Snapshot | None,
+) -> LineagePlan:
+    states = _states(authority, lineage, seq, lists, spoken, base)
+    expected = [scope for scope in authority.expected_lists() if scope.lineage == lineage]
+    merged, waiting = _mergers(authority, states)
+    return LineagePlan(
+        lineage,
+        states,
+        {scope.partition_number: lists[scope].list.entries.records for scope in expected if scope in lists},
+        # Where nobody is expected to speak (every partition closed, the key expired), nobody ends a hold.
+        release_holds=authority.hold_releasable
+        and bool(expected)
+        and all(scope in spoken for scope in expected)
+        and not waiting,
+        merged=merged,
+    )
+
+
+def _mergers(authority: Authority, states: Mapping[int, ListState]) -> tuple[frozenset[int], bool]:
+    """The merged partitions for which a successor's list speaks; and must the last list of another still?"""
+
+    def list_of(partition: Partition) -> ListState | None:
+        # One of another distribution point, or an absent one, ``_states`` leaves without a thisUpdate.
+        return states.get(partition.number)
+
+    merged, waiting = set(), False
+    for partition in authority.partitions:
+        if partition.closed is not None and (found := speaking(authority, partition.number, list_of)):
+            if partition in found:
+                waiting = True
+            else:
+                merged.add(partition.number)
+    return frozenset(merged), waiting
 
 
 def business_day(at: datetime) -> date:

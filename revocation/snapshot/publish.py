@@ -128,6 +128,7 @@ def _publish_index(disk: Disk, folder: Path, seq: int, plan: LineagePlan, base: 
         plan.records,
         previous=None if base is None else base.index(plan.lineage),
         release_holds=plan.release_holds,
+        merged=plan.merged,
     )
     digest = hashlib.sha256()
     for chunk in built.chunks:

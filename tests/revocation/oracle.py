@@ -147,6 +147,15 @@ class Oracle:
         }
         lists |= {number: ModelList() for number in self.open if number not in lists}
         lists |= {number: replace(one, accepted_in=seq) for number, one in given.items()}
+        # Whose successor spoke since the merger keeps of its own last list what is final.
+        waiting = False
+        for merged in self.successor:
+            needed = self.needed(merged, lists)
+            waiting = waiting or merged in needed
+            if needed and merged not in needed and merged in lists:
+                words = lists[merged].words
+                final = {serial: word for serial, word in words.items() if word[0] != HOLD}
+                lists[merged] = replace(lists[merged], words=final)
         known: dict[int, Listed] = {}
         for serial in {serial for one in lists.values() for serial in one.words}:
             named = {number: one for number, one in lists.items() if serial in one.words}
@@ -156,7 +165,7 @@ class Oracle:
             )
             date = min(one.words[serial][1] for one in named.values())
             known[serial] = Listed(named[winner].words[serial][0], date, winner)
-        releases = self.holds_end and self.open <= spoken
+        releases = self.holds_end and bool(self.open) and self.open <= spoken and not waiting
         for serial, one in ({} if base is None else base.known).items():
             if serial not in known and not (releases and one.reason == HOLD):
                 known[serial] = replace(one, gone=True)
