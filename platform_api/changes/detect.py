@@ -14,18 +14,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from platform_api import high_water_store as rows
 from platform_api.changes import detect_store as joined
 from platform_api.changes import store as feed
 from platform_api.changes.model import RELEASED, Condition, Decision, condition_after, decide
+from platform_api.changes.next_set import SetFault, Sets, next_set
 from platform_api.changes.whole import WholeSet
 from platform_api.db.transactions import detector, set_tenant
 from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.changes import RevocationChange, changes_between
-from revocation.errors import OwnFault
 from revocation.identity import CertificateIdentity
 
 if TYPE_CHECKING:
@@ -38,18 +38,6 @@ if TYPE_CHECKING:
 BATCH: Final = 20_000
 
 
-class Sets(Protocol):
-    """What detection needs of the snapshot store."""
-
-    def sequences(self) -> list[int]:
-        """All sets that can be opened."""
-        ...
-
-    def open(self, seq: int) -> Snapshot:
-        """One of them, checked."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class DetectedSet:
     """What one set brought."""
@@ -59,10 +47,12 @@ class DetectedSet:
     events: int
     #: Registrations touched, for every institution, also with 0.
     by_institution: Mapping[UUID, int]
-    #: Compared with nothing, because the sets before are lost: see ``changes.whole``.
+    #: Compared with what was told, not with the set before: see ``changes.next_set``.
     whole: bool = False
     #: Certificates that were told as revoked or on hold and that this whole set does not know. Not undone.
     unexplained: int = 0
+    #: Sets that could not be opened: passed over, or not compared with.
+    faults: tuple[SetFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +123,20 @@ async def detect(
 async def _next_set(
     pool: Pool, store: Sets, authorities: Authorities, tagger: Tagger, clock: Clock, batch: int
 ) -> DetectedSet | None:
-    sequences = sorted(await asyncio.to_thread(store.sequences))
     async with detector(pool) as connection:
         at = await joined.locked_cursor(connection)
-        set_seq = next((seq for seq in sequences if seq > at), None)
-        if set_seq is None:
+        act = await rows.open_act(connection)
+        found = await asyncio.to_thread(next_set, store, at, authorities, lost=act is not None)
+        if found is None:
             return None
-        lost = await rows.open_act(connection) is not None
-        # A set that was found broken and built around is missing from the chain. An older one will do:
-        # what was told already is known by each certificate's condition and not told again.
-        base = max((seq for seq in sequences if seq <= at), default=None)
-        if at and base is None and not lost:
-            raise _gap()
-        new = await asyncio.to_thread(store.open, set_seq)
-        old = None if base is None or lost else await asyncio.to_thread(store.open, base)
+        new, set_seq = found.new, found.new.seq
         findings: dict[UUID, _Findings] = defaultdict(_Findings)
-        whole = await WholeSet.begin(connection, new, authorities) if lost else None
+        whole = await WholeSet.begin(connection, new, authorities) if found.whole else None
         changes = 0
         # Nobody registered before this set: nobody can be touched, and the first set of a CA, which
         # is all "added", costs nothing.
         if await joined.anything_older(connection, set_seq):
-            pending = changes_between(old, new)
+            pending = changes_between(found.old, new)
             while taken := await asyncio.to_thread(_tagged, pending, authorities, tagger, batch):
                 changes += len(taken.changes)
                 for match in await _match(connection, taken, set_seq, findings):
@@ -162,7 +145,8 @@ async def _next_set(
         if whole is not None:
             for match in whole.released():
                 findings[match.institution_id].add(match, None, RELEASED, set_seq)
-            if whole.complete:
+            # Sets of an older folder lie below the lost ones: they say nothing of what those told.
+            if act is not None and whole.complete and set_seq >= act.at_least:
                 await rows.close_acts(connection, set_seq)
         by_institution = await _tell(connection, new, findings, clock)
         await joined.advance_cursor(connection, set_seq)
@@ -176,6 +160,7 @@ async def _next_set(
         by_institution,
         whole=whole is not None,
         unexplained=0 if whole is None else whole.unexplained,
+        faults=found.faults,
     )
 
 
@@ -257,13 +242,3 @@ async def _tell(
                 )
         touched[institution_id] = len({event.registration_id for event in events})
     return touched
-
-
-def _gap() -> OwnFault:
-    return OwnFault(
-        "DETECTION_GAP",
-        expected="the set that detection last finished, or an older one, to compare with",
-        got="a snapshot folder with newer ones only",
-        remedy="restore the folder snapshots/ with that set in it, which retention pins; if it is lost, "
-        "jpki nightly --rebuild-lost-sets --by NAME compares the newest sets with what was told",
-    )
