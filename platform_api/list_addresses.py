@@ -16,6 +16,7 @@ from revocation.crl.archive import ListArchive, StoredList
 from revocation.crl.fetch import FetchLimits, FetchResult, HttpSource
 from revocation.errors import InputRefused, OutsideFailed
 from revocation.ingest import IngestReport, Outcome, Progress, Published, ingest_cycle
+from revocation.ingest_report import Refusal
 from revocation.rounds import ONE_PASS, MonotonicTimer, Patience, Timer
 from revocation.snapshot.store import SnapshotStore
 
@@ -145,14 +146,13 @@ async def take_in(
     )
     if not source.failures:
         return report
-    unasked = {str(scope) for scope in authorities.expected_lists() if scope.lineage.ca_id in source.failures}
-    refusals = [
-        *((ca_id, error.code) for ca_id, error in source.failures.items()),
-        *(refusal for refusal in report.refusals if refusal[0] not in unasked),
+    refused = [
+        *(Refusal(ca_id, None, error) for ca_id, error in source.failures.items()),
+        *(one for one in report.refused if one.ca_id not in source.failures),
     ]
     outcome = report.outcome
     if outcome is Outcome.UPSTREAM_DOWN and any(
         isinstance(error, InputRefused) for error in source.failures.values()
     ):
         outcome = Outcome.REFUSED  # the ingest saw lists without an address; we know that it was a "no"
-    return replace(report, outcome=outcome, refusals=tuple(sorted(refusals)))
+    return replace(report, outcome=outcome, refused=tuple(sorted(refused, key=lambda one: one.name)))

@@ -1,4 +1,4 @@
-"""What a night came to: figures and codes only, for the exit code and for ``--json``."""
+"""What a night came to, for the exit code and for ``--json``: no serial, no partition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from platform_api.changes.detect import DetectionReport
 from revocation.exits import Exit
-from revocation.ingest_report import IngestReport, Outcome
+from revocation.ingest_report import IngestReport, Outcome, Refusal
 
 EXIT_CODES: Final[Mapping[str, Exit]] = {
     Outcome.PUBLISHED: Exit.DONE,
@@ -41,16 +41,11 @@ class NightReport:
         return self.ingest.outcome
 
     @property
-    def refusals(self) -> tuple[tuple[str, str], ...]:
-        """(list, or CA whose list of lists was not to be had; code)."""
-        return self.ingest.refusals
-
-    @property
     def exit_code(self) -> Exit:
         return EXIT_CODES[self.outcome]
 
     def as_json(self) -> dict[str, Any]:
-        """For ``--json``: figures and codes only."""
+        """For ``--json``: figures, codes and sentences; it may end in a log, so no partition is in it."""
         ingest = self.ingest
         return {
             "outcome": self.outcome.value,
@@ -62,7 +57,7 @@ class NightReport:
             "lists_absent": ingest.lists_absent,
             "entries": ingest.entries,
             "new_revocations": dict(ingest.new_by_reason),
-            "refusals": [{"list": scope, "code": code} for scope, code in self.refusals],
+            "refusals": refusals(ingest),
             "problem": self.problem,
             "rounds": ingest.rounds,
             "sets": [
@@ -86,3 +81,26 @@ class NightReport:
             "seconds": round(self.seconds, 3),
             "exit_code": int(self.exit_code),
         }
+
+
+def refusals(ingest: IngestReport) -> list[dict[str, Any]]:
+    """By CA, key and code, with what the error of the first such list says. A partition is a municipality:
+    which ones it were, ``python -m revocation freshness`` tells the operator.
+    """
+    groups: dict[tuple[str, str | None, str], list[Refusal]] = {}
+    for one in ingest.refused:
+        groups.setdefault((one.ca_id, one.key, one.error.code), []).append(one)
+    return [
+        {
+            "ca": ca_id,
+            # None: the CA could not be asked where its lists lie.
+            "key": key,
+            "code": code,
+            "count": len(group),
+            "expected": group[0].error.expected,
+            "got": group[0].error.got,
+            "remedy": group[0].error.remedy,
+            "file": str(ingest.kept[code]) if code in ingest.kept else None,
+        }
+        for (ca_id, key, code), group in groups.items()
+    ]

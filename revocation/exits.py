@@ -6,7 +6,9 @@ Monitoring and cron mail read these numbers, so a number never changes its meani
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
+
+from revocation.errors import OutsideFailed, RevocationError
 
 
 class Exit(IntEnum):
@@ -30,3 +32,21 @@ PARTIAL: Final = Exit.PARTIAL
 REFUSED: Final = Exit.REFUSED
 UPSTREAM_DOWN: Final = Exit.UPSTREAM_DOWN
 INTERRUPTED: Final = Exit.INTERRUPTED
+
+
+def error_record(error: RevocationError, code: Exit) -> dict[str, Any]:
+    """What every command prints for ``--json`` when it fails."""
+    return {
+        "error": error.code,
+        "expected": error.expected,
+        "got": error.got,
+        "remedy": error.remedy,
+        "exit_code": int(code),
+    }
+
+
+def interrupted() -> OutsideFailed:
+    """Somebody stopped the command: SIGINT or SIGTERM."""
+    return OutsideFailed(
+        "INTERRUPTED", expected="to come to an end", got="a signal to stop", remedy="start it again to go on"
+    )

@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from revocation.authorities import Authorities, ListScope
@@ -21,13 +22,14 @@ from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater
 from revocation.crl.archive import ListArchive, StoredList
 from revocation.crl.fetch import Failed, ListSource
-from revocation.errors import OutsideFailed, RevocationError
+from revocation.errors import OutsideFailed
 from revocation.index.layout import ListPresence
 from revocation.ingest_report import (
     CycleSet,
     IngestReport,
     Outcome,
     Progress,
+    Refusal,
     carried_and_absent,
     new_by_reason,
     outcome_of,
@@ -35,7 +37,7 @@ from revocation.ingest_report import (
 from revocation.rounds import ONE_PASS, MonotonicTimer, Patience, Timer, Window
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.store import SnapshotStore, before_lost
-from revocation.take import ARCHIVE_CORRUPT, Taken, Taker
+from revocation.take import ARCHIVE_CORRUPT, Refused, Taken, Taker
 
 __all__ = ["IngestReport", "Outcome", "Progress", "Published", "ingest_cycle"]
 
@@ -132,7 +134,7 @@ class _Cycle:
         self._waiting: list[Taken] = []
         self._accepted: Final[set[ListScope]] = set()
         self._answered: Final[set[ListScope]] = set()
-        self._failures: Final[dict[ListScope, RevocationError]] = {}
+        self._failures: Final[dict[ListScope, Refused]] = {}
         self._sets: Final[list[CycleSet]] = []
         self._rounds = 0
 
@@ -174,9 +176,9 @@ class _Cycle:
         fetched = await self._source.fetch(wanted, self._archive.incoming, stored=known, done=done)
         self._answered.update(scope for scope, one in fetched.items() if not isinstance(one, Failed))
         taken, refused = await self._taker.take(fetched)
-        self._failures.update({scope: _not_offered() for scope in missing if scope not in fetched})
+        self._failures.update({s: Refused(s, _not_offered()) for s in missing if s not in fetched})
         for one in refused:
-            self._failures[one.scope] = one.error
+            self._failures[one.scope] = one
             if one.error.code == ARCHIVE_CORRUPT:
                 self._known.pop(str(one.scope), None)
         for item in taken:
@@ -209,8 +211,9 @@ class _Cycle:
 
     def report(self) -> IngestReport:
         carried, absent = carried_and_absent(self._now, self._expected, self._accepted)
+        failures = sorted(self._failures.values(), key=lambda one: str(one.scope))
         return IngestReport(
-            outcome=outcome_of(published=bool(self._sets), failures=self._failures.values()),
+            outcome=outcome_of(published=bool(self._sets), failures=[one.error for one in failures]),
             set_seq=self._sets[-1].set_seq if self._sets else None,
             lists_expected=len(self._expected),
             lists_fetched=len(self._answered),
@@ -218,11 +221,12 @@ class _Cycle:
             lists_carried=carried,
             lists_absent=absent,
             entries=0 if self._now is None else self._now.entries,
-            refusals=tuple(sorted((str(scope), error.code) for scope, error in self._failures.items())),
+            refused=tuple(Refusal(one.scope.lineage.ca_id, one.scope, one.error) for one in failures),
             new_by_reason=new_by_reason(self._first, self._now),
             seconds=0.0,
             sets=tuple(self._sets),
             rounds=self._rounds,
+            kept=_keep_refused(self._archive, failures),
         )
 
 
@@ -251,6 +255,17 @@ def _archive(
     if stored != archive.stored():
         archive.remember(stored)
     return stored
+
+
+def _keep_refused(archive: ListArchive, refused: Iterable[Refused]) -> dict[str, Path]:
+    """One file of each code, for ``python -m revocation decode``: the others are refused for the same."""
+    kept: dict[str, Path] = {}
+    for one in refused:
+        if one.stored is not None and one.error.code not in kept:
+            path = archive.keep_refused(one.error.code, one.stored.path)
+            if path is not None:
+                kept[one.error.code] = path
+    return kept
 
 
 def _not_offered() -> OutsideFailed:

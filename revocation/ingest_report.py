@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from revocation.authorities import ListScope
 from revocation.changes import changes_between
@@ -34,6 +35,32 @@ class Outcome(StrEnum):
     REFUSED = "REFUSED"
     #: No new set: nothing new came, and the rest could not be fetched.
     UPSTREAM_DOWN = "UPSTREAM_DOWN"
+
+
+#: Hexadecimal digits that name a key, as in the names of the archive.
+KEY_PREFIX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a list was not taken in; without a scope, why a CA could not be asked where its lists lie.
+
+    The scope names a partition, and that is a municipality: what leaves the operator's hands says
+    ``ca_id``, ``key`` and what the error says, which never names one.
+    """
+
+    ca_id: str
+    scope: ListScope | None
+    error: RevocationError
+
+    @property
+    def name(self) -> str:
+        return self.ca_id if self.scope is None else str(self.scope)
+
+    @property
+    def key(self) -> str | None:
+        """The beginning of the signing key's identifier."""
+        return None if self.scope is None else self.scope.signing_key[:KEY_PREFIX]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +93,8 @@ class IngestReport:
     lists_absent: int
     #: Listed entries of the set now in force.
     entries: int
-    #: (scope, stable code), sorted.
-    refusals: tuple[tuple[str, str], ...]
+    #: By name, sorted.
+    refused: tuple[Refusal, ...]
     #: Newly listed certificates by RFC 5280 reason name.
     new_by_reason: Mapping[str, int]
     seconds: float
@@ -75,6 +102,13 @@ class IngestReport:
     sets: tuple[CycleSet, ...] = ()
     #: How often it asked for the lists that it missed, the first time included.
     rounds: int = 1
+    #: One refused file by code, kept to be looked at; not of every code there are bytes.
+    kept: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def refusals(self) -> tuple[tuple[str, str], ...]:
+        """(scope, or CA that could not be asked; stable code), sorted."""
+        return tuple((one.name, one.error.code) for one in self.refused)
 
 
 def outcome_of(*, published: bool, failures: Iterable[RevocationError]) -> Outcome:

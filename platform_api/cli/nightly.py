@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated, Any, Final
+import shlex
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
-
-#: What to do about a refused or missing list, by the beginning of its code; the first that fits.
-REMEDIES: Final = (
-    ("FETCH_", "J-LIS or the line to it: run the night again later"),
-    ("LIST_NOT_OFFERED", "ask J-LIS whether the partition was closed or merged"),
-    ("SIGNATURE_", "ask J-LIS; until then the list of before serves on"),
-    ("CRL_NUMBER_", "an older or doubled list: ask J-LIS, and look at what stands between"),
-    ("THIS_UPDATE_", "check this machine's clock, then ask J-LIS"),
-    ("NEXT_UPDATE_", "a stale list: run the night again when J-LIS has signed a new one"),
-    ("LIST_IS_", "something else than a list came: check its address, then ask J-LIS"),
-    ("SCOPE_", "a list of another partition or key: check its address, then ask J-LIS"),
-    ("SIGNER_", "look at the CA's certificates: jpki authority check"),
-    ("ALGORITHM_", "ask J-LIS what it signs with; compare: jpki authority show"),
-    ("", "look at the list: python -m revocation decode FILE"),
-)
+from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, counted, emit, run_async
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +50,9 @@ def nightly(
 
     Safe to run again at any time: a finished night answers 3 (nothing new), a broken one goes on, and lists
     that came late are taken in and published. The waits may also stand in JPKI_LISTS_WAIT_S,
-    JPKI_LISTS_POLL_S, JPKI_LISTS_LATE_S or in jpki.toml (lists_wait_s ...); in sandbox mode there are none.
+    JPKI_LISTS_POLL_S, JPKI_LISTS_LATE_S or in jpki.toml (lists_wait_s ...); none by default in sandbox
+    mode. Exit code 0: complete; 3: nothing new; 4: some lists are missing; 5: refused; 6: the outside failed
+    (J-LIS, the database, a disk).
     Example: jpki nightly --data jpki-data --lists-wait-s 600 --lists-late-s 7200 --json
     """
     from platform_api.config import load_settings
@@ -76,7 +65,7 @@ def nightly(
     )
     out = console(as_json=as_json)
     with out.status("the night begins") as line:
-        report = run_async(run_night(settings, progress=line.update, rebuild_by=by))
+        report = run_async(run_night(settings, progress=line.update, rebuild_by=by), as_json=as_json)
     if as_json:
         emit(report.as_json())
     else:
@@ -93,11 +82,11 @@ def show(out: Console, night: dict[str, Any]) -> None:
         ("set", night["set_seq"] or "none"),
         ("lists", f"{night['lists_accepted']} accepted of {night['lists_expected']}, "
                   f"{night['lists_carried']} carried over, {night['lists_absent']} absent"),
-        ("asked", f"{night['rounds']} times"),
+        ("asked", counted(night["rounds"], "time")),
         ("published", ", ".join(_set_in_words(one) for one in night["sets"]) or "nothing"),
         ("entries", night["entries"]),
         ("new revocations", reasons or "none"),
-        ("changed customers", f"{customers} at {len(night['changed_customers'])} institutions"),
+        ("changed customers", f"{customers} at {counted(len(night['changed_customers']), 'institution')}"),
         ("events", night["events"]),
         ("seconds", night["seconds"]),
     ):  # fmt: skip
@@ -105,23 +94,36 @@ def show(out: Console, night: dict[str, Any]) -> None:
     out.print(table)
     if night["rebuilt_from"]:
         out.print(f"[red]sets below {night['rebuilt_from']} are lost[/red]; {night['unexplained']} "
-                  "certificates told as revoked or on hold are unknown to the new set: look at them",
-                  soft_wrap=True)  # fmt: skip
+                  "of the certificates told as revoked or on hold are unknown to the new set: look at "
+                  "them", soft_wrap=True)  # fmt: skip
     if night["database_away"]:
         out.print(f"[red]{night['database_away']}[/red]: judged by the marks of the manifest chain alone")
     if night["problem"]:
-        out.print(f"[red]{night['problem']}[/red]: {remedy_of(night['problem'])}")
-    for code, count in Counter(one["code"] for one in night["refusals"]).most_common():
-        example = next(one["list"] for one in night["refusals"] if one["code"] == code)
-        out.print(f"[red]{count} x {code}[/red] ({example} ...): {remedy_of(code)}", soft_wrap=True)
+        out.print(f"[red]no CA could be asked for its lists: {night['problem']}[/red]")
+    for line in _refusals_in_words(night["refusals"]):
+        out.print(line, soft_wrap=True)
+
+
+def _refusals_in_words(refusals: list[dict[str, Any]]) -> Iterator[str]:
+    """Each code once, the commonest first: how many lists of which keys, and what the first error said."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in refusals:
+        groups.setdefault(one["code"], []).append(one)
+    for code, group in sorted(groups.items(), key=lambda item: -sum(one["count"] for one in item[1])):
+        first = group[0]
+        whose = ", ".join(
+            f"{one['ca']}: all its lists" if one["key"] is None
+            else f"{one['ca']} key {one['key']}: {counted(one['count'], 'list')}"
+            for one in group
+        )  # fmt: skip
+        text = f"expected {first['expected']}; got {first['got']}; {first['remedy']}"
+        alone = len(group) == first["count"] == 1
+        yield f"[red]{code}[/red] ({escape(whose)}) {'' if alone else 'the first: '}{escape(text)}"
+        if first["file"]:
+            yield f"  one such file: python -m revocation decode {escape(shlex.quote(first['file']))}"
 
 
 def _set_in_words(one: dict[str, Any]) -> str:
-    lists = f"set {one['set_seq']} with {one['new_lists']} new lists"
+    lists = f"set {one['set_seq']} with {counted(one['new_lists'], 'new list')}"
     missing = f", {one['missing_lists']} missing" if one["missing_lists"] else ""
     return f"{lists}{missing}{' (late)' if one['late'] else ''}"
-
-
-def remedy_of(code: str) -> str:
-    """The first thing to do about a code."""
-    return next(text for beginning, text in REMEDIES if code.startswith(beginning))

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
-from revocation.exits import Exit
+from revocation.exits import Exit, error_record, interrupted
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
@@ -59,12 +59,19 @@ def foreseen(error: BaseException) -> RevocationError:
     )
 
 
-def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+def counted(number: int, thing: str) -> str:
+    """``1 list``, ``2 lists``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def run_async(work: Coroutine[Any, Any, Result], *, as_json: bool = False) -> Result:
     """``asyncio.run``; Ctrl-C and SIGTERM end in one sentence and the fixed exit code."""
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("jpki: interrupted; nothing is half-made, start it again to go on", err=True)
+        if as_json:
+            emit(error_record(interrupted(), Exit.INTERRUPTED))
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
@@ -85,13 +92,5 @@ def fail(error: RevocationError, *, as_json: bool) -> Exit:
     code = exit_code_of(error)
     typer.echo(f"jpki: {error}", err=True)
     if as_json:
-        emit(
-            {
-                "error": error.code,
-                "expected": error.expected,
-                "got": error.got,
-                "remedy": error.remedy,
-                "exit_code": int(code),
-            }
-        )
+        emit(error_record(error, code))
     return code

@@ -6,8 +6,9 @@ kept is trusted no more than a download: a list taken from here is decoded and v
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ _JST: Final = timezone(timedelta(hours=9))
 
 _INDEX: Final = "fetched.json"
 _INCOMING: Final = "incoming"
+_REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,26 @@ class ListArchive:
         with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
             folder.mkdir(parents=True, exist_ok=True)
             file.replace(target)
+        return target
+
+    def keep_refused(self, code: str, file: Path) -> Path | None:
+        """Keep a refused file, to be looked at: the last one of each code, under a name without partition.
+
+        Best effort: without it an operator fetches the list himself; a night does not fail for that.
+        """
+        target = self.folder / _REFUSED / f"{code}.crl"
+        staged = target.with_suffix(".new")
+        try:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            if file.parent == self.incoming:
+                file.replace(target)
+            else:  # accepted once, and too old now: the evidence of its day stays where it is
+                shutil.copyfile(file, staged)
+                staged.replace(target)
+        except OSError:
+            with suppress(OSError):
+                staged.unlink(missing_ok=True)
+            return None
         return target
 
     def remember(self, stored: Mapping[str, StoredList]) -> None:

@@ -226,6 +226,6 @@ def test_a_set_left_over_from_a_killed_night_is_told_though_j_lis_is_gone(
     exit_code, again = world.night()
     world.heal()
     assert exit_code == expected
-    assert [refusal["list"] for refusal in again["refusals"]] == ["card-sign"]
+    assert [(one["ca"], one["key"], one["count"]) for one in again["refusals"]] == [("card-sign", None, 1)]
     assert again["lists_carried"] == again["lists_expected"] > 0
     assert world.changes_of(registration) == [(again["set_seq"], "REVOKED")]
