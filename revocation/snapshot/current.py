@@ -7,7 +7,7 @@ them mapped for as long as somebody holds it, whatever is published or removed m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -25,7 +25,7 @@ from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, 
 class Snapshot:
     """One set. Immutable; safe to share between threads."""
 
-    __slots__ = ("_indexes", "_newest", "coverages", "lists", "manifest", "superseded")
+    __slots__ = ("_in_force", "_indexes", "_newest", "coverages", "lists", "manifest", "superseded")
 
     def __init__(
         self, manifest: Manifest, indexes: Mapping[Lineage, Index], *, superseded: bool = False
@@ -53,6 +53,11 @@ class Snapshot:
                 held is None or held.this_update is None or held.this_update < state.this_update
             ):
                 self._newest[_source(scope)] = state
+        self._in_force: Final[dict[tuple[Lineage, bytes], ListState]] = {}
+        for (lineage, _, point_sha256), state in self._newest.items():
+            held = self._in_force.get((lineage, point_sha256))
+            if held is None or _at(held) < _at(state):
+                self._in_force[lineage, point_sha256] = state
 
     @property
     def seq(self) -> int:
@@ -103,6 +108,10 @@ class Snapshot:
         """The list of this signer and distribution point, under whatever number it was accepted."""
         return self._newest.get(_source(scope))
 
+    def newest_by_any_key(self, scope: ListScope) -> ListState | None:
+        """The list of this lineage and distribution point: another key's, where the CA changed keys."""
+        return self._in_force.get((scope.lineage, scope.point_sha256))
+
     def seen_as(self, *, superseded: bool) -> Snapshot:
         """The same set, as what is published now makes it look."""
         if superseded is self.superseded:
@@ -117,6 +126,11 @@ class Snapshot:
 
 def _source(scope: ListScope) -> tuple[Lineage, str, bytes]:
     return scope.lineage, scope.signing_key, scope.point_sha256
+
+
+def _at(state: ListState) -> datetime:
+    assert state.this_update is not None  # noqa: S101 - none but accepted lists are asked
+    return state.this_update
 
 
 def open_snapshot(

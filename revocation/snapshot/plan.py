@@ -210,8 +210,9 @@ def _states(
         number = scope.partition_number
         before = states.get(number)
         if scope in lists:
-            newest = None if base is None else base.newest_list(scope)
-            states[number] = _accepted_state(scope, lists[scope], seq, newest)
+            if base is not None:
+                _check_not_older(lists[scope], scope, base)
+            states[number] = _accepted_state(scope, lists[scope], seq)
         elif before is None or before.state is ListPresence.ABSENT:
             states[number] = _absent(number, scope.signing_key, scope.point_sha256)
     return states
@@ -221,12 +222,8 @@ def _absent(number: int, signing_key: str, point_sha256: bytes) -> ListState:
     return ListState(number, signing_key, ListPresence.ABSENT, point_sha256=point_sha256)
 
 
-def _accepted_state(
-    scope: ListScope, accepted: AcceptedList, seq: int, newest: ListState | None
-) -> ListState:
+def _accepted_state(scope: ListScope, accepted: AcceptedList, seq: int) -> ListState:
     facts = accepted.list
-    if newest is not None:
-        _check_not_older(facts, accepted.source_sha256, newest)
     return ListState(
         partition_number=scope.partition_number,
         signing_key=scope.signing_key,
@@ -242,9 +239,18 @@ def _accepted_state(
     )
 
 
-def _check_not_older(facts: ListFacts, sha256: bytes, before: ListState) -> None:
+def _check_not_older(accepted: AcceptedList, scope: ListScope, base: Snapshot) -> None:
     """RFC 5280 section 5.2.3, once more at the last moment, though acceptance asked: never go backwards."""
-    if before.sha256 == sha256:
+    facts, before, in_force = accepted.list, base.newest_list(scope), base.newest_by_any_key(scope)
+    newest = None if in_force is None else in_force.this_update
+    if newest is not None and facts.this_update <= newest and _is_below(before, newest):
+        raise _refused(
+            "THIS_UPDATE_ROLLBACK",
+            "a thisUpdate after that of the list in force, which another key signed",
+            "an earlier one",
+            "find out why the CA serves an older list",
+        )
+    if before is None or before.sha256 == accepted.source_sha256:
         return
     if before.this_update is not None and facts.this_update < before.this_update:
         raise _refused(
@@ -253,6 +259,7 @@ def _check_not_older(facts: ListFacts, sha256: bytes, before: ListState) -> None
             "an earlier one",
             "find out why the CA serves an older list",
         )
+    # Numbers compare only under one key.
     if facts.crl_number is None or before.crl_number is None or facts.crl_number > before.crl_number:
         return
     if facts.crl_number == before.crl_number:
@@ -268,6 +275,10 @@ def _check_not_older(facts: ListFacts, sha256: bytes, before: ListState) -> None
         "a lower one",
         "find out why the CA serves an older list",
     )
+
+
+def _is_below(state: ListState | None, newest: datetime) -> bool:
+    return state is None or state.this_update is None or state.this_update < newest
 
 
 def _refused(code: str, expected: str, got: str, remedy: str) -> InputRefused:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from revocation.authorities import Authorities, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
+from revocation.index.layout import ListState
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
 from revocation.snapshot.names import CURRENT, LOCK, manifest_numbers, newest_number, read_pointer
@@ -34,6 +35,23 @@ class Mark:
     crl_number: int | None
     this_update: datetime
     sha256: bytes
+
+
+def _mark_of(state: ListState | None) -> Mark | None:
+    if state is None or state.this_update is None or state.sha256 is None:
+        return None  # absent: nothing was ever accepted
+    return Mark(state.crl_number, state.this_update, state.sha256)
+
+
+def mark_beside(own: Mark | None, in_force: Mark | None) -> Mark | None:
+    """The mark of a key, where one key signs for all and the list ``in_force`` may be another key's.
+
+    Numbers compare only under one key (RFC 5280 section 5.2.3). Times compare always: a key's list that is
+    not younger than the one in force would bring back what that one ended.
+    """
+    if in_force is None or (own is not None and own.this_update >= in_force.this_update):
+        return own
+    return Mark(None if own is None else own.crl_number, in_force.this_update, in_force.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +265,10 @@ class SnapshotStore:
         Of the distribution point, also where its partition had another number then.
         """
         snapshot = self.current()
-        state = None if snapshot is None else snapshot.newest_list(scope)
-        if state is None or state.this_update is None or state.sha256 is None:
-            return None  # absent: nothing was ever accepted
-        return Mark(state.crl_number, state.this_update, state.sha256)
+        if snapshot is None:
+            return None
+        own, in_force = snapshot.newest_list(scope), snapshot.newest_by_any_key(scope)
+        return mark_beside(_mark_of(own), _mark_of(in_force))
 
     # --- writing ---
 
