@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from platform_api import high_water_store as rows
 from platform_api.db.transactions import detector
 from platform_api.high_water_store import LostSets, MarkRow, PublishedRow
-from revocation.snapshot.store import Mark
+from revocation.authorities import ALL_GENERATIONS
+from revocation.snapshot.store import Mark, mark_beside
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
@@ -31,13 +32,25 @@ class Marks:
             (row.ca_id, row.signing_key, row.point_sha256): Mark(row.crl_number, row.this_update, row.sha256)
             for row in found
         }
+        self._newest: Final[dict[tuple[str, bytes], Mark]] = {}
+        for (ca_id, _, point_sha256), mark in self._marks.items():
+            held = self._newest.get((ca_id, point_sha256))
+            if held is None or held.this_update < mark.this_update:
+                self._newest[ca_id, point_sha256] = mark
 
     def __len__(self) -> int:
         return len(self._marks)
 
     def mark(self, scope: ListScope) -> Mark | None:
-        """By signer and distribution point: neither partition number nor lineage says whose list it is."""
-        return self._marks.get((scope.lineage.ca_id, scope.signing_key, scope.point_sha256))
+        """By signer and distribution point: neither partition number nor lineage says whose list it is.
+
+        Where one key signs for all, the newest list of any key for this point counts too.
+        """
+        ca_id = scope.lineage.ca_id
+        own = self._marks.get((ca_id, scope.signing_key, scope.point_sha256))
+        if scope.lineage.key_id != ALL_GENERATIONS:
+            return own
+        return mark_beside(own, self._newest.get((ca_id, scope.point_sha256)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,8 @@ class Remembered:
     published: PublishedRow | None
     #: An act about lost sets that is not yet worked off.
     act: LostSets | None
+    #: The greatest set that somebody was registered upon or told of, whether or not it was learnt.
+    used: int = 0
 
 
 class Folder(Protocol):
@@ -65,6 +80,7 @@ async def recall(pool: Pool) -> Remembered:
             Marks(await rows.marks(connection)),
             await rows.published(connection),
             await rows.open_act(connection),
+            await rows.greatest_used(connection),
         )
 
 

@@ -17,6 +17,7 @@ from platform_api.high_water import Marks, catch_up, marks_of, recall
 from platform_api.high_water_store import MarkRow, PublishedRow
 from platform_api.lost_sets import missing_sets
 from revocation.authorities import CrlSigning
+from revocation.snapshot.store import Mark
 from tests.base.postgres import TestDatabase
 from tests.features.test_detect_crashes import Crash, CrashingPool
 from tests.revocation import sets
@@ -164,6 +165,26 @@ async def test_a_list_is_one_whatever_lineage_it_is_filed_under(tmp_path: Path) 
     newest = Marks(found).mark(changed.expected_lists()[0])
     assert newest is not None
     assert (newest.crl_number, newest.this_update) == (2, T0 + DAY)
+
+
+def test_a_new_key_for_all_starts_above_the_old_keys_newest_list() -> None:
+    """By time, not by number; other points and CAs say nothing, nor another key where each signs its own."""
+    _, each = sets.world(partitions=2)
+    _, every = sets.world(partitions=2, crl_signing=CrlSigning.NEWEST_FOR_ALL)
+    scope, other = every.expected_lists()
+    old = MarkRow(every.ca_id, "ab" * 32, scope.point_sha256, 100, T0 + DAY, b"b" * 32, 3)
+    older = replace(old, signing_key="cd" * 32, this_update=T0)
+    elsewhere = replace(old, ca_id="other", this_update=T0 + 9 * DAY)
+    marks = Marks([older, old, elsewhere])
+    assert marks.mark(scope) == Mark(None, T0 + DAY, b"b" * 32)
+    assert marks.mark(other) is None
+    assert [marks.mark(one) for one in each.expected_lists()] == [None] * 4
+    own = replace(old, signing_key=scope.signing_key, crl_number=7, sha256=b"o" * 32)
+    for at, mark in (
+        (T0, Mark(7, T0 + DAY, b"b" * 32)),
+        (T0 + 2 * DAY, Mark(7, T0 + 2 * DAY, b"o" * 32)),
+    ):
+        assert Marks([old, replace(own, this_update=at)]).mark(scope) == mark
 
 
 async def test_two_nights_learn_at_once(database: TestDatabase, tmp_path: Path) -> None:
