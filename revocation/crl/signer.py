@@ -21,6 +21,8 @@ _MIN_RSA_BITS: Final = 2048
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 #: DER of the AlgorithmIdentifier of such a key without parameters.
 _BARE_PSS: Final = bytes.fromhex("300b06092a864886f70d01010a")
+#: Named where it cannot be read; a certificate that was loaded can.
+_TBS: Final = "TBSCertificate"
 _CORRECT: Final = "correct the CA certificate of this authority"
 
 
@@ -102,11 +104,11 @@ def check_algorithm_fits_key(generation: Generation, identifier: bytes) -> None:
 
 def _key_algorithm(certificate: x509.Certificate) -> bytes:
     """DER of the AlgorithmIdentifier in subjectPublicKeyInfo (RFC 5280 section 4.1.2.7)."""
-    tbs = DerReader(certificate.tbs_certificate_bytes).enter(SEQUENCE, "TBSCertificate")
+    tbs = DerReader(certificate.tbs_certificate_bytes).enter(SEQUENCE, _TBS)
     # version [0] (there are extensions, so it is v3), serialNumber, signature, issuer, validity, subject.
     for _ in range(6):
-        tbs.header("TBSCertificate")
-    return tbs.enter(SEQUENCE, "subjectPublicKeyInfo").raw(SEQUENCE, "algorithm")
+        tbs.header(_TBS)
+    return tbs.enter(SEQUENCE, _TBS).raw(SEQUENCE, _TBS)
 
 
 def _unfit(expected: str, got: str) -> InputRefused:
