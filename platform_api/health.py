@@ -48,7 +48,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "NO_SNAPSHOT": Meaning("no set is published", ""),
     "NO_AUTHORITIES": Meaning("no CA is configured: every issuer is unknown", ""),
     "SNAPSHOT_REFUSED": Meaning(
-        "the published set cannot be used, and an older one answers: nobody is GOOD",
+        "the published set cannot be used, or the folder was lost or went back, and an older one answers: "
+        "nobody is GOOD",
         "a set above the one that answers was refused",
     ),
     "LISTS_EXPIRED": Meaning(

@@ -88,7 +88,9 @@ class _AtScrape(Collector):
             "revocation_set_seq", "Number of the set that answers; 0 for none.", value=whole.set_seq
         )
         yield GaugeMetricFamily(
-            "revocation_set_partial", "1 when the set lacks or carries over a list.", value=int(whole.partial)
+            "revocation_set_partial",
+            "1 when the set lacks a list, or has one older than its newest JST day and not confirmed.",
+            value=int(whole.partial),
         )
         lists = GaugeMetricFamily(
             "revocation_lists", "Expected lists by freshness.", labels=("ca", "freshness")

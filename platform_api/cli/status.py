@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Rows of lists that are not fresh; --json has all of them.
 _SHOWN: Final = 10
+#: As in revocation/index/FORMAT.md.
+_PARTIAL: Final = "partial: lacks a list, or has one older than its newest JST day and not confirmed"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +28,13 @@ def register(app: typer.Typer) -> None:
 def status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Show the published set, its lists by state, and the freshness of each CA. Needs no database.
 
-    Exit code 0: all fresh; 4: some lists stale or absent; 3: nothing published yet.
+    Exit code 0: all fresh; 3: nothing published yet; 4: some lists stale or absent; 5: published sets are
+    missing in the folder.
     Example: jpki status --data jpki-data --json
     """
     from platform_api.config import load_settings
 
-    record = run_async(_status(load_settings(data_dir=data)))
+    record = run_async(_status(load_settings(data_dir=data)), as_json=as_json)
     if as_json:
         emit(record)
     else:
@@ -45,7 +48,7 @@ def _show(record: dict[str, Any]) -> None:
         out.print("nothing is published yet; run jpki nightly")
         return
     table = Table(title="published set", show_header=False)
-    table.add_row("set", f"{record['set_seq']} ({'partial' if record['partial'] else 'complete'})")
+    table.add_row("set", f"{record['set_seq']} ({_PARTIAL if record['partial'] else 'complete for its day'})")
     if record["superseded"]:
         table.add_row("[red]superseded[/red]", "a newer set cannot be read: nothing is good till the night")
     table.add_row("published", f"{_span(record['published_age_s'])} ago")
@@ -86,6 +89,7 @@ def _span(seconds: float | None) -> str:
 async def _status(settings: Settings) -> dict[str, Any]:
     from platform_api.faults import SetupRefused
     from platform_api.key_set import publisher_of
+    from platform_api.published_sets import sets_gone
     from revocation.authorities import Authorities
     from revocation.clock import jst_day
     from revocation.freshness_report import list_rows
@@ -104,6 +108,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
     store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(publisher,))
     snapshot = await asyncio.to_thread(store.current)
     if snapshot is None:
+        refusal = store.refusal or await asyncio.to_thread(sets_gone, settings)
+        if refusal is not None:
+            raise refusal
         return {"set_seq": None, "clock": clock, "authorities": [], "exit_code": int(Exit.NOTHING_NEW)}
     loaded = await asyncio.to_thread(Authorities.load, settings.authorities_file)
     authorities = loaded.on(jst_day(now))

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from platform_api.cli import app
+from platform_api.cli.output import exit_code_of
+from platform_api.config import Settings
 from platform_api.key_set import open_keys
-from revocation.exits import Exit
+from platform_api.logs import Dropped
+from platform_api.metrics import Metrics
+from platform_api.published_sets import sets_gone
+from platform_api.snapshots import CurrentSnapshot
+from revocation.clock import FixedClock
+from revocation.crl.archive import ListArchive, StoredList
+from revocation.errors import RevocationError
+from revocation.exits import Exit, error_record
 from revocation.snapshot.store import SnapshotStore
 from tests.revocation.sets import DAY, accepted, every_list, scope, world
 
@@ -61,3 +72,68 @@ def test_people_see_ten(tmp_path: Path, bad: int, more: str) -> None:
     assert output.count("EXPIRED") == 1 + 10  # the CA's own, and ten lists
     assert ("more: --json" in output) == bool(more)
     assert more in output
+
+
+def test_sets_that_are_gone_are_not_called_unpublished(tmp_path: Path) -> None:
+    """The folder snapshots/ is lost, the archive remembers lists: exit 5 and what to do, as a record too;
+    before the first set, also after a publish killed before its commit, it is still exit 3.
+    """
+    command = [*published(tmp_path, 1, 0), "--json"]
+    archive = ListArchive(tmp_path / "archive")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "1.crl").write_bytes(b"a list")
+    shutil.rmtree(tmp_path / "snapshots")
+    settings = Settings(data_dir=tmp_path)
+    assert sets_gone(settings) is None
+    assert run_main(command)[0] == Exit.NOTHING_NEW
+    archive.remember({"scope": StoredList(tmp_path / "archive" / "1.crl", b"", "", None)})
+    (tmp_path / "snapshots").mkdir()
+    for leftover in (None, "00000001.manifest"):
+        if leftover is not None:
+            (tmp_path / "snapshots" / leftover).write_bytes(b"")
+        code, record = run_main(command)
+        assert (code, record["error"], record["exit_code"]) == (Exit.REFUSED, "SNAPSHOTS_LOST", 5)
+        assert "jpki nightly --rebuild-lost-sets --by NAME" in record["remedy"]
+        assert record["expected"]
+        assert record["got"] == "none"
+
+
+def test_a_published_set_that_nothing_can_replace_is_told(tmp_path: Path) -> None:
+    """CURRENT is there, and neither its set nor one below can be read: its code and exit 1, not 3."""
+    command = [*published(tmp_path, 1, 0), "--json"]
+    (tmp_path / "snapshots" / "00000001.manifest").unlink()
+    assert sets_gone(Settings(data_dir=tmp_path)) is None
+    code, record = run_main(command)
+    assert code == Exit.OWN_FAULT
+    assert record["error"].startswith("MANIFEST_")
+
+
+def test_partial_is_said_as_the_format_says_it(tmp_path: Path) -> None:
+    """A set that lacks a list says what partial means; a whole one is complete for its day."""
+    command = published(tmp_path, 2, 0)
+    wide = {"COLUMNS": "200"}
+    assert "complete for its day" in CliRunner().invoke(app, command, env=wide).output
+    authorities, _ = world(partitions=3)
+    authorities.dump(tmp_path / "authorities.json")
+    keys = open_keys(tmp_path / "keys", now=NOW)
+    store = SnapshotStore(tmp_path / "snapshots", publisher_key=keys.publisher)
+    _, authority = world(partitions=2)
+    store.publish({scope(authority, 1): accepted({9: 3}, number=9, this_update=NOW)}, authorities, now=NOW)
+    done = CliRunner().invoke(app, command, env=wide)
+    assert done.exit_code == Exit.PARTIAL
+    words = "lacks a list, or has one older than its newest JST day and not confirmed"
+    assert f"partial: {words}" in done.output
+    metrics = Metrics()
+    held = CurrentSnapshot()
+    held.adopt(store.current())
+    metrics.follow(held, authorities, FixedClock(NOW), Dropped())
+    assert f"# HELP revocation_set_partial 1 when the set {words}." in metrics.render().decode()
+
+
+def run_main(command: list[str]) -> tuple[int, dict[str, Any]]:
+    """With the sentence and the record that every failure ends in."""
+    done = CliRunner().invoke(app, command)
+    if isinstance(done.exception, RevocationError):
+        code = exit_code_of(done.exception)
+        return code, error_record(done.exception, code)
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1])
