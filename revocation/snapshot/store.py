@@ -18,7 +18,7 @@ from revocation.errors import OutsideFailed, OwnFault, RevocationError
 from revocation.index.layout import ListState
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
-from revocation.snapshot.names import CURRENT, LOCK, manifest_numbers, newest_number, read_pointer
+from revocation.snapshot.names import CURRENT, LOCK, Pointer, manifest_numbers, newest_number, read_pointer
 from revocation.snapshot.plan import AcceptedList, plan_set
 from revocation.snapshot.publish import publish_set, settle
 from revocation.snapshot.retention import remove_before
@@ -91,6 +91,8 @@ class SnapshotStore:
         self._disk: Final = disk or Disk()
         self._opening: Final = threading.Lock()
         self._held: Snapshot | None = None
+        #: Every set that this store held, and those they were built upon: number and hash of the manifest.
+        self._held_or_before: Final[set[tuple[int, str]]] = set()
         #: The greatest number that CURRENT was seen to name, readable set or not.
         self._published = 0
         self._seen: tuple[int, int, int] | None = None
@@ -140,6 +142,7 @@ class SnapshotStore:
             token = self._token()
             held, refusal = self._look()
         self._held, self._refusal = held, refusal
+        self._note_ancestors()
         # After a passing fault CURRENT may look as it did before it: the next call must look all the same.
         self._seen = None if isinstance(refusal, OutsideFailed) else token
 
@@ -170,18 +173,33 @@ class SnapshotStore:
             pointer = read_pointer(self.folder)
             self._published = max(self._published, 0 if pointer is None else pointer.seq)
 
-    def _may_be_superseded(self, held: Snapshot) -> bool:
-        """May another set than ``held``, not below it, be the published one? In doubt it may.
+    def _note_ancestors(self) -> None:
+        """Needed once they are gone: where somebody put another folder in the place of this one."""
+        held = self._held
+        link = None if held is None else (held.seq, held.manifest.sha256)
+        while link is not None and link not in self._held_or_before:
+            self._held_or_before.add(link)
+            try:
+                manifest = load_manifest(self.folder, link[0], self._trusted)
+            except (OwnFault, OSError):
+                break  # retention ended the chain here, or the rest of it cannot be read
+            link = manifest.previous if manifest.sha256 == link[1] else None
 
-        An older set that somebody restored supersedes nothing.
+    def _may_be_superseded(self, held: Snapshot) -> bool:
+        """May another set than ``held`` and those before it be the published one? In doubt it may.
+
+        An older set that somebody restored supersedes nothing. One that was published upon a restored folder
+        does, though its number is lower.
         """
         self._note_published()
         if self._published > held.seq:
             return True
         try:
             pointer = read_pointer(self.folder)
-            if pointer is not None:
-                return pointer.seq == held.seq and pointer.sha256 != held.manifest.sha256
+            if pointer is not None and (pointer.seq, pointer.sha256) in self._held_or_before:
+                return False
+            if pointer is not None and not self._is_garbled(pointer, held):
+                return True
         except OSError:
             return True
         except OwnFault:
@@ -190,6 +208,16 @@ class SnapshotStore:
             return newest_number(self.folder) > held.seq
         except OSError:
             return True
+
+    def _is_garbled(self, pointer: Pointer, held: Snapshot) -> bool:
+        """Has CURRENT another hash for a set that we know, whose manifest lies there as ever?"""
+        if pointer.seq >= held.seq:
+            return False
+        try:
+            manifest = load_manifest(self.folder, pointer.seq, self._trusted)
+        except OwnFault:
+            return False
+        return (manifest.seq, manifest.sha256) in self._held_or_before
 
     def _newer(self, held: Snapshot) -> Snapshot:
         pointer = read_pointer(self.folder)
@@ -309,6 +337,7 @@ class SnapshotStore:
         with self._opening:
             if self._held is None or self._held.seq < published.seq:
                 self._held, self._refusal, self._seen = published, None, None
+                self._note_ancestors()
         return published
 
     def retention(self, *, keep_from_seq: int) -> tuple[int, ...]:

@@ -164,6 +164,72 @@ def test_a_current_that_goes_back_below_a_damaged_set_makes_nobody_good(made: Wo
     made.check_fallback(starting)
 
 
+@pytest.fixture
+def restored(made: World) -> tuple[World, SnapshotStore, SnapshotStore]:
+    """Sets 1 to 3, a reader and a publisher that hold the last; then a folder of set 1 is put back."""
+    backup = {path.name: path.read_bytes() for path in made.folder.iterdir()}
+    made.second()
+    made.publish(2, {BOTH: 3})
+    running, writing = reader(made.folder), store(made.folder)
+    for each in (running, writing):
+        assert made.ask(UNLISTED, each.current(), at=2 * DAY).status is Status.GOOD
+    for path in made.folder.iterdir():
+        path.unlink()
+    for name, content in backup.items():
+        (made.folder / name).write_bytes(content)
+    return made, running, writing
+
+
+def test_an_older_folder_put_back_supersedes_nothing(
+    restored: tuple[World, SnapshotStore, SnapshotStore],
+) -> None:
+    """Set 3 was built upon set 1: who holds it knows all that set 1 knew, and goes on, with the alarm."""
+    made, running, writing = restored
+    for each in (running, writing):
+        found = each.current()
+        assert found is not None
+        assert (found.seq, found.superseded) == (3, False)
+        assert each.refusal is not None
+        assert each.refusal.code == "SEQUENCE_ROLLBACK"
+        assert made.ask(UNLISTED, found, at=2 * DAY).status is Status.GOOD
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_set_published_upon_an_older_folder_supersedes_the_one_above_it(
+    restored: tuple[World, SnapshotStore, SnapshotStore], damaged: bool
+) -> None:
+    """It is number 2, and revokes one more: by set 3 nobody is good, whether 2 can be read or not."""
+    made, running, writing = restored
+    made.publish(3, {BOTH: 3, UNLISTED: 1})
+    if damaged:
+        made.damage("00000002.manifest")
+    for each in (running, writing):
+        found = each.current()
+        assert found is not None
+        assert (found.seq, found.superseded) == (3, True)
+        assert made.ask(UNLISTED, found, at=3 * DAY).status is Status.UNKNOWN
+        assert made.ask(BOTH, found, at=3 * DAY).status is Status.REVOKED
+
+
+def test_a_reader_that_opened_only_the_last_set_knows_those_before_it(made: World) -> None:
+    """Three sets, and CURRENT goes back to each: the chain was read while it was there."""
+    pointers = [(made.folder / "CURRENT").read_bytes()]
+    made.second()
+    pointers.append((made.folder / "CURRENT").read_bytes())
+    made.publish(2, {BOTH: 3})
+    running = reader(made.folder)
+    running.current()
+    for path in made.folder.glob("0000000[12].manifest"):
+        path.unlink()
+    for pointer in pointers:
+        (made.folder / "CURRENT").unlink()
+        (made.folder / "CURRENT").write_bytes(pointer)
+        found = running.current()
+        assert found is not None
+        assert (found.seq, found.superseded) == (3, False)
+        assert running.refusal is not None
+
+
 def test_a_repaired_set_is_taken(made: World) -> None:
     """The damage was undone: set 2 answers, and good is said again."""
     made.second()
