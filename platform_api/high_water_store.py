@@ -9,6 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
+from platform_api.changes.detect_store import institutions
+from platform_api.db.transactions import set_tenant
+
 if TYPE_CHECKING:
     from platform_api.db.transactions import Connection
 
@@ -105,6 +108,27 @@ async def raise_published(connection: Connection, row: PublishedRow) -> None:
         row.set_seq,
         row.manifest_sha256,
     )
+
+
+async def greatest_used(connection: Connection) -> int:
+    """The greatest set by which a certificate is watched, or that detection passed. A server adopts a set at
+    once, so it may be one that no night lived to tell the database of."""
+    return int(
+        await connection.fetchval(
+            "SELECT GREATEST((SELECT set_seq FROM detection_cursor),"
+            " (SELECT max(checked_set_seq) FROM watched_certificate))"
+        )
+    )
+
+
+async def greatest_told(connection: Connection) -> int:
+    """The greatest set of any event, also of registrations that are erased since. Reads every feed."""
+    greatest = 0
+    for institution_id in await institutions(connection):
+        await set_tenant(connection, institution_id)
+        found = await connection.fetchval("SELECT max(set_seq) FROM event")
+        greatest = max(greatest, found or 0)
+    return greatest
 
 
 async def open_act(connection: Connection) -> LostSets | None:

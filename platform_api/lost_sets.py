@@ -29,18 +29,21 @@ _REMEDY: Final = (
 )
 
 
-def missing_sets(store: SnapshotStore, known: PublishedRow | None) -> SetupRefused | None:
-    """Why nothing may be built upon this folder; None when it holds what the database knows. Blocking."""
-    if known is None:
-        return None
+def missing_sets(store: SnapshotStore, known: PublishedRow | None, used: int = 0) -> SetupRefused | None:
+    """Why nothing may be built upon this folder; None when it holds what the database knows, and what it
+    only used (``Remembered.used``): a number below that would be given a second time. Blocking.
+    """
     reached = store.reached()
-    if reached.seq < known.set_seq:
+    greatest = _greatest(known, used)
+    if reached.seq < greatest:
         return SetupRefused(
             "SNAPSHOTS_BEHIND",
-            expected=f"set {known.set_seq} or a later one in the folder snapshots/",
+            expected=f"set {greatest} or a later one in the folder snapshots/",
             got=f"set {reached.seq}" if reached.seq else "none",
             remedy=_REMEDY,
         )
+    if known is None:
+        return None
     if reached.manifest_sha256 is None:
         return None  # CURRENT is damaged: whatever is built now takes every list anew (``newest_good``)
     chain = dict(store.chain()) | {reached.seq: reached.manifest_sha256}
@@ -55,6 +58,10 @@ def missing_sets(store: SnapshotStore, known: PublishedRow | None) -> SetupRefus
     return None
 
 
+def _greatest(known: PublishedRow | None, used: int) -> int:
+    return used if known is None else max(known.set_seq, used)
+
+
 async def settle(
     pool: Pool, store: SnapshotStore, remembered: Remembered, clock: Clock, *, rebuild_by: str | None = None
 ) -> int:
@@ -62,25 +69,28 @@ async def settle(
     something is and nobody recorded it, or where somebody did and nothing is.
     """
     known = remembered.published
-    refusal = await asyncio.to_thread(missing_sets, store, known)
+    known_seq = _greatest(known, remembered.used)
+    refusal = await asyncio.to_thread(missing_sets, store, known, remembered.used)
     reached = await asyncio.to_thread(store.reached)
     act = remembered.act
-    if act is not None and known is not None and known.set_seq < act.at_least <= reached.seq:
+    learnt = 0 if known is None else known.set_seq
+    if act is not None and learnt < act.at_least and max(act.at_least, remembered.used) <= reached.seq:
         refusal = None  # the set that this act allowed is there; the night was cut off before it was known
     if refusal is None:
         return await _nothing_lost(pool, store, remembered, clock, reached.seq, rebuild_by)
-    known_seq = 0 if known is None else known.set_seq
     above = max(known_seq, reached.seq) + 1
     if act is not None and act.at_least >= above:
         return act.at_least  # recorded by a night that did not get to its publish
     if rebuild_by is None:
         raise refusal
     async with detector(pool) as connection:
+        # A number given twice would hide the new set from who was checked on the lost one.
+        known_seq = max(known_seq, await rows.greatest_told(connection))
         act = await rows.record_act(
             connection,
             known_seq=known_seq,
             found_seq=reached.seq,
-            at_least=above,
+            at_least=max(known_seq, reached.seq) + 1,
             by=rebuild_by,
             now=clock.now(),
         )
@@ -107,7 +117,8 @@ async def _nothing_lost(
         if rebuild_by is None:
             return 0
         at = await feed.cursor(connection)
-        if not (0 < at < min(sequences, default=0)):
+        first = min(sequences, default=0)
+        if not (0 < at < first):
             raise SetupRefused(
                 "SETS_NOT_LOST",
                 expected="a snapshot folder in which published sets are missing",
@@ -118,7 +129,7 @@ async def _nothing_lost(
             connection,
             known_seq=at,
             found_seq=reached_seq,
-            at_least=reached_seq,
+            at_least=first,  # nothing is built anew; the oldest set there is above those that are missing
             by=rebuild_by,
             now=clock.now(),
         )

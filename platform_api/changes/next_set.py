@@ -63,9 +63,10 @@ def next_set(store: Sets, at: int, authorities: Authorities, *, lost: bool) -> N
     if at and base is None and not lost:
         raise _gap()
     new, faults = _first_good(store, waiting)
-    # Cursor and base differ where the set that was told last was built around since: what it alone had
-    # (a hold that came or ended) stands in no set that could be compared. So too where the first was.
-    whole = lost or bool(faults) or (base != at if at else base is None and new.seq > 1)
+    # In pairs only where the two follow each other and the older one was told. A number in between is of a
+    # set that rotted or was built around: what it alone had (a hold that came, or ended) was told by it, or
+    # with a registration that was checked on it, and stands in no two sets that could be compared.
+    whole = lost or not (base or 0) == at == new.seq - 1
     old = None
     if base is not None and not whole:
         try:
