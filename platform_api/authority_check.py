@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from platform_api.authority_rules import is_test
+from platform_api.authority_rules import Mode, is_test, require_mode
 from platform_api.config import Settings
 from revocation.authorities import Authorities, Generation
 from revocation.authority_certificates import check_self_signature, generation_of
-from revocation.authority_examination import Finding, Severity
+from revocation.authority_examination import Finding, Severity, examine
 from revocation.certificate_files import read_certificates
 from revocation.clock import jst_day
 from revocation.distinguished_names import same_name
@@ -33,6 +33,17 @@ def worst_of_files(records: Iterable[dict[str, Any]]) -> Exit:
     if any(one["problem"] for one in found):
         return Exit.REFUSED
     return Exit.PARTIAL if any(one["warning"] for one in found) else Exit.DONE
+
+
+def examine_in(mode: Mode, authorities: Authorities, now: datetime) -> list[Finding]:
+    """What the library finds, after what is wrong in this mode."""
+    tests = []
+    for authority in authorities:
+        try:
+            require_mode(mode, [authority])
+        except InputRefused as refusal:
+            tests.append(Finding(Severity.ERROR, refusal.code, authority.ca_id, refusal.got, refusal.remedy))
+    return [*tests, *examine(authorities, now)]
 
 
 def would_add(

@@ -13,6 +13,8 @@ from platform_api.institutions.model import KINDS
 from revocation.authorities import Authority, Generation
 from revocation.errors import InputRefused
 
+Mode = Literal["sandbox", "live"]
+
 #: Policy OIDs of J-LIS's test hierarchy have 0 where the real ones have 1 (jpki.md section 1.1).
 _TEST_POLICIES: Final = "1.2.392.200149.8.5.1.0."
 #: O of the test hierarchy, of our sandbox, and of mocks known in the field.
@@ -63,9 +65,17 @@ def require_real(authority: Authority) -> None:
         raise InputRefused(
             "AUTHORITY_IS_TEST",
             expected="a CA of real certificates, because the mode is live",
-            got="one that calls itself a test (its organization name, or a test policy OID)",
-            remedy="use it in a data folder of its own with JPKI_MODE=sandbox",
+            got=f"{authority.ca_id}, which calls itself a test (by organization name or policy OID)",
+            remedy="keep it in a data folder of its own with JPKI_MODE=sandbox; where it is taken in "
+            "already, a live service begins in a new folder (--data), with the real CAs",
         )
+
+
+def require_mode(mode: Mode, authorities: Iterable[Authority]) -> None:
+    """The same of all that are loaded: the folder may come from a sandbox, or the mode have changed."""
+    if mode == "live":
+        for authority in authorities:
+            require_real(authority)
 
 
 def is_test(certificate: x509.Certificate) -> bool:
@@ -91,7 +101,7 @@ def kinds_from(given: Iterable[str]) -> Mapping[str, str]:
 
 
 def require_allowed(
-    mode: Literal["sandbox", "live"],
+    mode: Mode,
     authority: Authority,
     added: Iterable[Generation],
     fingerprints: Iterable[str],

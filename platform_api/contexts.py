@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
 from platform_api.key_fingerprints import require_known_keys
@@ -32,6 +33,7 @@ from platform_api.keys import (
     TAGGER,
 )
 from platform_api.logs import failure
+from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
@@ -87,7 +89,16 @@ async def snapshots(app: web.Application) -> AsyncIterator[None]:
     authorities = FollowedAuthorities()
     app[AUTHORITIES] = authorities
     app[METRICS].follow(app[STORE], authorities, app[CLOCK], app[DROPPED])
-    follower = Follower(store, settings.authorities_file, app[STORE], authorities, app[LOG], app[CLOCK])
+    await asyncio.to_thread(refuse_test_authorities, settings)
+    follower = Follower(
+        store,
+        settings.authorities_file,
+        app[STORE],
+        authorities,
+        app[LOG],
+        app[CLOCK],
+        rule=require_real if settings.mode == "live" else None,
+    )
     async with follower.following(settings.snapshot_check_s):
         yield
 

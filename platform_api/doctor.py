@@ -20,6 +20,7 @@ from typing import Final
 import asyncpg
 from pydantic import SecretStr
 
+from platform_api.authority_check import examine_in
 from platform_api.authority_input import authorities_missing
 from platform_api.config import Settings
 from platform_api.db.addresses import from_dsn
@@ -27,7 +28,6 @@ from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
 from revocation.authorities import Authorities
 from revocation.authority_examination import Severity
-from revocation.authority_examination import examine as examine_authorities
 from revocation.clock import SystemClock, jst_day
 from revocation.errors import RevocationError
 
@@ -196,7 +196,7 @@ def _authorities(settings: Settings) -> Iterator[Finding]:
     found = Authorities.load(settings.authorities_file)
     lists = len(found.on(jst_day(now)).expected_lists())
     yield Finding("authorities", f"version {found.version}: {len(found)} CA, {lists} lists expected a day")
-    findings = examine_authorities(found, now)
+    findings = examine_in(settings.mode, found, now)
     for one in findings:
         if one.severity is Severity.ERROR:
             yield Finding(f"authorities {one.ca_id}".strip(), f"{one.code}: {one.found}", one.remedy)

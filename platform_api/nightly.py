@@ -26,6 +26,7 @@ from platform_api.night_guard import one_night
 from platform_api.night_report import NightReport
 from platform_api.provisioning import prepare
 from revocation.authorities import Authorities
+from revocation.authority_succession import check_not_older
 from revocation.clock import jst_day
 from revocation.crl.archive import ListArchive
 from revocation.errors import RevocationError
@@ -66,6 +67,7 @@ async def run_night(
         # One day for the whole night: a partition that opens at midnight waits for the next one.
         authorities = accepted.on(jst_day(clock.now()))
         store = SnapshotStore(settings.snapshots_dir, publisher_key=keys.publisher)
+        check_not_older(accepted, await asyncio.to_thread(store.current))
         async with night_database(settings, store, authorities, keys.tagger, clock, progress) as database:
             await database.begin(rebuild_by=rebuild_by)
             source = AskedSource(authorities, gateway, address, patience=settings.patience, timer=timer)

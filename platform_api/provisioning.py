@@ -13,10 +13,12 @@ from typing import Final
 from cryptography import x509
 
 from platform_api.authority_input import authorities_missing
+from platform_api.authority_rules import require_mode
 from platform_api.config import Settings
 from platform_api.jlis.gateway import AuthorityOffer, Gateway, PartitionOffer
 from revocation.authorities import Authorities, Authority, CrlSigning
 from revocation.authority_file import authority_from_certificates, partitions_from_points
+from revocation.errors import RevocationError
 
 #: The sandbox's counter stays far below; a real operator sets the ceiling with the authority.
 SANDBOX_SERIAL_CEILING: Final = 0x0FFF_FFFF
@@ -25,12 +27,23 @@ SANDBOX_SERIAL_CEILING: Final = 0x0FFF_FFFF
 async def prepare(settings: Settings, gateway: Gateway) -> None:
     """Make what is missing; what exists is never changed.
 
-    Raises ``SetupRefused`` in live mode without ``authorities.json``.
+    Raises ``SetupRefused`` in live mode without ``authorities.json``, ``InputRefused`` with a test CA in it.
     """
-    if not await asyncio.to_thread(settings.authorities_file.is_file):
+    if await asyncio.to_thread(settings.authorities_file.is_file):
+        require_mode(settings.mode, await asyncio.to_thread(Authorities.load, settings.authorities_file))
+    else:
         if settings.mode == "live":
             raise authorities_missing(settings)
         await _authorities_of_sandbox(settings, gateway)
+
+
+def refuse_test_authorities(settings: Settings) -> None:
+    """A live service does not start upon a test CA. A file that cannot be read is the follower's affair."""
+    try:
+        loaded = Authorities.load(settings.authorities_file)
+    except RevocationError:
+        return
+    require_mode(settings.mode, loaded)
 
 
 async def _authorities_of_sandbox(settings: Settings, gateway: Gateway) -> None:

@@ -8,7 +8,7 @@ are never older than the set, and a partition that only the newer file knows is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from platform_api.logs import failure
 from revocation.authorities import Authorities, Authority, Generation, ListScope
 from revocation.clock import Clock, jst_day
-from revocation.errors import RevocationError
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
 
 if TYPE_CHECKING:
     from platform_api.logs import Log
@@ -124,7 +124,11 @@ class Follower:
         authorities: FollowedAuthorities,
         log: Log,
         clock: Clock,
+        *,
+        rule: Callable[[Authority], None] | None = None,
     ) -> None:
+        """``rule``: what the deployment asks of every CA; a file with one that breaks it is refused."""
+        self._rule = rule
         self._store = store
         self._file = authorities_file
         self._snapshots = snapshots
@@ -132,9 +136,12 @@ class Follower:
         self._log = log
         self._clock = clock
         self._seen: tuple[int, int, int] | None = None
+        self._refused: InputRefused | None = None
+        #: The newest that this process has seen: the version only rises.
         self._loaded: Authorities | None = None
         self._day: date | None = None
         self._last_refusal: str | None = None
+        self._last_broken: str | None = None
 
     async def look(self) -> None:
         """One look; what cannot be trusted is refused and the last good state goes on."""
@@ -142,8 +149,9 @@ class Follower:
         if authorities is not None:
             self._authorities.adopt(authorities)
             self._log.info("authorities.adopted", n=len(authorities))
-        if broken is not None:
+        if broken is not None and broken.code != self._last_broken:
             self._log.error("authorities.refused", **failure(broken))
+        self._last_broken = None if broken is None else broken.code
         if self._snapshots.adopt(snapshot) and snapshot is not None:
             self._log.info("snapshot.adopted", set_seq=snapshot.seq, n=snapshot.entries)
         self._snapshots.refusal = refusal
@@ -159,28 +167,56 @@ class Follower:
             snapshot, refusal = self._store.current(), self._store.refusal
         except RevocationError as error:
             snapshot, refusal = None, error
-        try:
-            return snapshot, refusal, self._changed_authorities(), None
-        except RevocationError as error:
-            return snapshot, refusal, None, error
+        return snapshot, refusal, *self._changed_authorities()
 
-    def _changed_authorities(self) -> Authorities | None:
-        """The authorities as they stand today, when the file or the JST day is another than at the last look:
-        a partition opens, or closes into its successor, at midnight without anybody's doing.
+    def _changed_authorities(self) -> tuple[Authorities | None, RevocationError | None]:
+        """The authorities as they stand today, when the file or the JST day is another than at the last look
+        (a partition opens, or closes into its successor, at midnight without anybody's doing); and why the
+        file was not taken. The day applies to what is loaded, also while the file cannot be read.
+        """
+        day = jst_day(self._clock.now())
+        changed, broken = self._reload()
+        if self._loaded is None or (not changed and day == self._day):
+            return None, broken
+        self._day = day
+        return self._loaded.on(day), broken
+
+    def _reload(self) -> tuple[bool, RevocationError | None]:
+        """Load the file where it is another one. Only a definite answer makes it seen: after a passing fault
+        the same file is tried again at the next look.
         """
         try:
             status = self._file.stat()
         except FileNotFoundError:
-            return None  # before the first night there are none
-        day = jst_day(self._clock.now())
+            # Before the first night there are none.
+            return False, None if self._loaded is None else _unreadable("no file where there was one")
+        except OSError as error:
+            return False, _unreadable(error.strerror or "an I/O error")
         token = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if token != self._seen:
-            self._seen = token
-            self._loaded = Authorities.load(self._file)
-        elif day == self._day:
-            return None
-        self._day = day
-        return None if self._loaded is None else self._loaded.on(day)
+        if token == self._seen:
+            return False, self._refused
+        try:
+            loaded = Authorities.load(self._file)
+            self._check(loaded)
+        except InputRefused as refusal:
+            self._seen, self._refused = token, refusal
+            return False, refusal
+        except RevocationError as error:
+            return False, error
+        self._seen, self._refused, self._loaded = token, None, loaded
+        return True, None
+
+    def _check(self, loaded: Authorities) -> None:
+        if self._loaded is not None and loaded.version < self._loaded.version:
+            raise InputRefused(
+                "AUTHORITIES_OLDER",
+                expected=f"version {self._loaded.version} of authorities.json or a newer one",
+                got=f"version {loaded.version}",
+                remedy="an older file was put back: restore the newest backup; what was loaded goes on",
+            )
+        if self._rule is not None:
+            for authority in loaded:
+                self._rule(authority)
 
     @asynccontextmanager
     async def following(self, every_s: float) -> AsyncIterator[None]:
@@ -200,3 +236,12 @@ class Follower:
                 await self.look()
             except OSError as error:  # out of descriptors, say: the last good state goes on
                 self._log.error("component.failed", component="follower", **failure(error))
+
+
+def _unreadable(got: str) -> OutsideFailed:
+    return OutsideFailed(
+        "AUTHORITIES_UNREADABLE",
+        expected="a readable authorities file",
+        got=got,
+        remedy="check the data folder and its permissions, or restore the newest backup of the file",
+    )

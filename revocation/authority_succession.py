@@ -8,8 +8,10 @@ revoked. So they only ever grow.
 from __future__ import annotations
 
 from revocation.authorities import Authorities, Authority
+from revocation.coverage import partitions_unknown
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
+from revocation.snapshot.current import Snapshot
 
 
 def check_succession(old: Authorities, new: Authorities) -> None:
@@ -31,6 +33,24 @@ def check_succession(old: Authorities, new: Authorities) -> None:
                 "keep it: its certificates and what it revoked are still asked for; close its partitions",
             )
         _check_authority(before, after)
+
+
+def check_not_older(authorities: Authorities, snapshot: Snapshot | None) -> None:
+    """Refuse authorities that are older than the set to build upon: it declares lists that they do not know.
+
+    A number that they gave away again would put another municipality's list in that one's place.
+    """
+    if snapshot is None:
+        return
+    lineages = [(authority, lineage) for authority in authorities for lineage in authority.lineages()]
+    unknown = sum(partitions_unknown(authority, lineage, snapshot) for authority, lineage in lineages)
+    if unknown:
+        raise _refused(
+            "AUTHORITIES_OLDER",
+            f"the partitions of set {snapshot.seq}",
+            f"an authorities file that does not know {unknown} of its lists",
+            "an older file was put back, or partitions were changed by hand: restore the newest backup",
+        )
 
 
 def _check_authority(before: Authority, after: Authority) -> None:

@@ -135,9 +135,8 @@ def check(
 
     Exit code 0: all right; 4: warnings; 5: errors. Example: jpki authority check signca03.cer --json
     """
-    from platform_api.authority_check import worst, worst_of_files, would_add
+    from platform_api.authority_check import examine_in, worst, worst_of_files, would_add
     from platform_api.cli.authority_views import finding_record, show_certificates, show_findings
-    from revocation.authority_examination import examine
 
     settings = settings_of(data)
     now = now_of(settings)
@@ -150,7 +149,7 @@ def check(
         if not as_json:
             show_certificates(out, certificates)
     else:
-        found = examine(_present(settings), now)
+        found = examine_in(settings.mode, _present(settings), now)
         record = {"findings": [finding_record(one) for one in found]}
         code = worst(found)
         if not as_json and found:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from platform_api.app import create_app
 from platform_api.config import load_settings
 from platform_api.doctor import examine
 from platform_api.faults import SetupRefused
-from platform_api.provisioning import prepare
+from platform_api.logs import make_log
+from platform_api.provisioning import prepare, refuse_test_authorities
+from revocation.errors import InputRefused
 from tests import pki
+from tests.base.application import settings_for
 from tests.base.authority_cli import FOUND, KIND, Shell, real_ca, write_files
+from tests.base.postgres import TestDatabase
 
 ROOT = Path(__file__).parents[2]
 CA = real_ca()
@@ -97,6 +104,62 @@ def test_a_live_night_without_authorities_points_at_the_command(tmp_path: Path) 
     with pytest.raises(SetupRefused, match="jpki authority add") as refused:
         asyncio.run(prepare(settings, object()))  # type: ignore[arg-type]
     assert refused.value.code == "AUTHORITIES_MISSING"
+
+
+@pytest.fixture
+def test_ca_taken_in(live: Shell) -> Shell:
+    """A folder that was a sandbox's until the mode was changed."""
+    ca = pki.make_ca((("C", "JP"), ("O", "JPKI-TEST")), 2, kind="p256", first_key=25)
+    write_files(live.folder, ca)
+    live.mode("sandbox")
+    live.done(*FOUND)
+    assert live("check").code == 0
+    live.mode("live")
+    return live
+
+
+def test_a_live_service_does_not_begin_upon_a_test_ca(test_ca_taken_in: Shell) -> None:
+    """Neither a night nor serve: the code, the CA, and that a live service begins in a new folder. A file
+    that cannot be read does not keep serve from starting: it follows the file.
+    """
+    settings = load_settings(data_dir=test_ca_taken_in.folder / "jpki-data", mode="live")
+
+    def night() -> None:
+        asyncio.run(prepare(settings, object()))  # type: ignore[arg-type]
+
+    for begin in (night, lambda: refuse_test_authorities(settings)):
+        with pytest.raises(InputRefused, match="a live service begins in a new folder") as refused:
+            begin()
+        assert (refused.value.code, refused.value.got.split(",")[0]) == ("AUTHORITY_IS_TEST", "card-sign")
+    refuse_test_authorities(settings.model_copy(update={"mode": "sandbox"}))
+    settings.authorities_file.write_text("{broken")
+    refuse_test_authorities(settings)
+    settings.authorities_file.unlink()
+    refuse_test_authorities(settings)
+
+
+async def test_serve_does_not_start_upon_a_test_ca(
+    database: TestDatabase, test_ca_taken_in: Shell, tmp_path: Path
+) -> None:
+    """It ends with the code instead."""
+    settings = await settings_for(database, tmp_path / "jpki-data", mode="live")
+    runner = web.AppRunner(create_app(settings, log=make_log(io.StringIO())))
+    try:
+        with pytest.raises(InputRefused) as refused:
+            await runner.setup()
+    finally:
+        await runner.cleanup()
+    assert refused.value.code == "AUTHORITY_IS_TEST"
+
+
+def test_check_and_doctor_name_a_test_ca_that_is_taken_in(test_ca_taken_in: Shell) -> None:
+    """As an error with its remedy; in the sandbox it is none."""
+    found = test_ca_taken_in("check", "--json")
+    assert (found.code, found.json["findings"][0]["code"]) == (5, "AUTHORITY_IS_TEST")
+    settings = load_settings(data_dir=test_ca_taken_in.folder / "jpki-data", mode="live")
+    (said,) = [one for one in examine(settings) if "AUTHORITY_IS_TEST" in one.found]
+    assert (said.what, said.ok) == ("authorities card-sign", False)
+    assert "--data" in said.remedy
 
 
 def test_doctor_says_what_check_finds(live: Shell) -> None:

@@ -29,6 +29,7 @@ from revocation.snapshot.store import SnapshotStore
 from tests import pki
 from tests.base.postgres import TestDatabase
 from tests.pki import entry
+from tests.revocation.acting import REAL_DN
 from tests.revocation.list_server import ListServer, list_server
 
 DAY = timedelta(days=1)
@@ -49,8 +50,8 @@ class Operator:
         self.database = database
         self.detector_address = address
         self.name = database.name
-        self.ca = pki.make_ca(kind="p256")
-        self.authority = authority = self.ca.authority()
+        self.ca = pki.make_ca(REAL_DN, kind="p256")  # the nights are live ones
+        self.authority = authority = self.ca.authority(kinds={"1.2.392.200149.8.5.1.1.20": "card-sign"})
         self.authorities = Authorities([authority])
         self.scopes = authority.expected_lists()
         self.authorities.dump(self.data / "authorities.json")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revocation.authorities import Authorities, Authority, Partition
-from revocation.authority_succession import check_succession
+from revocation.authority_succession import check_not_older, check_succession
 from revocation.errors import InputRefused
 from tests import pki
 from tests.revocation.acting import TODAY, authority_of, partition, small_ca
+from tests.revocation.sets import T0, every_list, store, world
 from tests.revocation.test_authorities_versions import ACT
 
 OLD = authority_of(partition(1), partition(3))
@@ -148,3 +150,22 @@ def test_whatever_follows_keeps_what_every_number_meant(
     else:
         with pytest.raises(InputRefused, match=r"^PARTITION_"):
             follows(old, new)
+
+
+def test_no_night_builds_upon_a_set_that_knows_more(tmp_path: Path) -> None:
+    """An older file put back, or numbers changed by hand: refused by code, for one CA of two; the same or
+    more partitions, other CAs and no set at all: not.
+    """
+    (authorities, three), (_, two) = world(partitions=3), world(partitions=2)
+    snapshot = store(tmp_path).publish(every_list(three), authorities, now=T0)
+    other = pki.make_ca((("CN", "other"),), 1, kind="p256", first_key=30).authority("other")
+    check_not_older(Authorities([two]), None)
+    check_not_older(Authorities([other]), snapshot)
+    check_not_older(authorities, snapshot)
+    check_not_older(Authorities([world(partitions=4)[1], other]), snapshot)
+    swapped = replace(three, partitions=(_point(1, 2), _point(2, 1), _point(3, 3)))
+    for older in (two, swapped):
+        with pytest.raises(InputRefused, match="restore the newest backup") as refused:
+            check_not_older(Authorities([other, older]), snapshot)
+        assert refused.value.code == "AUTHORITIES_OLDER"
+        assert "set 1" in refused.value.expected
