@@ -73,6 +73,11 @@ class NightReport:
             "database_away": self.database_away,
             "rebuilt_from": self.rebuilt_from,
             "unexplained": next((one.unexplained for one in self.detection.sets[::-1] if one.whole), 0),
+            "detection_faults": [
+                {"set_seq": fault.set_seq, "code": fault.code}
+                for one in self.detection.sets
+                for fault in one.faults
+            ],
             "detected_sets": [one.set_seq for one in self.detection.sets],
             "changes": self.detection.changes,
             "events": self.detection.events,

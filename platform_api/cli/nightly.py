@@ -57,9 +57,11 @@ def nightly(
     """
     from platform_api.config import load_settings
     from platform_api.nightly import run_night
+    from revocation.recorded_acts import operator_name
 
     if rebuild_lost_sets != (by is not None and bool(by.strip())):
         raise typer.BadParameter("--rebuild-lost-sets and --by NAME go together")
+    by = None if by is None else operator_name(by)
     settings = load_settings(
         data_dir=data, lists_wait_s=lists_wait_s, lists_poll_s=lists_poll_s, lists_late_s=lists_late_s
     )
@@ -93,9 +95,14 @@ def show(out: Console, night: dict[str, Any]) -> None:
         table.add_row(name, str(value))
     out.print(table)
     if night["rebuilt_from"]:
-        out.print(f"[red]sets below {night['rebuilt_from']} are lost[/red]; {night['unexplained']} "
-                  "of the certificates told as revoked or on hold are unknown to the new set: look at "
-                  "them", soft_wrap=True)  # fmt: skip
+        out.print(f"[red]sets below {night['rebuilt_from']} are lost[/red]: every list is taken anew")
+    for one in night["detection_faults"]:
+        out.print(f"[red]{one['code']}[/red]: set {one['set_seq']} cannot be opened; the one after it was "
+                  "compared with what was told: look at the disk", soft_wrap=True)  # fmt: skip
+    if night["unexplained"]:
+        out.print(f"{night['unexplained']} of the certificates told as revoked or on hold are unknown to the "
+                  "new set; what was told stays. Whose they are is sealed: let the institutions check their "
+                  "customers on hold or ended (POST /v1/certificates:check)", soft_wrap=True)  # fmt: skip
     if night["database_away"]:
         out.print(f"[red]{night['database_away']}[/red]: judged by the marks of the manifest chain alone")
     if night["problem"]:
