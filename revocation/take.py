@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from revocation.authorities import Authorities, ListScope
+from revocation.authorities import Authorities, Authority, Generation, ListScope
 from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater, accept_list
 from revocation.crl.archive import StoredList
-from revocation.crl.decode import decode_certificate_list
+from revocation.crl.decode import CertificateList, decode_certificate_list
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
 from revocation.crl.verify import verify_list
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
@@ -51,6 +51,8 @@ class Refused:
     scope: ListScope
     error: RevocationError
     stored: StoredList | None = None
+    #: Did its signature hold? If not, these may be the server's bytes or what a bad line made of them.
+    signed: bool = False
 
 
 class Taker:
@@ -66,8 +68,16 @@ class Taker:
         self._refused: Final[dict[ListScope, Refused]] = {}
 
     def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
-        """What the source may answer "not modified" for: the accepted lists, and those refused just now."""
-        refused = {str(scope): one.stored for scope, one in self._refused.items() if one.stored is not None}
+        """What the source may answer "not modified" for: the accepted lists, and those refused just now.
+
+        Of a refused one whose signature did not hold the entity tag proves nothing: if it was damaged on the
+        way, the server has the right bytes under that very tag. So it is fetched whole in each round.
+        """
+        refused = {
+            str(scope): one.stored if one.signed else replace(one.stored, etag=None)
+            for scope, one in self._refused.items()
+            if one.stored is not None
+        }
         return {**stored, **refused}
 
     async def take(self, fetched: Mapping[ListScope, FetchResult]) -> tuple[list[Taken], list[Refused]]:
@@ -102,18 +112,23 @@ class Taker:
                 stored = _described(result, data)
                 if stored.sha256 == before.stored.sha256 and before.error.code not in _PASSES_WITH_TIME:
                     return replace(before, stored=stored)
+            signed = False
             try:
-                return self._accept(scope, result, data, now)
+                authority, decoded, generation = self._verified(scope, result, data)
+                signed = True
+                return self._accept(scope, result, authority, decoded, generation, now)
             except InputRefused as error:
                 stored = _described(result, data)
                 if hashlib.sha256(data).digest() != stored.sha256:
                     raise _corrupt() from error
-                return Refused(scope, error, stored)
+                return Refused(scope, error, stored, signed)
         except (OutsideFailed, OwnFault) as error:
             return Refused(scope, error)
 
-    def _accept(self, scope: ListScope, result: Fetched | NotModified, data: bytes, now: datetime) -> Taken:
-        """Every rule, or the error of the first one that is broken."""
+    def _verified(
+        self, scope: ListScope, result: Fetched | NotModified, data: bytes
+    ) -> tuple[Authority, CertificateList, Generation]:
+        """The list as its CA signed it, or the error of the first rule that is broken."""
         authority = self._authorities.by_id(scope.lineage.ca_id)
         if authority is None:
             raise OwnFault(
@@ -125,7 +140,18 @@ class Taker:
         decoded = decode_certificate_list(data, tolerances=authority.tolerances)
         if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
             raise _corrupt()
-        generation = verify_list(decoded, authority)
+        return authority, decoded, verify_list(decoded, authority)
+
+    def _accept(
+        self,
+        scope: ListScope,
+        result: Fetched | NotModified,
+        authority: Authority,
+        decoded: CertificateList,
+        generation: Generation,
+        now: datetime,
+    ) -> Taken:
+        """The rules of acceptance."""
         # Every memory of marks must let it pass, so the greater mark wins; whether the list is new is for
         # the first one, the store, to say.
         found = [

@@ -14,7 +14,7 @@ from revocation.index.layout import ListPresence
 from revocation.ingest import Outcome
 from revocation.rounds import Patience
 from revocation.snapshot.current import Snapshot
-from tests.pki import entry
+from tests.pki import T0, entry
 from tests.revocation.list_server import list_server
 from tests.revocation.nights import DAY, MINUTE, Hours, Night, thread
 
@@ -141,9 +141,17 @@ async def test_the_first_list_of_all_may_be_a_late_one(night: Night) -> None:
     assert report.outcome is Outcome.PUBLISHED
 
 
-@pytest.mark.parametrize("served", [pytest.param("folder", marks=pytest.mark.slow), "http"])
+@pytest.mark.parametrize(
+    ("served", "forged", "asked"),
+    [
+        pytest.param("folder", {"corrupt_signature": True}, [], marks=pytest.mark.slow),
+        # Only of what its CA really signed the entity tag says that it is still what the server has.
+        ("http", {"next_update": T0}, [200, 304, 304, 304, 200]),
+        ("http", {"corrupt_signature": True}, [200, 200, 200, 200, 200]),
+    ],
+)
 async def test_a_refused_list_is_decoded_once_until_its_bytes_change(
-    second: Night, monkeypatch: pytest.MonkeyPatch, served: str
+    second: Night, monkeypatch: pytest.MonkeyPatch, served: str, forged: dict[str, Any], asked: list[int]
 ) -> None:
     """Refused for its content it stays undecided; the same bytes are not decoded again, the good ones are."""
     import revocation.take
@@ -156,7 +164,7 @@ async def test_a_refused_list_is_decoded_once_until_its_bytes_change(
         return decode(data, **options)
 
     monkeypatch.setattr(revocation.take, "decode_certificate_list", counting)
-    await thread(arrives(second, corrupt_signature=True))
+    await thread(arrives(second, **forged))
     patience = Patience(wait_s=150, poll_s=30)
     if served == "folder":
         report = await second.run(patience=patience, timer=Hours({4: arrives(second)}))
@@ -169,9 +177,23 @@ async def test_a_refused_list_is_decoded_once_until_its_bytes_change(
             source = HttpSource(addresses, limits=FetchLimits(attempts=1))
             timer = Hours({4: lambda: server.lists.__setitem__("/0", good)})
             report = await second.run(source=source, patience=patience, timer=timer)
-            assert [status for path, status in server.requests if path == "/0"] == [200, 304, 304, 304, 200]
+            assert [status for path, status in server.requests if path == "/0"] == asked
     assert len(decoded) == 5  # three others, the bad one, the good one
     assert (report.outcome, report.refusals, report.rounds) == (Outcome.PUBLISHED, (), 5)
+
+
+async def test_a_list_damaged_on_its_way_is_fetched_whole_in_the_next_round(second: Night) -> None:
+    """One wrong octet under the right entity tag, twice: no 304 stands between us and the right bytes."""
+    await thread(arrives(second))
+    async with list_server() as server:
+        addresses = {scope: server.url(f"/{n}") for n, scope in enumerate(second.scopes)}
+        for n, scope in enumerate(second.scopes):
+            server.lists[f"/{n}"] = await thread(second.file(scope).read_bytes)
+        server.damages["/0"] = 2
+        source = HttpSource(addresses, limits=FetchLimits(attempts=1))
+        report = await second.run(source=source, patience=PATIENCE, timer=Hours())
+        assert [status for path, status in server.requests if path == "/0"] == [200, 200, 200]
+    assert (report.outcome, report.refusals, report.rounds) == (Outcome.PUBLISHED, (), 3)
 
 
 @pytest.mark.slow
