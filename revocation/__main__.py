@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from revocation.errors import InputRefused, OutsideFailed, OwnFault
-from revocation.exits import Exit
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from revocation.exits import Exit, error_record, exit_code_of, interrupted
 
 Report = dict[str, Any]
 
@@ -30,7 +30,8 @@ _EXAMPLES: Final = """examples:
 
 exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference;
 4 freshness found a list that is expired or absent;
-5 input refused (the code says which rule); 6 the outside failed (a file that cannot be read)."""
+5 input refused (the code says which rule); 6 the outside failed (a disk, or a file that cannot be read);
+130 interrupted."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,11 +73,11 @@ def parser() -> argparse.ArgumentParser:
     publisher(show)
     verify = command(
         "verify-snapshot",
-        "verify every set of a folder: signatures, chain, hashes, every record",
+        "verify every set of a folder, or one: signatures, chain, hashes, every record",
         "verify-snapshot data/snapshots",
         _verify,
     )
-    verify.add_argument("folder", type=Path, metavar="DIR")
+    verify.add_argument("what", metavar="DIR[@SEQ]")
     publisher(verify)
     stats = command("stats", "count the current set by CA key and reason", "stats data/snapshots", _stats)
     stats.add_argument("what", metavar="DIR[@SEQ]")
@@ -107,27 +108,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = given.run(given)
         sys.stdout.flush()
-    except InputRefused as error:
-        return _fail(error, Exit.REFUSED)
-    except OutsideFailed as error:
-        return _fail(error, Exit.UPSTREAM_DOWN)
-    except OwnFault as error:
-        return _fail(error, Exit.OWN_FAULT)
+    except RevocationError as error:
+        return _fail(error, as_json=given.json)
     except BrokenPipeError:
         # The reader of our output (head, less) has enough; the interpreter must not complain on closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except OSError as error:
-        print(f"cannot read: {error.strerror}; check the path and its permissions", file=sys.stderr)
-        return Exit.UPSTREAM_DOWN
+        return _fail(_unreadable(error), as_json=given.json)
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return _fail(interrupted(), as_json=given.json, code=Exit.INTERRUPTED)
     return code
 
 
-def _fail(error: Exception, code: Exit) -> int:
+def _fail(error: RevocationError, *, as_json: bool, code: Exit | None = None) -> int:
+    """One sentence for people; with ``--json`` the record that ``jpki`` prints too."""
+    code = exit_code_of(error) if code is None else code
     print(error, file=sys.stderr)
+    if as_json:
+        print(json.dumps(error_record(error, code), ensure_ascii=False))
     return code
+
+
+class _Misused(InputRefused):
+    """These words do not go together: the exit code of a wrong command line."""
+
+    exit_code: Final = Exit.USAGE
+
+
+def _unreadable(error: OSError) -> OutsideFailed:
+    return OutsideFailed(
+        "FILE_UNREADABLE",
+        expected="a file that can be read",
+        got=error.strerror or type(error).__name__,
+        remedy="check the path and its permissions",
+    )
 
 
 def _decode(given: argparse.Namespace) -> int:
@@ -140,6 +155,13 @@ def _show(given: argparse.Namespace) -> int:
     from revocation.reports import list_report, set_report
 
     if _names_a_set(given.what):
+        if given.serials:
+            raise _Misused(
+                "SERIALS_OF_A_SET",
+                expected="--serials with a CRL file",
+                got="a set",
+                remedy="show a CRL file, or compare two sets: diff DIR@7 DIR@8 --serials",
+            )
         return _print(set_report(given.what, given.publisher), as_json=given.json)
     return _print(list_report(Path(given.what), serials=given.serials), as_json=given.json)
 
@@ -147,7 +169,7 @@ def _show(given: argparse.Namespace) -> int:
 def _verify(given: argparse.Namespace) -> int:
     from revocation.reports import verification_report
 
-    return _print(verification_report(given.folder, given.publisher), as_json=given.json)
+    return _print(verification_report(given.what, given.publisher), as_json=given.json)
 
 
 def _stats(given: argparse.Namespace) -> int:
@@ -185,8 +207,12 @@ def _diff(given: argparse.Namespace) -> int:
     from revocation.reports import list_difference, set_difference
 
     if _names_a_set(given.old) != _names_a_set(given.new):
-        print("compare two files or two sets, not one of each", file=sys.stderr)
-        return Exit.USAGE
+        raise _Misused(
+            "ONE_OF_EACH",
+            expected="two files or two sets",
+            got="one of each",
+            remedy="compare a file with a file, or DIR@7 with DIR@8",
+        )
     if _names_a_set(given.old):
         report = set_difference(given.old, given.new, given.publisher, serials=given.serials)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, Final
 
-from revocation.errors import OutsideFailed, RevocationError
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
 
 
 class Exit(IntEnum):
@@ -20,6 +20,7 @@ class Exit(IntEnum):
     NOTHING_NEW = 3
     PARTIAL = 4
     REFUSED = 5
+    #: The outside failed: J-LIS, the database, a disk or a file.
     UPSTREAM_DOWN = 6
     INTERRUPTED = 130
 
@@ -32,6 +33,18 @@ PARTIAL: Final = Exit.PARTIAL
 REFUSED: Final = Exit.REFUSED
 UPSTREAM_DOWN: Final = Exit.UPSTREAM_DOWN
 INTERRUPTED: Final = Exit.INTERRUPTED
+
+
+def exit_code_of(error: RevocationError) -> Exit:
+    """Which fixed exit code an error family has; an error may carry its own (a refusing child does)."""
+    own = getattr(error, "exit_code", None)
+    if isinstance(own, int) and own in set(Exit):
+        return Exit(own)
+    if isinstance(error, InputRefused):
+        return Exit.REFUSED
+    if isinstance(error, OutsideFailed):
+        return Exit.UPSTREAM_DOWN
+    return Exit.OWN_FAULT
 
 
 def error_record(error: RevocationError, code: Exit) -> dict[str, Any]:

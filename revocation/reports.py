@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from revocation.changes import changes_between
 from revocation.crl.decode import CertificateList, decode_certificate_list
-from revocation.errors import InputRefused, OwnFault
+from revocation.errors import InputRefused
 from revocation.identity import serial_to_hex
 from revocation.purpose import require_unlimited
 from revocation.reasons import REASON_ABSENT, reason_name
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.manifest import embedded_publisher
-from revocation.snapshot.names import manifest_path, read_pointer
+from revocation.snapshot.names import manifest_numbers, manifest_path, read_pointer
 from revocation.snapshot.store import SnapshotStore
 
 Report = dict[str, Any]
+_NUMBER: Final = re.compile(r"[0-9]{1,8}\Z")
 
 
 # --- certificate revocation lists ---
@@ -122,16 +124,13 @@ def stats_report(what: str, publisher: Path | None) -> Report:
     return set_head(snapshot, publisher) | {"lineages": lineages}
 
 
-def verification_report(folder: Path, publisher: Path | None) -> Report:
-    """Open every set of the chain whole; the first one that fails ends it with its code."""
+def verification_report(what: str, publisher: Path | None) -> Report:
+    """Open every set of the chain whole, or the one named; the first that fails ends it with its code."""
+    named = open_set(what, publisher)
+    folder, number = _named(what)
     store = _store(folder, publisher)
-    sequences = store.sequences()
-    sets = []
-    for seq in sequences:
-        snapshot = store.open(seq)
-        sets.append({"set": seq, "snapshot_id": snapshot.snapshot_id, "entries": snapshot.entries})
-    if not sets:
-        raise _no_set()
+    chain = [named] if number else map(store.open, store.sequences())
+    sets = [{"set": one.seq, "snapshot_id": one.snapshot_id, "entries": one.entries} for one in chain]
     return {"verified": len(sets), "publisher_pinned": publisher is not None, "sets": sets}
 
 
@@ -191,14 +190,7 @@ def open_set(what: str, publisher: Path | None) -> Snapshot:
         )
     store = _store(folder, publisher)
     if number:
-        if not number.isdecimal():
-            raise InputRefused(
-                "SET_NUMBER_MALFORMED",
-                expected="DIR@SEQ with a number",
-                got="another text after @",
-                remedy="verify-snapshot prints the numbers",
-            )
-        return store.open(int(number))
+        return store.open(_number(number, folder))
     snapshot = store.current()
     if store.refusal is not None:
         raise store.refusal  # a tool for looking must not show an older set in silence
@@ -211,6 +203,28 @@ def _named(what: str) -> tuple[Path, str]:
     """The folder, and the number after ``@`` or nothing."""
     folder, _, number = what.rpartition("@")
     return (Path(what), "") if Path(what).is_dir() or "@" not in what else (Path(folder), number)
+
+
+def _number(text: str, folder: Path) -> int:
+    """Of a set that was published and not removed since. One between those that is missing is damage."""
+    if not _NUMBER.match(text):
+        raise InputRefused(
+            "SET_NUMBER_MALFORMED",
+            expected="DIR@SEQ with a number of 1 to 8 digits",
+            got="another text after @",
+            remedy="verify-snapshot prints the numbers",
+        )
+    pointer = read_pointer(folder)
+    newest = 0 if pointer is None else pointer.seq
+    oldest = min(manifest_numbers(folder), default=1)
+    if not oldest <= int(text) <= newest:
+        raise InputRefused(
+            "SET_NOT_PUBLISHED",
+            expected=f"a set from {oldest} to {newest}" if newest else "the number of a published set",
+            got=str(int(text)),
+            remedy="verify-snapshot prints the numbers",
+        )
+    return int(text)
 
 
 def _store(folder: Path, publisher: Path | None) -> SnapshotStore:
@@ -249,8 +263,8 @@ def _not_a_key() -> InputRefused:
     )
 
 
-def _no_set() -> OwnFault:
-    return OwnFault(
+def _no_set() -> InputRefused:
+    return InputRefused(
         "NO_SET",
         expected="a folder with a published set",
         got="none",

@@ -21,8 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     help="JPKI certificate status and four-information service: who changed, and what is valid.\n\n"
-    "Exit codes: 0 done, 1 own fault, 2 usage, 3 nothing new, 4 partial, 5 refused, 6 upstream down, "
-    "130 interrupted.",
+    "Exit codes: 0 done, 1 own fault, 2 usage, 3 nothing new, 4 partial, 5 refused, 6 the outside "
+    "failed (J-LIS, the database, a disk or a file), 130 interrupted.",
 )
 
 demo.register(app)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
-from revocation.exits import Exit, error_record, interrupted
+from revocation.errors import OwnFault, RevocationError
+from revocation.exits import Exit, error_record, exit_code_of, interrupted
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
@@ -73,18 +73,6 @@ def run_async(work: Coroutine[Any, Any, Result], *, as_json: bool = False) -> Re
         if as_json:
             emit(error_record(interrupted(), Exit.INTERRUPTED))
         raise typer.Exit(Exit.INTERRUPTED) from None
-
-
-def exit_code_of(error: RevocationError) -> Exit:
-    """Which fixed exit code an error family has; an error may carry its own (a refusing child does)."""
-    own = getattr(error, "exit_code", None)
-    if isinstance(own, int) and own in set(Exit):
-        return Exit(own)
-    if isinstance(error, InputRefused):
-        return Exit.REFUSED
-    if isinstance(error, OutsideFailed):
-        return Exit.UPSTREAM_DOWN
-    return Exit.OWN_FAULT
 
 
 def fail(error: RevocationError, *, as_json: bool) -> Exit:

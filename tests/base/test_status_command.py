@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from platform_api.cli import app
-from platform_api.cli.output import exit_code_of
 from platform_api.config import Settings
 from platform_api.key_set import open_keys
 from platform_api.logs import Dropped
@@ -22,7 +21,7 @@ from platform_api.snapshots import CurrentSnapshot
 from revocation.clock import FixedClock
 from revocation.crl.archive import ListArchive, StoredList
 from revocation.errors import RevocationError
-from revocation.exits import Exit, error_record
+from revocation.exits import Exit, error_record, exit_code_of
 from revocation.snapshot.store import SnapshotStore
 from tests.revocation.sets import DAY, accepted, every_list, scope, world
 

@@ -39,10 +39,10 @@ def test_counts_are_told_and_serials_are_not(sets: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["changes"] == 1
     assert _diff(sets, "--serials") == Exit.REFUSED
     said = capsys.readouterr()
-    assert said.out == ""
+    assert json.loads(said.out)["error"] == "PURPOSE_LIMITED"
     assert said.err.startswith("PURPOSE_LIMITED")
     assert "jpki authority set card-sign --no-purpose-limited" in said.err
-    assert "beef" not in said.err
+    assert "beef" not in said.err + said.out
 
 
 def test_two_people_may_lift_it(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:

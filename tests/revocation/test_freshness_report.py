@@ -133,4 +133,12 @@ def test_the_publisher_may_be_pinned(folder: Path, capsys: pytest.CaptureFixture
     at = "2026-11-20T12:00:00Z"
     assert not run(capsys, folder, at)[1]["publisher_pinned"]
     assert run(capsys, folder, at, "sets", "--publisher", str(keys["own"]))[1]["publisher_pinned"]
-    assert run(capsys, folder, at, "sets", "--publisher", str(keys["other"])) == (Exit.OWN_FAULT, None)
+    code, record = run(capsys, folder, at, "sets", "--publisher", str(keys["other"]))
+    assert (code, record["error"], "lists" in record) == (Exit.OWN_FAULT, "PUBLISHER_NOT_TRUSTED", False)
+
+
+def test_a_set_that_is_not_there_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DIR@99: exit 5 and the numbers that there are, not a fault of ours."""
+    code, record = run(capsys, folder, "2026-11-20T12:00:00Z", "sets@99")
+    assert (code, record["error"], record["got"]) == (Exit.REFUSED, "SET_NOT_PUBLISHED", "99")
+    assert record["expected"] == "a set from 1 to 1"

@@ -165,26 +165,88 @@ def test_a_damaged_set_is_told_and_not_replaced_by_an_older_one(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["decode", "{tmp}/none.crl"], Exit.UPSTREAM_DOWN, "cannot read"),
-        (["decode", "{tmp}/garbage"], Exit.REFUSED, "expected"),
-        (["diff", "{tmp}/garbage", "{tmp}"], Exit.USAGE, "not one of each"),
-        (["show", "{tmp}"], Exit.OWN_FAULT, "NO_SET"),
-        (["verify-snapshot", "{tmp}"], Exit.OWN_FAULT, "NO_SET"),
+        (["decode", "{tmp}/none.crl"], Exit.UPSTREAM_DOWN, "FILE_UNREADABLE"),
+        (["decode", "{tmp}/garbage"], Exit.REFUSED, "LIST_IS_HTML"),
+        (["diff", "{tmp}/garbage", "{tmp}"], Exit.USAGE, "ONE_OF_EACH"),
+        (["show", "{tmp}"], Exit.REFUSED, "NO_SET"),
+        (["show", "{tmp}", "--serials"], Exit.USAGE, "SERIALS_OF_A_SET"),
+        (["verify-snapshot", "{tmp}"], Exit.REFUSED, "NO_SET"),
+        (["verify-snapshot", "{tmp}@2"], Exit.REFUSED, "SET_NOT_PUBLISHED"),
+        (["verify-snapshot", "{tmp}/none"], Exit.REFUSED, "SET_FOLDER_MISSING"),
+        (["freshness", "{tmp}@99", "--authorities", "x"], Exit.REFUSED, "SET_NOT_PUBLISHED"),
+        (["show", "{tmp}@99999999999"], Exit.REFUSED, "SET_NUMBER_MALFORMED"),
         (["show", "{tmp}@x"], Exit.REFUSED, "SET_NUMBER_MALFORMED"),
-        (["show", "{tmp}@3"], Exit.OWN_FAULT, "SET_NOT_PUBLISHED"),
+        (["show", "{tmp}@3"], Exit.REFUSED, "SET_NOT_PUBLISHED"),
         (["show", "{tmp}", "--publisher", "{tmp}/garbage"], Exit.REFUSED, "PUBLISHER_KEY_MALFORMED"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_its_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, text: str
 ) -> None:
-    """No traceback, nothing on standard output."""
+    """No traceback, nothing on standard output; with --json the record that jpki prints too."""
     (tmp_path / "garbage").write_bytes(b"<html>404</html>")
-    assert main([each.format(tmp=tmp_path) for each in arguments]) == code
+    given = [each.format(tmp=tmp_path) for each in arguments]
+    assert main(given) == code
     captured = capsys.readouterr()
     assert text in captured.err
     assert captured.out == ""
     assert len(captured.err.strip().splitlines()) == 1
+
+    assert main([*given, "--json"]) == code
+    captured = capsys.readouterr()
+    assert len(captured.err.strip().splitlines()) == 1
+    record = json.loads(captured.out)
+    assert list(record) == ["error", "expected", "got", "remedy", "exit_code"]
+    assert all(record.values())
+    assert text in " ".join(str(value) for value in record.values())
+    assert record["exit_code"] == code
+
+
+def test_a_set_that_is_not_there_is_no_fault_of_ours(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Above the published one, 0, or removed by retention: refused with the numbers that there are; one
+    that is missing between others is damage: exit 1.
+    """
+    authorities, authority = world()
+    for day in (2, 3):
+        lists = every_list(authority, day)
+        store(folder).publish(lists, authorities, now=T0 + day * DAY)
+    store(folder).retention(keep_from_seq=2)
+    for seq in ("0", "1", "5", "00000099"):
+        for command in ("show", "stats", "verify-snapshot"):
+            assert main([command, f"{folder}@{seq}"]) == Exit.REFUSED
+            sentence = capsys.readouterr().err
+            assert f"SET_NOT_PUBLISHED: expected a set from 2 to 4; got {int(seq)};" in sentence
+    (folder / "00000003.manifest").unlink()
+    assert main(["show", f"{folder}@3"]) == Exit.OWN_FAULT
+    assert "MANIFEST_" in capsys.readouterr().err
+
+
+def test_one_set_is_verified_by_its_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DIR@SEQ as for the other commands: that set alone, also where another one is damaged."""
+    next(folder.glob("*.00000002.index")).unlink()
+    code, report = run(capsys, "verify-snapshot", f"{folder}@1")
+    assert (code, report["verified"], [each["set"] for each in report["sets"]]) == (Exit.DONE, 1, [1])
+    code, record = run(capsys, "verify-snapshot", f"{folder}@2")
+    assert (code, record["exit_code"]) == (Exit.OWN_FAULT, 1)
+    assert record["error"].startswith("INDEX_")
+
+
+def test_an_interrupted_command_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while it reads: exit 130, one sentence, and the record for programs."""
+
+    def stopped(path: Path) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "read_bytes", stopped)
+    assert main(["decode", "any.crl", "--json"]) == Exit.INTERRUPTED
+    captured = capsys.readouterr()
+    assert captured.err.startswith("INTERRUPTED: ")
+    record = json.loads(captured.out)
+    assert (record["error"], record["exit_code"]) == ("INTERRUPTED", 130)
 
 
 def test_text_for_people(folder: Path, lists: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
