@@ -54,15 +54,18 @@ class Unfinished:
 
 
 class Part:
-    """The file of one download. Every method blocks on the disk: call it in a thread.
+    """The file of one try of one download. Every method blocks on the disk: call it in a thread.
 
-    A caller that is cancelled leaves its thread at work, so the methods take turns by a lock.
+    A caller that is cancelled leaves its thread at work, so the methods take turns by a lock, and after
+    ``finish``, ``keep`` or ``drop`` nothing is written any more: what such a thread still has is a piece
+    from the middle. The next try has a part of its own (``anew``).
     """
 
     def __init__(self, target: Path, *, noted: bool = False) -> None:
         self._target: Final = target
         self._lock: Final = Lock()
         self._file: FileIO | None = None
+        self._closed = False
         self._found: tuple[Path, Path] | None = None
         #: Is there, as far as we know, a part that could go on? Saves asking the disk for each small list.
         self.noted = noted
@@ -82,6 +85,10 @@ class Part:
         folder = self._target.parent / _EARLIER
         return folder / self._part.name, folder / self._note.name
 
+    def anew(self) -> Part:
+        """For another try, after this one was ended."""
+        return Part(self._target, noted=self.noted)
+
     def unfinished(self, address: str) -> Unfinished | None:
         """The part to go on with, of this cycle or of one before."""
         with self._lock:
@@ -95,6 +102,8 @@ class Part:
     def go_on(self) -> None:
         """Open the part that ``unfinished`` told of, to write behind its end."""
         with self._lock, disk_errors("FETCH_UNWRITABLE", "a fetched list"):
+            if self._closed:
+                return
             if self._found == self._earlier:
                 part, note = self._earlier
                 self._note.unlink(missing_ok=True)
@@ -105,6 +114,8 @@ class Part:
     def write(self, octets: bytes | bytearray, note: Note | None) -> None:
         """Append; the first call begins anew, and without a note nothing of it will be kept."""
         with self._lock, disk_errors("FETCH_UNWRITABLE", "a fetched list"):
+            if self._closed:
+                return
             if self._file is None:
                 self._file = self._begin()
                 _write(self._file, octets)
@@ -116,6 +127,9 @@ class Part:
     def finish(self, octets: bytes | bytearray) -> None:
         """Append the rest and give the file its name: from here on it is a whole download."""
         with self._lock, disk_errors("FETCH_UNWRITABLE", "a fetched list"):
+            if self._closed:
+                return
+            self._closed = True
             file = self._file or self._begin()
             self._file = None
             try:
@@ -129,6 +143,7 @@ class Part:
     def keep(self, octets: bytes | bytearray) -> None:
         """Cut off: append the rest, and leave the part to another try, if it has a note."""
         with self._lock:
+            self._closed = True
             file, self._file = self._file, None
             if file is None:
                 return
@@ -143,6 +158,7 @@ class Part:
     def drop(self) -> None:
         """Forget the part, of this cycle or of one before: there is nothing to go on with."""
         with self._lock:
+            self._closed = True
             file, self._file = self._file, None
             if file is not None:
                 with suppress(OSError):

@@ -161,6 +161,18 @@ async def test_retry_after_means_nothing_elsewhere(server: ListServer, tmp_path:
     assert len(server.requests) == (2 if kind.startswith("500") else 1)
 
 
+async def test_the_deadline_keeps_what_the_server_said(server: ListServer, tmp_path: Path) -> None:
+    """Two lists wait for another try when the time is over: the one that got a 503 says so, and the one that
+    got nothing yet says that it was late."""
+    server.break_("/1.crl", "503")
+    server.break_("/2.crl", "silent")
+    addresses = {scope(n): server.url(f"/{n}.crl") for n in (1, 2)}
+    limits = replace(QUICK, attempts=3, wait_s=5.0, idle_s=5.0, deadline_s=0.4)
+    results = await fetch(HttpSource(addresses, limits=limits), tmp_path)
+    assert code(results[scope(1)]) == "FETCH_STATUS"
+    assert code(results[scope(2)]) == "FETCH_TIMEOUT"
+
+
 async def test_what_failed_together_does_not_come_back_together(
     server: ListServer, tmp_path: Path, seen: list[Any]
 ) -> None:

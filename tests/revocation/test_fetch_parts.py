@@ -78,6 +78,40 @@ async def test_the_deadline_keeps_what_may_go_on(server: ListServer, tmp_path: P
     assert await listing(tmp_path) == PAIR
 
 
+@pytest.mark.parametrize("ended", ["keep", "drop", "finish"])
+def test_a_thread_that_comes_too_late_writes_nothing(tmp_path: Path, ended: str) -> None:
+    """Cancelled between two pieces, the second one's thread gets its turn after the end of the try: it must
+    not begin a file that starts in the middle, not give it the list's name, nor go on in the next try's."""
+    note = Note("http://a.test/", '"a"', 12)
+    late = Part(tmp_path / NAME)
+    late.write(b"AAAA", note)
+    late.drop() if ended == "drop" else getattr(late, ended)(b"")
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert (
+        after
+        == {
+            "keep": {PAIR[0]: b"AAAA", PAIR[1]: after.get(PAIR[1])},
+            "drop": {},
+            "finish": {NAME: b"AAAA"},
+        }[ended]
+    )
+    following = late.anew()
+    unfinished = following.unfinished("http://a.test/")
+    assert (None if unfinished is None else unfinished.octets) == (4 if ended == "keep" else None)
+    for _ in range(2):
+        late.write(b"BBBB", note)
+        late.go_on()
+        late.finish(b"BBBB")
+        late.keep(b"BBBB")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == after
+    if ended == "keep":
+        following.go_on()
+        following.write(b"CCCC", None)
+        late.write(b"BBBB", note)
+        following.finish(b"DDDD")
+        assert (tmp_path / NAME).read_bytes() == b"AAAACCCCDDDD"
+
+
 @asynccontextmanager
 async def cycle(archive: ListArchive) -> AsyncIterator[Path]:
     stack = ExitStack()

@@ -39,12 +39,13 @@ class Download:
         self._limits: Final = limits
         self._address: Final = address
         self._target: Final = target
-        self._part: Final = part
+        self._part = part
         self._known: Final = known
 
     async def attempt(self) -> Fetched | NotModified:
         """One try, within its own deadline."""
         limit = self._limits.list_s
+        self._part = self._part.anew()
         try:
             async with asyncio.timeout(limit):
                 unfinished = None
@@ -54,6 +55,7 @@ class Download:
                     return await self._ask(unfinished)
                 except _FromTheStartError:
                     await asyncio.to_thread(self._part.drop)
+                    self._part = self._part.anew()
                     return await self._ask(None)
         except TimeoutError as error:
             raise failures.failed("FETCH_TIMEOUT", f"the whole list within {limit:g} s", "less") from error

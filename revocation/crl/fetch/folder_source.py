@@ -50,6 +50,7 @@ class FolderSource:
     ) -> dict[ListScope, FetchResult]:
         turns = Turns(self._limits.parallel)
         now_ns = await asyncio.to_thread(_file_time_ns, folder)
+        failing: dict[ListScope, Failed] = {}
 
         async def one(scope: ListScope) -> FetchResult:
             target, known = final_path(folder, scope), stored.get(str(scope))
@@ -58,15 +59,19 @@ class FolderSource:
                 async for attempt in failures.tries(self._limits, {"FETCH_CHANGING"}):
                     with attempt:
                         async with turns.turn():
-                            same = await asyncio.to_thread(
-                                _take, self._files[scope], target, self._limits, known, now_ns
-                            )
+                            try:
+                                same = await asyncio.to_thread(
+                                    _take, self._files[scope], target, self._limits, known, now_ns
+                                )
+                            except OutsideFailed as error:
+                                failing[scope] = Failed(error)
+                                raise
                         return NotModified(known) if same and known else Fetched(target, "folder", None)
             except OutsideFailed as error:
                 return Failed(error)
             raise AssertionError("the tries end with a result or an error")
 
-        return await fetch_all(wanted, one, self._limits, done)
+        return await fetch_all(wanted, one, self._limits, done, failing)
 
 
 def _take(source: Path, target: Path, limits: FetchLimits, known: StoredList | None, now_ns: int) -> bool:

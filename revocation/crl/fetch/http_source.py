@@ -51,6 +51,7 @@ class HttpSource:
         limits = self._limits
         turns = Turns(limits.parallel)
         noted = await asyncio.to_thread(noted_parts, folder)
+        failing: dict[ListScope, Failed] = {}
         # auto_decompress=False: what arrives is what is hashed and signed, and no bomb unpacks itself.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limits.parallel, ssl=self._ssl),
@@ -72,22 +73,36 @@ class HttpSource:
                 target = final_path(folder, scope)
                 part = Part(target, noted=target.name in noted)
                 download = Download(session, limits, address, target, part, known)
-                return await _to_the_end(download, turns, server, limits)
 
-            return await fetch_all(wanted, one, limits, done)
+                def failed(error: OutsideFailed) -> None:
+                    failing[scope] = Failed(error)
+
+                return await _to_the_end(download, turns, server, limits, failed)
+
+            return await fetch_all(wanted, one, limits, done, failing)
 
 
-async def _to_the_end(download: Download, turns: Turns, server: str, limits: FetchLimits) -> FetchResult:
-    """Try until there is a result; each try takes its turn anew, behind those who had none yet."""
+async def _to_the_end(
+    download: Download,
+    turns: Turns,
+    server: str,
+    limits: FetchLimits,
+    failed: Callable[[OutsideFailed], None],
+) -> FetchResult:
+    """Try until there is a result; each try takes its turn anew, behind those who had none yet.
+
+    ``failed`` hears of each try that another may follow: the deadline may come before that.
+    """
     try:
         async for attempt in failures.tries(limits):
             with attempt:
                 async with turns.turn(server):
                     try:
                         return await download.attempt()
-                    except failures.BadStatus as error:
-                        if error.status == 429 and error.retry_after_s is not None:
-                            turns.pause(server, min(error.retry_after_s, limits.wait_max_s))
+                    except OutsideFailed as error:
+                        failed(error)
+                        if isinstance(error, failures.BadStatus) and error.status == 429:
+                            turns.pause(server, min(error.retry_after_s or 0.0, limits.wait_max_s))
                         raise
     except (OutsideFailed, InputRefused) as error:
         return Failed(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -45,8 +45,9 @@ async def fetch_all(
     one: Callable[[ListScope], Awaitable[FetchResult]],
     limits: FetchLimits,
     done: Callable[[], None],
+    failing: Mapping[ListScope, Failed],
 ) -> dict[ListScope, FetchResult]:
-    """Fetch all; what the deadline finds unfinished has failed."""
+    """Fetch all; what the deadline finds unfinished has failed: as its last try did (``failing``), if any."""
     results: dict[ListScope, FetchResult] = {}
 
     async def take(scope: ListScope) -> None:
@@ -63,6 +64,6 @@ async def fetch_all(
         late = failed("FETCH_TIMEOUT", f"all lists within {limits.deadline_s:g} s", "some still missing")
         for scope in wanted:
             if scope not in results:
-                results[scope] = Failed(late)
+                results[scope] = failing.get(scope, Failed(late))
                 done()
     return results
