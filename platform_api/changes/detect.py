@@ -2,7 +2,7 @@
 
 A crash anywhere costs nothing: until the commit the cursor stands where it stood and no event exists;
 after it, running again finds nothing to do. The cost follows the day's changes, not the population; but
-after sets were lost (``changes.whole``) it is once that of the whole set.
+where a set in between was lost or rotted (``changes.next_set``) it is once that of the whole set.
 
 While a set is being detected, registrations wait at the cursor's row (``registrations.watching``).
 """

@@ -36,7 +36,10 @@ async def replace_folder(world: World, keep: Path | None) -> None:
     world.store = sets.store(world.store.folder)
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["folder lost", "older folder"])
+@pytest.mark.parametrize(
+    "older",
+    [pytest.param(False, id="folder lost", marks=pytest.mark.slow), pytest.param(True, id="older folder")],
+)
 async def test_registered_upon_a_set_that_was_lost_before_the_night_told_of_it(
     world: World, institution: TestInstitution, older: bool
 ) -> None:

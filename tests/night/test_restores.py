@@ -60,7 +60,7 @@ async def test_t03_an_old_database_is_restored(world: Operator, tmp_path: Path) 
     ):
         world.server.lists[path(world.scopes[0])] = der
         report = await world.night()
-        assert [found for _, found in report.refusals] == [code]
+        assert [found for _, found in report.ingest.refusals] == [code]
         assert (report.exit_code, report.set_seq) == (Exit.REFUSED, 2)
     assert await known_set(world) == 2
     assert await world.ask("SELECT count(*) FROM high_water WHERE crl_number = 2") == 4
@@ -104,7 +104,7 @@ async def test_a_folder_that_is_not_the_published_one(world: Operator, tmp_path:
     world.server.lists[path(world.scopes[0])] = old
     report = await world.night(rebuild_by="Yamada")
     assert (report.set_seq, report.rebuilt_from, report.outcome) == (4, 4, Outcome.PARTIAL)
-    assert [found for _, found in report.refusals] == ["CRL_NUMBER_ROLLBACK"]
+    assert [found for _, found in report.ingest.refusals] == ["CRL_NUMBER_ROLLBACK"]
     assert report.ingest.sets[0].new_lists == 3
     assert [(one.set_seq, one.whole) for one in report.detection.sets] == [(4, True)]
     acts = "SELECT recorded_by || ' ' || known_seq || ' ' || at_least FROM lost_sets"
