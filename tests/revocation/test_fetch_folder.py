@@ -134,6 +134,15 @@ async def test_item_75_the_clock_set_back_after_a_rewrite(source: Path, reading:
     assert await content(result.path) == NEW
 
 
+async def test_the_deadline_keeps_what_was_seen(source: Path, reading: type[Reading]) -> None:
+    """The time is over while a list that changed waits for another try: it says so, not that it was late."""
+    reading.meanwhile = staticmethod(lambda: os.utime(source))
+    reading.times = -1
+    assert (
+        code(await copy(source, limits=replace(SMALL_PIECES, wait_s=5.0, deadline_s=0.4))) == "FETCH_CHANGING"
+    )
+
+
 async def test_item_75_a_list_rewritten_all_the_time(source: Path) -> None:
     """A writer that never stops, for real: each copy is one whole list or a code."""
     stop = threading.Event()
