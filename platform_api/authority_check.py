@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
 
 from platform_api.authority_rules import Mode, is_test, require_mode
 from platform_api.config import Settings
@@ -53,13 +55,20 @@ def would_add(
     from platform_api.cli.authority_views import generation_record
 
     found: list[dict[str, Any]] = []
-    for certificate in read_certificates(files):
+    for path, certificate in _each_once(files):
         try:
             generation = generation_of(certificate, "new")
             check_self_signature(certificate)
         except InputRefused as refusal:
             found.append(
-                {"subject": "-", "sha256": "-", "would": None, "problem": str(refusal), "warning": None}
+                {
+                    "file": path.name,
+                    "subject": "-",
+                    "sha256": "-",
+                    "would": None,
+                    "problem": str(refusal),
+                    "warning": None,
+                }
             )
             continue
         test = settings.mode == "live" and is_test(certificate)
@@ -67,12 +76,23 @@ def would_add(
         found.append(
             generation_record(generation)
             | {
+                "file": path.name,
                 "would": _would(present, generation),
                 "problem": "AUTHORITY_IS_TEST: a live service accepts no test CA" if test else None,
                 "warning": "KEY_EXPIRED: no list of it would be expected" if expired else None,
             }
         )
     return found
+
+
+def _each_once(files: Sequence[Path]) -> Iterator[tuple[Path, x509.Certificate]]:
+    """Each certificate with the file that it stands in; one that stands in several under the first."""
+    seen: set[x509.Certificate] = set()
+    for path in files:
+        for certificate in read_certificates([path]):
+            if certificate not in seen:
+                seen.add(certificate)
+                yield path, certificate
 
 
 def _would(present: Authorities, generation: Generation) -> str:

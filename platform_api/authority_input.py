@@ -11,8 +11,8 @@ from cryptography import x509
 
 from platform_api.authority_rules import kinds_from, require_allowed
 from platform_api.config import Settings
-from platform_api.faults import SetupRefused
-from revocation.authorities import Authorities, CrlSigning, Partition, SignatureAlgorithm, Tolerance
+from platform_api.faults import SetupRefused, UsageRefused
+from revocation.authorities import CA_ID, Authorities, CrlSigning, Partition, SignatureAlgorithm, Tolerance
 from revocation.authority_acts import (
     Act,
     AddAuthority,
@@ -70,6 +70,14 @@ def addition(
     settings: Settings, present: Authorities, ca_id: str, options: CaOptions
 ) -> AddAuthority | AddGenerations:
     """A new CA, or new keys of one that is there; in live mode each fingerprint was compared."""
+    if not CA_ID.match(ca_id):
+        raise UsageRefused(
+            "CA_ID_MALFORMED",
+            expected="a CA named by 1 to 32 lower-case letters, digits and hyphens",
+            got="another text as CA, the first argument",
+            remedy="for example: jpki authority add card-sign FILE...",
+        )
+    _known_algorithms(options.algorithms)
     certificates = read_certificates(options.files)
     act: AddAuthority | AddGenerations
     if present.by_id(ca_id) is None:
@@ -94,14 +102,14 @@ def addition(
 
 def _new_authority(ca_id: str, certificates: list[x509.Certificate], options: CaOptions) -> AddAuthority:
     if bool(options.partition_files) is options.undivided:
-        raise InputRefused(
+        raise UsageRefused(
             "PARTITIONS_REQUIRED",
             expected="either --partitions FILE (the approved list) or --undivided (one list for all)",
             got="both" if options.undivided else "neither",
             remedy="name a CSV file with distribution_point and label, or the CA's lists themselves",
         )
     if not options.kinds:
-        raise InputRefused(
+        raise UsageRefused(
             "KIND_REQUIRED",
             expected="at least one --kind OID=KIND",
             got="none",
@@ -119,7 +127,7 @@ def _new_authority(ca_id: str, certificates: list[x509.Certificate], options: Ca
         signature_algorithms=options.algorithms or None,
         hold_releasable=bool(options.hold_releasable),
         purpose_limited=options.purpose_limited is not False,
-        serial_ceiling=None if ceiling is None else int.from_bytes(serial_from_hex(ceiling), "big"),
+        serial_ceiling=None if ceiling is None else int.from_bytes(_ceiling(ceiling), "big"),
     )
     return AddAuthority(authority=row_of(authority))
 
@@ -144,7 +152,7 @@ def opening(ca_id: str, points: Sequence[Point], *, day: date) -> OpenPartitions
 
 def named_point(name: str, label: str) -> Point:
     if not label.strip():
-        raise InputRefused(
+        raise UsageRefused(
             "LABEL_REQUIRED",
             expected="--label with --point: what people call it",
             got="none",
@@ -170,10 +178,9 @@ def policy(
     algorithms: Sequence[str],
     kinds: Sequence[str],
 ) -> SetPolicy:
-    if set(algorithms) - set(SignatureAlgorithm):
-        raise _unknown("ALGORITHM_UNKNOWN", "--algorithm", list(SignatureAlgorithm))
+    _known_algorithms(algorithms)
     if serial_ceiling is not None:
-        serial_from_hex(serial_ceiling)
+        _ceiling(serial_ceiling)
     return SetPolicy(
         ca_id=ca_id,
         serial_ceiling=serial_ceiling,
@@ -184,6 +191,23 @@ def policy(
     )
 
 
+def _known_algorithms(given: Sequence[str]) -> None:
+    if set(given) - set(SignatureAlgorithm):
+        raise _unknown("ALGORITHM_UNKNOWN", "--algorithm", list(SignatureAlgorithm))
+
+
+def _ceiling(given: str) -> bytes:
+    try:
+        return serial_from_hex(given)
+    except InputRefused as refusal:
+        raise UsageRefused(
+            refusal.code,
+            expected=f"--serial-ceiling: {refusal.expected}",
+            got=refusal.got,
+            remedy=refusal.remedy,
+        ) from None
+
+
 def check_allowed(settings: Settings, present: Authorities, act: Act, fingerprints: Sequence[str]) -> None:
     """The rules of the mode, on what the act would make of its CA."""
     authority = next(one for one in done(act, present) if one.ca_id == act.ca_id)
@@ -191,6 +215,6 @@ def check_allowed(settings: Settings, present: Authorities, act: Act, fingerprin
 
 
 def _unknown(code: str, what: str, known: Sequence[str]) -> InputRefused:
-    return InputRefused(
+    return UsageRefused(
         code, expected=f"{what} among {', '.join(known)}", got="another text", remedy="choose one of these"
     )

@@ -9,8 +9,9 @@ from typing import Final, Literal
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from platform_api.faults import UsageRefused
 from platform_api.institutions.model import KINDS
-from revocation.authorities import Authority, Generation
+from revocation.authorities import POLICY_OID, Authority, Generation
 from revocation.errors import InputRefused
 
 Mode = Literal["sandbox", "live"]
@@ -49,7 +50,7 @@ def _fingerprint(text: str) -> str:
     """As OpenSSL and gazettes print it: either case, with or without colons and spaces."""
     plain = re.sub(r"[\s:]", "", text).lower()
     if not _FINGERPRINT.match(plain):
-        raise InputRefused(
+        raise UsageRefused(
             "FINGERPRINT_MALFORMED",
             expected="a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons",
             got="another text",
@@ -89,8 +90,8 @@ def kinds_from(given: Iterable[str]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for text in given:
         oid, _, kind = text.partition("=")
-        if kind not in KINDS or oid in found:
-            raise InputRefused(
+        if kind not in KINDS or oid in found or not POLICY_OID.match(oid):
+            raise UsageRefused(
                 "KIND_MALFORMED",
                 expected=f"OID=KIND, each OID once, with a kind among {', '.join(sorted(KINDS))}",
                 got="another text",

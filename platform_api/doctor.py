@@ -26,6 +26,7 @@ from platform_api.config import Settings
 from platform_api.db.addresses import from_dsn
 from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
+from platform_api.published_sets import sets_gone
 from revocation.authorities import Authorities
 from revocation.authority_examination import Severity
 from revocation.clock import SystemClock, jst_day
@@ -61,13 +62,17 @@ def examine(settings: Settings) -> list[Finding]:
         _postgres,
         _j_lis,
         _folder,
+        _snapshots,
         _key_files,
         _port,
         _authorities,
     ):
         try:
             findings.extend(check(settings))
-        except (RevocationError, OSError, ValueError) as error:
+        except RevocationError as error:
+            found = f"{error.code}: {error.got}"
+            findings.append(Finding(check.__name__.strip("_"), found, error.remedy))
+        except (OSError, ValueError) as error:
             findings.append(Finding(check.__name__.strip("_"), type(error).__name__, str(error)))
     return findings
 
@@ -157,6 +162,15 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     enough = free > 1024**3
     yield Finding("disk", f"{free // 1024**2} MiB free", "" if enough else "free at least 1 GiB on this disk")
+
+
+def _snapshots(settings: Settings) -> Iterator[Finding]:
+    gone = sets_gone(settings)
+    if gone is not None:
+        yield Finding("published sets", f"{gone.code}: {gone.got}", gone.remedy)
+    else:
+        there = any(settings.snapshots_dir.glob("*.manifest"))
+        yield Finding("published sets", "there" if there else "none yet")
 
 
 def _key_files(settings: Settings) -> Iterator[Finding]:

@@ -6,6 +6,13 @@ They are ``revocation.errors`` families, so that the command line prints every f
 from __future__ import annotations
 
 from revocation.errors import InputRefused, OutsideFailed
+from revocation.exits import Exit
+
+
+class UsageRefused(InputRefused):
+    """A word on the command line is none that the command takes; nothing was looked at."""
+
+    exit_code = Exit.USAGE
 
 
 class SetupRefused(InputRefused):

@@ -27,7 +27,9 @@ from revocation.recorded_acts import RecordedAct
 
 __all__ = [
     "ALL_GENERATIONS",
+    "CA_ID",
     "OCSP_HASHES",
+    "POLICY_OID",
     "Authorities",
     "Authority",
     "CrlSigning",
@@ -45,9 +47,9 @@ OCSP_HASHES: Final = ("sha1", "sha256", "sha384", "sha512")
 #: Lineage key of a CA whose newest generation signs the lists of all.
 ALL_GENERATIONS: Final = "all"
 
-_CA_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+CA_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 _SERIAL_LIMIT: Final = 1 << (8 * MAX_SERIAL_OCTETS - 1)
-_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,38})){1,31}\Z")
+POLICY_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,38})){1,31}\Z")
 
 
 class CrlSigning(StrEnum):
@@ -153,7 +155,7 @@ class Authority:
     _by_number: Mapping[int, Partition] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not _CA_ID.match(self.ca_id):
+        if not CA_ID.match(self.ca_id):
             raise _refused("a ca_id of 1 to 32 lower-case letters, digits and hyphens", "another text")
         if self.crl_signing not in set(CrlSigning):
             raise _refused(f"crl_signing among {', '.join(CrlSigning)}", "another text")
@@ -171,7 +173,7 @@ class Authority:
             raise _refused("at least one signature algorithm", "none")
         if unknown := self.tolerances - set(Tolerance):
             raise _refused(f"tolerances among {', '.join(Tolerance)}", ", ".join(sorted(unknown)))
-        if not all(_OID.match(oid) and _CA_ID.match(kind) for oid, kind in self.kinds.items()):
+        if not all(POLICY_OID.match(oid) and CA_ID.match(kind) for oid, kind in self.kinds.items()):
             raise _refused("kinds by policy OID in dotted decimal", "another text")
         if self.serial_ceiling is not None and not 0 <= self.serial_ceiling < _SERIAL_LIMIT:
             raise _refused(f"a serial ceiling of at most {MAX_SERIAL_OCTETS} octets, not negative", "another")

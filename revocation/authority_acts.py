@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,9 @@ from revocation.errors import InputRefused
 from revocation.identity import issuer_key_of, serial_from_hex
 from revocation.partitions import MAX_PARTITION_NUMBER
 from revocation.recorded_acts import MAX_SUMMARY
+
+#: What two people say who close a partition without a successor.
+NONE_LEFT: Final = "without a successor: no valid certificate of it is left"
 
 
 class AddAuthority(Row):
@@ -74,6 +77,8 @@ class ClosePartitions(Row):
     numbers: Annotated[list[int], Field(min_length=1, max_length=MAX_PARTITION_NUMBER)]
     closed: date
     successor: int | None
+    #: Without a successor nobody's list speaks for its certificates: said by two people, there are none.
+    none_left: bool = False
 
 
 class ReopenPartition(Row):
@@ -212,6 +217,13 @@ def _with_closed(authority: Authority, act: ClosePartitions) -> Authority:
         raise _refused(
             "PARTITION_CLOSED", "open partitions", "a closed one", "name only those that are still open"
         )
+    if (act.successor is None) is not act.none_left:
+        raise _refused(
+            "SUCCESSOR_REQUIRED",
+            "either a successor, or the word that no valid certificate is left",
+            "neither" if act.successor is None else "both",
+            "--successor N for a merger; --none-left where nobody took its certificates over",
+        )
     return _each(authority, act.numbers, lambda p: replace(p, closed=act.closed, successor=act.successor))
 
 
@@ -274,7 +286,7 @@ def summary_of(act: Act) -> str:
         labels = _some([row.label for row in act.partitions])
         return f"open {len(act.partitions)} partitions ({labels}) on {', '.join(days) or 'no named day'}"
     if isinstance(act, ClosePartitions):
-        into = "without a successor" if act.successor is None else f"into {act.successor}"
+        into = f"into {act.successor}" if act.successor is not None else NONE_LEFT
         return f"close partitions {_some(list(map(str, act.numbers)))} on {act.closed.isoformat()}, {into}"
     if isinstance(act, ReopenPartition):
         return f"open partition {act.number} again"

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _MAX_FILE: Final = 64 * 1024 * 1024
+_RESTORE: Final = "restore the newest backup of authorities.json; every change is an act of two people"
 
 
 class FileDisk(Disk):
@@ -70,10 +71,10 @@ def read_content(path: Path) -> bytes:
             "AUTHORITIES_UNREADABLE",
             expected="a readable authorities file",
             got=error.strerror or "an I/O error",
-            remedy="check the data folder and its permissions",
+            remedy="check the data folder and its permissions, or restore the newest backup of the file",
         ) from error
     if len(text) > _MAX_FILE:
-        raise malformed(f"an authorities file of at most {_MAX_FILE} octets", "a larger one")
+        raise malformed(f"an authorities file of at most {_MAX_FILE} octets", "a larger one", _RESTORE)
     return text
 
 
@@ -81,7 +82,7 @@ def parse_authorities(content: bytes) -> Authorities:
     try:
         rows = FileRow.model_validate(orjson.loads(content))
     except orjson.JSONDecodeError:
-        raise malformed("an authorities file in JSON", "something else") from None
+        raise malformed("an authorities file in JSON", "something else", _RESTORE) from None
     except ValidationError as error:
         raise row_refused(error, f"an authorities file of format {FORMAT}") from None
     return authorities_from(rows)
@@ -90,7 +91,7 @@ def parse_authorities(content: bytes) -> Authorities:
 def row_refused(error: ValidationError, expected: str) -> InputRefused:
     """Where it is wrong and how; never what stood there."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    return malformed(expected, f"{first['type']} at {'.'.join(map(str, first['loc']))}")
+    return malformed(expected, f"{first['type']} at {'.'.join(map(str, first['loc']))}", _RESTORE)
 
 
 def content_of(authorities: Authorities) -> bytes:

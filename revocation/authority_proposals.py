@@ -41,12 +41,14 @@ from revocation.authority_file import (
 )
 from revocation.authority_rows import Row, authorities_sha256
 from revocation.authority_succession import check_succession
-from revocation.errors import InputRefused, OutsideFailed
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.recorded_acts import RecordedAct, check_reason, operator_name, require_another
 from revocation.snapshot.durable import Disk
 
 _FORMAT: Final = "jpki-authority-proposal/1"
-_ID: Final = re.compile(r"[0-9a-f]{16}\Z")
+_ID: Final = re.compile(r"[0-9a-f]{64}\Z")
+#: People may type the beginning.
+_BEGINNING: Final = re.compile(r"[0-9a-f]{16,64}\Z")
 _LOCK_PATIENCE_S: Final = 10.0
 #: Another user of the host may neither read nor slip in a proposal.
 PRIVATE: Final = FileDisk(0o600)
@@ -67,9 +69,7 @@ class ProposalRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposal that waits. The id is the beginning of its content's SHA-256: who approves it, approves
-    this content.
-    """
+    """A proposal that waits. The id is its content's SHA-256: who approves it, approves this content."""
 
     proposal_id: str
     row: ProposalRow
@@ -131,14 +131,26 @@ class AuthorityActs:
 
     def waiting(self) -> list[Proposal]:
         """Proposals that wait, the oldest first."""
+        return self.listed()[0]
+
+    def listed(self) -> tuple[list[Proposal], list[tuple[str, RevocationError]]]:
+        """Proposals that wait, the oldest first; and the names of the files that are none, with why."""
         content, _ = self._present()
-        paths = [path for path in self._folder.glob("*.json") if _ID.match(path.stem)]
-        found = [self._read(path.stem, content_sha256(content)) for path in paths]
-        return sorted((one for one in found if one is not None), key=lambda p: p.row.proposed_at)
+        good: list[Proposal] = []
+        damaged: list[tuple[str, RevocationError]] = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                found = self._read(path.stem, content_sha256(content))
+            except RevocationError as error:
+                damaged.append((path.name, error))
+            else:
+                good += [] if found is None else [found]
+        return sorted(good, key=lambda proposal: proposal.row.proposed_at), damaged
 
     def find(self, proposal_id: str) -> Proposal:
-        content, _ = self._present()
-        return self._found(proposal_id, content_sha256(content))
+        """By its id or the beginning of it (16 characters or more)."""
+        content, authorities = self._present()
+        return self._found(self._id(proposal_id, authorities), content_sha256(content))
 
     def approve(
         self, proposal_id: str, *, by: str, now: datetime, rule: Callable[[Authority], None] | None = None
@@ -149,6 +161,7 @@ class AuthorityActs:
         """
         with self._lock():
             content, authorities = self._present()
+            proposal_id = self._id(proposal_id, authorities)
             recorded = next((a for a in authorities.acts if a.proposal_id == proposal_id), None)
             if recorded is not None:
                 self._remove(proposal_id)
@@ -174,7 +187,8 @@ class AuthorityActs:
         """Put it away; anybody may, also who proposed it. The file is kept, with who rejected it."""
         name = operator_name(by)
         with self._lock():
-            content, _ = self._present()
+            content, authorities = self._present()
+            proposal_id = self._id(proposal_id, authorities)
             proposal = self._found(proposal_id, content_sha256(content))
             kept = {
                 "rejected_by": name,
@@ -200,6 +214,21 @@ class AuthorityActs:
         content = read_content(self._file)
         return content, parse_authorities(content)
 
+    def _id(self, given: str, authorities: Authorities) -> str:
+        """The one id, waiting or approved, that begins like this; the text itself where there is none."""
+        if not _BEGINNING.match(given):
+            return given
+        ids = {act.proposal_id for act in authorities.acts} | {p.stem for p in self._folder.glob("*.json")}
+        found = [one for one in ids if one.startswith(given)]
+        if len(found) > 1:
+            raise InputRefused(
+                "PROPOSAL_AMBIGUOUS",
+                expected="the id of one proposal",
+                got=f"the beginning of {len(found)}",
+                remedy="give more of it: see jpki authority proposals",
+            )
+        return found[0] if found else given
+
     def _found(self, proposal_id: str, base_sha256: str) -> Proposal:
         found = self._read(proposal_id, base_sha256) if _ID.match(proposal_id) else None
         if found is None:
@@ -216,17 +245,21 @@ class AuthorityActs:
         if not path.is_file():
             return None
         octets = read_content(path)
+        remedy = f"somebody changed it: remove {path.name!a} and propose the act anew"
         if _id_of(octets) != proposal_id:
             raise InputRefused(
                 "PROPOSAL_DAMAGED",
                 expected="a proposal whose content has the hash in its name",
                 got="another content",
-                remedy=f"somebody changed it: remove {path.name} and propose the act anew",
+                remedy=remedy,
             )
         try:
             row = ProposalRow.model_validate_json(octets)
         except ValidationError as error:
-            raise row_refused(error, f"a proposal of format {_FORMAT}") from None
+            got = row_refused(error, "").got
+            raise InputRefused(
+                "PROPOSAL_DAMAGED", expected=f"a proposal of format {_FORMAT}", got=got, remedy=remedy
+            ) from None
         return Proposal(proposal_id, row, stale=row.base_sha256 != base_sha256)
 
     def _remove(self, proposal_id: str) -> None:
@@ -264,7 +297,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _id_of(octets: bytes) -> str:
-    return hashlib.sha256(octets).hexdigest()[:16]
+    return hashlib.sha256(octets).hexdigest()
 
 
 def _next(authorities: Authorities, proposal: Proposal, *, by: str, now: datetime) -> Authorities:

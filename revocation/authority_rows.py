@@ -178,10 +178,7 @@ def authorities_sha256(authorities: Iterable[Authority]) -> str:
     return hashlib.sha256(orjson.dumps(rows, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def malformed(expected: str, got: str) -> InputRefused:
-    return InputRefused(
-        "AUTHORITY_MALFORMED",
-        expected=expected,
-        got=got,
-        remedy="correct the authorities file or the CA certificate",
-    )
+def malformed(
+    expected: str, got: str, remedy: str = "correct the authorities file or the CA certificate"
+) -> InputRefused:
+    return InputRefused("AUTHORITY_MALFORMED", expected=expected, got=got, remedy=remedy)

@@ -201,9 +201,9 @@ def _read(path: Path, most: int) -> bytes:
     except OSError as error:
         raise OutsideFailed(
             "FILE_UNREADABLE",
-            expected=f"a readable file {path.name}",
-            got=error.strerror or "an I/O error",
-            remedy="check the name and the permissions",
+            expected=f"a readable file at {path.name or path}",
+            got="a folder" if path.is_dir() else error.strerror or "an I/O error",
+            remedy="name the files themselves" if path.is_dir() else "check the name and the permissions",
         ) from None
     if not 0 < len(content) <= most:
         raise InputRefused(

@@ -16,6 +16,31 @@ from revocation.errors import InputRefused
 MAX_NAME: Final = 100
 MAX_SUMMARY: Final = 1000
 MAX_REASON: Final = 500
+#: Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt), and the braille blank.
+_UNSEEN: Final = dict.fromkeys(
+    code
+    for first, last in (
+        (0x00AD, 0x00AD),
+        (0x034F, 0x034F),
+        (0x061C, 0x061C),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x200B, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x206F),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFF8),
+        (0x1BCA0, 0x1BCA3),
+        (0x1D173, 0x1D17A),
+        (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
+)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -55,9 +80,9 @@ class RecordedAct:
 
 
 def operator_name(given: str) -> str:
-    """A name as it is kept: trimmed, 1 to 100 printable characters."""
+    """A name as it is kept: trimmed, 1 to 100 printable characters, of which something is seen."""
     name = " ".join(given.split())
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+    if not (1 <= len(name) <= MAX_NAME and name.isprintable() and _seen(name)):
         raise InputRefused(
             "OPERATOR_NAME_MALFORMED",
             expected=f"a name of 1 to {MAX_NAME} printable characters",
@@ -74,7 +99,9 @@ def check_reason(reason: str) -> str:
 
 
 def require_another(name: str, *, than: str) -> None:
-    """Two people: equal but for case, width and spaces is one (a slip must not pass for a second person)."""
+    """Two people: equal but for case, width, spaces and what is not seen is one (a slip must not pass for a
+    second person). Look-alikes of other scripts and variants of a character are not (THREAT_MODEL.md).
+    """
     if _folded(name) == _folded(than):
         raise InputRefused(
             "SECOND_PERSON_REQUIRED",
@@ -85,7 +112,11 @@ def require_another(name: str, *, than: str) -> None:
 
 
 def _folded(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", operator_name(name)).casefold().split())
+    return _seen("".join(unicodedata.normalize("NFKC", _seen(operator_name(name))).casefold().split()))
+
+
+def _seen(text: str) -> str:
+    return text.translate(_UNSEEN)
 
 
 def _malformed(expected: str, got: str) -> InputRefused:

@@ -33,20 +33,30 @@ def register(app: typer.Typer) -> None:
 
 
 @authorities.command()
-def proposals(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
-    """Show the proposals that wait for a second person. Exit code 3: none.
+def proposals(
+    proposal_id: Annotated[
+        str | None, typer.Argument(help="One proposal, or the beginning of its id.", metavar="[ID]")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Show the proposals that wait for a second person, whole. Exit code 3: none; 5: a damaged one.
 
     Example: jpki authority proposals --data jpki-data
     """
-    from platform_api.cli.authority_views import proposal_record, show_proposals
+    from platform_api.cli.authority_views import damaged_record, proposal_record, show_proposals
 
-    records = [proposal_record(one) for one in acts_of(settings_of(data)).waiting()]
+    acts = acts_of(settings_of(data))
+    found, damaged = acts.listed() if proposal_id is None else ([acts.find(proposal_id)], [])
+    present = acts.present()
+    records = [proposal_record(one, present) for one in found]
+    bad = [damaged_record(name, error) for name, error in damaged]
     if as_json:
-        emit({"proposals": records})
-    elif records:
-        show_proposals(console(as_json=False), records)
+        emit({"proposals": records, "damaged": bad})
     else:
-        console(as_json=False).print("no proposal waits")
+        show_proposals(console(as_json=False), records, bad)
+    if bad:
+        raise typer.Exit(Exit.REFUSED)
     raise typer.Exit(Exit.DONE if records else Exit.NOTHING_NEW)
 
 
@@ -54,13 +64,25 @@ def proposals(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 def approve(proposal_id: Id, by: By, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Approve a proposal of somebody else: it takes force at once, or on the day that it names.
 
-    Exit code 3: it was approved before. Example: jpki authority approve 3f0a9b1c2d4e5f60 --by Suzuki
+    It is shown whole before. Exit code 3: it was approved before.
+    Example: jpki authority approve 3f0a9b1c2d4e5f60 --by Suzuki
     """
     from platform_api.authority_rules import require_real
-    from platform_api.cli.authority_views import act_record
+    from platform_api.cli.authority_views import act_record, proposal_record, show_proposals
 
     settings = settings_of(data)
-    approval = acts_of(settings).approve(
+    acts = acts_of(settings)
+    try:
+        proposal = acts.find(proposal_id)
+    except InputRefused as refusal:
+        if refusal.code != "PROPOSAL_UNKNOWN":
+            raise
+        # It may have been approved before: that is for ``approve`` to find.
+    else:
+        # Shown and committed is one content: from here on its whole hash is the id.
+        proposal_id = proposal.proposal_id
+        show_proposals(console(as_json=as_json), [proposal_record(proposal, acts.present())])
+    approval = acts.approve(
         proposal_id, by=by, now=now_of(settings), rule=require_real if settings.mode == "live" else None
     )
     record = act_record(approval.act) | {"already": approval.already}
@@ -83,8 +105,9 @@ def reject(
     from platform_api.cli.authority_views import proposal_record
 
     settings = settings_of(data)
-    proposal = acts_of(settings).reject(proposal_id, by=by, reason=reason, now=now_of(settings))
-    record = proposal_record(proposal) | {"rejected": True}
+    acts = acts_of(settings)
+    proposal = acts.reject(proposal_id, by=by, reason=reason, now=now_of(settings))
+    record = proposal_record(proposal, acts.present()) | {"rejected": True}
     if as_json:
         emit(record)
     else:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
-from revocation.errors import InputRefused
+from platform_api.faults import UsageRefused
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
@@ -166,6 +165,9 @@ def close_partition(
         int | None,
         typer.Option("--successor", help="Whose list speaks for them then.", metavar="N"),
     ] = None,
+    none_left: Annotated[
+        bool, typer.Option("--none-left", help="No valid certificate of them is left; nobody takes over.")
+    ] = False,
     on_day: OnDay = None,
     reason: Reason = "",
     data: Data = DEFAULT_DATA,
@@ -177,8 +179,17 @@ def close_partition(
     """
     from revocation.authority_acts import ClosePartitions
 
+    if (successor is None) is not none_left:
+        raise _one_of("--successor N (a merger) or --none-left (no valid certificate of them is left)")
+
     def act(_: Authorities, now: datetime) -> Act:
-        return ClosePartitions(ca_id=ca_id, numbers=numbers, closed=_day(on_day, now), successor=successor)
+        return ClosePartitions(
+            ca_id=ca_id,
+            numbers=numbers,
+            closed=_day(on_day, now),
+            successor=successor,
+            none_left=none_left,
+        )
 
     _propose(settings_of(data), act, by, reason, as_json=as_json)
 
@@ -225,15 +236,17 @@ def _propose(
     *,
     as_json: bool,
 ) -> None:
-    from platform_api.cli.authority_views import proposal_record
+    from platform_api.cli.authority_views import proposal_record, show_proposals
 
     acts, now = acts_of(settings), now_of(settings)
-    record = proposal_record(acts.propose(make(acts.present(), now), by=by, reason=reason, now=now))
+    present = acts.present()
+    record = proposal_record(acts.propose(make(present, now), by=by, reason=reason, now=now), present)
     if as_json:
         emit(record)
         return
     out = console(as_json=False)
-    out.print(f"proposed: {escape(record['summary'])}")
+    out.print("proposed:")
+    show_proposals(out, [record])
     out.print(
         f"another person approves it: jpki authority approve {record['proposal_id']} --by NAME",
         soft_wrap=True,
@@ -264,7 +277,7 @@ def _day(given: str | None, now: datetime) -> date:
     try:
         return jst_day(now) if given is None else date.fromisoformat(given)
     except ValueError:
-        raise InputRefused(
+        raise UsageRefused(
             "DAY_MALFORMED",
             expected="a day as YYYY-MM-DD",
             got="another text",
@@ -272,7 +285,7 @@ def _day(given: str | None, now: datetime) -> date:
         ) from None
 
 
-def _one_of(what: str) -> InputRefused:
-    return InputRefused(
+def _one_of(what: str) -> UsageRefused:
+    return UsageRefused(
         "OPTIONS_UNCLEAR", expected=f"one of {what}", got="none or several", remedy="see --help"
     )

@@ -16,6 +16,7 @@ from revocation.authorities import Authorities, Authority, Generation, Partition
 from revocation.authority_examination import Finding, Severity
 from revocation.authority_proposals import Proposal
 from revocation.certificate_files import name_text
+from revocation.errors import RevocationError
 from revocation.recorded_acts import RecordedAct
 
 Record = dict[str, Any]
@@ -103,7 +104,9 @@ def act_record(act: RecordedAct) -> Record:
     }
 
 
-def proposal_record(proposal: Proposal) -> Record:
+def proposal_record(proposal: Proposal, present: Authorities) -> Record:
+    from platform_api.cli.authority_act_views import whole_act
+
     row = proposal.row
     return {
         "proposal_id": proposal.proposal_id,
@@ -115,6 +118,7 @@ def proposal_record(proposal: Proposal) -> Record:
         "proposed_at": utc(row.proposed_at),
         "base_version": row.base_version,
         "stale": proposal.stale,
+        "act": whole_act(row.act, present),
     }
 
 
@@ -159,7 +163,13 @@ def show_authorities(out: Console, record: Record) -> None:
 
 def _lines(out: Console, first: str, *more: str) -> None:
     """What people copy (ids, hashes) is never cut to fit a column."""
-    out.print("\n    ".join((first, *more)), markup=False, soft_wrap=True)
+    said = (first, *(f"    {one}" for one in more))
+    out.print("\n".join(map(_plain, said)), markup=False, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """A name from a file could hold what turns, hides or overwrites the text around it on a screen."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _authority_table(one: Record) -> Table:
@@ -180,7 +190,23 @@ def _authority_table(one: Record) -> Table:
     return table
 
 
-def show_proposals(out: Console, records: list[Record]) -> None:
+def damaged_record(name: str, error: RevocationError) -> Record:
+    return {
+        "file": name,
+        "error": error.code,
+        "expected": error.expected,
+        "got": error.got,
+        "remedy": error.remedy,
+    }
+
+
+def show_proposals(out: Console, records: list[Record], damaged: Iterable[Record] = ()) -> None:
+    from platform_api.cli.authority_act_views import act_lines
+
+    for one in damaged:
+        _lines(out, f"{one['error']} {one['file']}: {one['got']}", f"remedy: {one['remedy']}")
+    if not records:
+        out.print("no proposal waits")
     for one in records:
         _lines(
             out,
@@ -188,6 +214,7 @@ def show_proposals(out: Console, records: list[Record]) -> None:
             f"proposed by {one['proposed_by']} at {one['proposed_at']}",
             *([f"because: {one['reason']}"] if one["reason"] else []),
             *(["stale: another change came first; reject it and propose anew"] if one["stale"] else []),
+            *act_lines(one["act"]),
         )
 
 
@@ -201,7 +228,7 @@ def show_findings(out: Console, findings: list[Record]) -> None:
 def show_certificates(out: Console, records: list[Record]) -> None:
     for one in records:
         said = [one[name] for name in ("problem", "warning", "would") if one[name]]
-        _lines(out, one["subject"], f"SHA-256 {one['sha256']}", *said)
+        _lines(out, f"{one['file']}: {one['subject']}", f"SHA-256 {one['sha256']}", *said)
 
 
 def utc(at: datetime) -> str:

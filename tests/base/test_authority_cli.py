@@ -12,6 +12,21 @@ from tests import pki
 from tests.base.authority_cli import FOUND, Shell, real_ca, write_files
 
 CA = real_ca()
+USAGE = {
+    "ALGORITHM_UNKNOWN",
+    "CA_ID_MALFORMED",
+    "CRL_SIGNING_UNKNOWN",
+    "DAY_MALFORMED",
+    "FINGERPRINT_MALFORMED",
+    "KIND_MALFORMED",
+    "KIND_REQUIRED",
+    "LABEL_REQUIRED",
+    "OPTIONS_UNCLEAR",
+    "PARTITIONS_REQUIRED",
+    "SERIAL_MALFORMED",
+    "SWITCH_UNKNOWN",
+    "TOLERANCE_UNKNOWN",
+}
 
 
 @pytest.fixture
@@ -41,7 +56,7 @@ def test_two_people_take_in_a_ca(shell: Shell) -> None:
     again = shell("approve", proposed["proposal_id"], "--by", "Suzuki", "--json")
     assert (again.code, again.json["already"]) == (3, True)
     nothing = shell("proposals", "--json")
-    assert (nothing.code, nothing.json) == (3, {"proposals": []})
+    assert (nothing.code, nothing.json) == (3, {"proposals": [], "damaged": []})
 
 
 def test_show_tells_keys_partitions_policy_and_acts(founded: Shell) -> None:
@@ -76,7 +91,7 @@ def test_partitions_open_close_and_open_again(founded: Shell) -> None:
     assert authority["partitions"][0]["closed"] == "2127-04-01"
     assert authority["partitions"][0]["successor"] == 4
     founded.done("open-partition", "card-sign", "--number", "2")
-    founded.done("close-partition", "card-sign", "3")
+    founded.done("close-partition", "card-sign", "3", "--none-left")
     (authority,) = founded.as_json("show", "--partitions")["authorities"]
     assert [row["state"] for row in authority["partitions"]] == ["open", "open", "closed", "not_yet_open"]
     assert founded.as_json("show")["version"] == 5
@@ -146,6 +161,11 @@ def test_an_undivided_ca_with_every_option(shell: Shell) -> None:
         (("add", "card-sign", "key.pem"), "PRIVATE_KEY_GIVEN"),
         (("add", "card-sign", "none.pem"), "FILE_UNREADABLE"),
         (("add", "card-sign", "points.csv"), "CERTIFICATE_FILE_MALFORMED"),
+        (("add", "card-sign", "."), "FILE_UNREADABLE"),
+        (("add", "Card_Sign", "g3.pem"), "CA_ID_MALFORMED"),
+        (("add", "card-sign", "g3.pem", "--algorithm", "sha1WithRSAEncryption"), "ALGORITHM_UNKNOWN"),
+        (("add", "card-sign", "g3.pem", "--fingerprint", "ab"), "FINGERPRINT_MALFORMED"),
+        (("add", "other", "g3.pem", "--undivided", "--kind", "1.x=card-sign"), "KIND_MALFORMED"),
         (("tolerate", "card-sign", "everything", "on"), "TOLERANCE_UNKNOWN"),
         (("tolerate", "card-sign", "explicit_default", "yes"), "SWITCH_UNKNOWN"),
         (("tolerate", "card-sign", "explicit_default", "off"), "ACT_CHANGES_NOTHING"),
@@ -159,17 +179,22 @@ def test_an_undivided_ca_with_every_option(shell: Shell) -> None:
             "DISTRIBUTION_POINT_MALFORMED",
         ),
         (("open-partition", "card-sign", "--point", "CN=x"), "LABEL_REQUIRED"),
-        (("close-partition", "card-sign", "1", "--on", "tomorrow"), "DAY_MALFORMED"),
+        (("close-partition", "card-sign", "1", "--none-left", "--on", "tomorrow"), "DAY_MALFORMED"),
+        (("close-partition", "card-sign", "1"), "OPTIONS_UNCLEAR"),
+        (("close-partition", "card-sign", "1", "--successor", "2", "--none-left"), "OPTIONS_UNCLEAR"),
         (("close-partition", "card-sign", "1", "--successor", "1"), "AUTHORITY_MALFORMED"),
     ],
 )
 def test_what_is_wrong_is_refused_in_one_sentence(founded: Shell, words: tuple[str, ...], code: str) -> None:
-    """Exit code 5 (6 where the disk says no), the code, and no proposal is left."""
+    """Exit code 5 (2 where the words are wrong whatever stands, 6 where the disk says no), the code, and no
+    proposal is left.
+    """
     key = CA.generations[0].private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (founded.folder / "key.pem").write_bytes(key)
     (founded.folder / "leaf.pem").write_bytes(pki.issue(CA).public_bytes(Encoding.PEM))
     refused = founded(*words, "--by", "Sato", "--json")
-    assert (refused.code, refused.json["error"]) == (6 if code == "FILE_UNREADABLE" else 5, code)
+    expected = 6 if code == "FILE_UNREADABLE" else 2 if code in USAGE else 5
+    assert (refused.code, refused.json["error"]) == (expected, code)
     assert refused.json["remedy"]
     assert refused.err.count("\n") == 1
     assert key.decode().splitlines()[1] not in refused.out + refused.err
@@ -198,7 +223,7 @@ def test_check_of_what_stands(founded: Shell, shell: Shell) -> None:
     assert (quiet.code, [one["severity"] for one in quiet.json["findings"]]) == (0, ["note"])
     founded.done("set", "card-sign", "--serial-ceiling", "FFFFFF")
     assert "all right" in founded("check").out
-    founded.done("close-partition", "card-sign", "1")
+    founded.done("close-partition", "card-sign", "1", "--none-left")
     warned = founded("check", "--json")
     assert (warned.code, warned.json["findings"][0]["code"]) == (4, "CLOSED_WITHOUT_SUCCESSOR")
     file = founded.folder / "jpki-data" / "authorities.json"
@@ -222,8 +247,10 @@ def test_check_of_files_says_what_adding_would_do(founded: Shell) -> None:
         "become g3 of card-sign",
         "found a new CA: its DN is none of ours",
     ]
-    leaf = founded("check", "g3.pem", "leaf.pem", "--json")
+    leaf = founded("check", "g3.pem", "leaf.pem", "g3.pem", "--json")
     assert leaf.code == 5
+    assert [one["file"] for one in leaf.json["certificates"]] == ["g3.pem", "leaf.pem"]
+    assert "leaf.pem: -" in founded("check", "leaf.pem").out
     assert leaf.json["certificates"][1]["problem"].startswith("CA_CERTIFICATE_REFUSED")
     assert "become g3" in founded("check", "g3.pem").out
     over = pki.ca_certificate(pki.key("p256", 40), CA.dn, datetime(2001, 1, 1, tzinfo=UTC))

@@ -36,7 +36,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def _error(shell: Shell, *words: str) -> str:
     refused = shell(*words, "--by", "Sato", "--json")
-    assert refused.code == 5
+    assert refused.code == (2 if refused.json["error"] == "FINGERPRINT_MALFORMED" else 5)
     assert shell("proposals").code == 3
     return str(refused.json["error"])
 
@@ -174,12 +174,16 @@ def test_doctor_says_what_check_finds(live: Shell) -> None:
     one, two, *_ = write_files(live.folder, CA)
     live.done(*FOUND, "--fingerprint", one, "--fingerprint", two)
     assert found() == {"authorities: version 1: 1 CA, 6 lists expected a day": ""}
-    live.done("close-partition", "card-sign", "1")
+    live.done("close-partition", "card-sign", "1", "--none-left")
     assert found()["authorities: warnings: see jpki authority check"] == ""
     file = data / "authorities.json"
     file.write_text(file.read_text().replace('"hold_releasable": false', '"hold_releasable": true'))
     (said,) = [text for text in found() if "CHANGED_PAST_THE_ACTS" in text]
     assert found()[said]
+    file.write_text("{broken")
+    (said,) = found()
+    assert said == "authorities: AUTHORITY_MALFORMED: something else"
+    assert found()[said].startswith("restore the newest backup")
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])

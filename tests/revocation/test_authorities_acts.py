@@ -47,7 +47,9 @@ def adding(*generations: int, algorithms: list[str] | None = None) -> AddGenerat
 
 
 def closing(*numbers: int, successor: int | None = None, closed: date = TODAY) -> ClosePartitions:
-    return ClosePartitions(ca_id=CA, numbers=list(numbers), successor=successor, closed=closed)
+    return ClosePartitions(
+        ca_id=CA, numbers=list(numbers), successor=successor, closed=closed, none_left=successor is None
+    )
 
 
 def test_a_ca_is_added_whole() -> None:
@@ -185,7 +187,7 @@ def test_the_summary_says_what_a_second_person_must_know() -> None:
     assert all(g.certificate_sha256.hex() in summary_of(added) for g in keys_added(added))
     assert keys_added(closing(1)) == ()
     assert summary_of(closing(1, 4, successor=5)) == "close partitions 1, 4 on 2026-11-20, into 5"
-    assert summary_of(closing(1)).endswith("without a successor")
+    assert summary_of(closing(1)).endswith("without a successor: no valid certificate of it is left")
     many = opening(*(partition(n, opened=TODAY) for n in range(1, 8)))
     assert summary_of(many).startswith(
         "open 7 partitions (City-1, City-2, City-3, City-4, City-5 and 2 more)"
@@ -196,3 +198,14 @@ def test_the_summary_says_what_a_second_person_must_know() -> None:
     assert summary_of(off) == "switch tolerance explicit_default off"
     long = SetPolicy(ca_id=CA, kinds={f"1.2.{n}": "card-sign" for n in range(200)})
     assert len(summary_of(long)) == 1000
+
+
+def test_a_closing_says_who_speaks_then_or_that_nobody_is_left() -> None:
+    """Neither said is no slip that passes; both contradict each other."""
+    for act in (
+        closing(1).model_copy(update={"none_left": False}),
+        closing(1, successor=4).model_copy(update={"none_left": True}),
+    ):
+        with pytest.raises(InputRefused, match="--none-left") as refused:
+            after(act)
+        assert refused.value.code == "SUCCESSOR_REQUIRED"

@@ -13,6 +13,7 @@ import pytest
 from revocation.authority_acts import SetTolerance
 from revocation.authority_proposals import AuthorityActs
 from revocation.errors import InputRefused, OutsideFailed
+from revocation.recorded_acts import operator_name, require_another
 from revocation.snapshot.durable import Disk
 from tests.revocation.acting import (
     DAY,
@@ -81,7 +82,19 @@ def test_another_person_approves_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(file_in(tmp_path).stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("name", ["Sato", " sato ", "SATO", "Ｓａｔｏ", "S a t o"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Sato",
+        " sato ",
+        "SATO",
+        "Ｓａｔｏ",
+        "S a t o",
+        "Sato\ufe0f",
+        "S\u034fa\U000e0101to",
+        "Sa\u3164to\uffa0",
+    ],
+)
 def test_the_same_person_does_not_approve(tmp_path: Path, name: str) -> None:
     """Nor does a slip of the keyboard pass for a second person."""
     acts = AuthorityActs(file_in(tmp_path))
@@ -89,6 +102,23 @@ def test_the_same_person_does_not_approve(tmp_path: Path, name: str) -> None:
     assert _code(lambda: acts.approve(proposal.proposal_id, by=name, now=NOW)) == "SECOND_PERSON_REQUIRED"
     assert not file_in(tmp_path).exists()
     assert len(acts.waiting()) == 1
+
+
+def test_no_unseen_character_makes_another_person(tmp_path: Path) -> None:
+    """Every code point that Unicode lets a renderer leave out: the same name, or none that is taken at all; a
+    name of nothing else is no name.
+    """
+    unseen = [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180D, 0x180F, 0x200B, 0x200F]
+    unseen += [0x202A, 0x202E, 0x2060, 0x206F, 0x2800, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF0, 0xFFF8]
+    unseen += [0x1BCA0, 0x1BCA3, 0x1D173, 0x1D17A, 0xE0000, 0xE0100, 0xE01EF, 0xE0FFF]
+    for code in unseen:
+        with pytest.raises(InputRefused) as refused:
+            require_another(f"Sa{chr(code)}to", than="sato")
+        assert refused.value.code in ("SECOND_PERSON_REQUIRED", "OPERATOR_NAME_MALFORMED"), hex(code)
+        assert _code(lambda code=code: operator_name(chr(code))) == "OPERATOR_NAME_MALFORMED"
+    for other in ("Satou", "高橋", "Sat\u00f3"):
+        require_another(other, than="Sato")
+    require_another("髙橋", than="高橋")  # a variant of its own is another name: see THREAT_MODEL.md
 
 
 def test_what_was_seen_is_what_is_approved(tmp_path: Path) -> None:
@@ -133,6 +163,43 @@ def test_what_is_no_proposal_is_not_found(tmp_path: Path, proposal_id: str) -> N
         lambda: acts.find(proposal_id),
     ):
         assert _code(ask) == "PROPOSAL_UNKNOWN"
+
+
+def test_an_id_is_a_whole_hash_and_its_beginning_finds_it(tmp_path: Path) -> None:
+    """From 16 characters on, where it is the beginning of one: to look, to approve, once more, to reject."""
+    acts = founded(tmp_path)
+    first, second = (acts.propose(act, by=SATO, reason="", now=NOW).proposal_id for act in (TOLERATE, OTHER))
+    content = (tmp_path / "authority-proposals" / f"{first}.json").read_bytes()
+    assert first == hashlib.sha256(content).hexdigest()
+    assert acts.find(first[:16]).proposal_id == first
+    assert _code(lambda: acts.find(first[:15])) == "PROPOSAL_UNKNOWN"
+    twin = first[:20] + ("0" if first[20] != "0" else "1") + first[21:]
+    path = tmp_path / "authority-proposals" / f"{twin}.json"
+    path.write_bytes(content)
+    for ask in (acts.find, lambda one: acts.approve(one, by=SUZUKI, now=NOW)):
+        assert _code(lambda ask=ask: ask(first[:20])) == "PROPOSAL_AMBIGUOUS"
+    assert acts.find(first[:21]).proposal_id == first
+    path.unlink()
+    approval = acts.approve(first[:16], by=SUZUKI, now=NOW)
+    assert (approval.act.proposal_id, approval.already) == (first, False)
+    assert acts.approve(first[:16], by=SUZUKI, now=NOW).already
+    assert acts.reject(second[:16], by=SATO, reason="", now=NOW).proposal_id == second
+    assert acts.waiting() == []
+    assert (tmp_path / "authority-proposals" / f"{second}.rejected").is_file()
+
+
+def test_a_damaged_file_hides_no_other(tmp_path: Path) -> None:
+    """The good ones are listed, and each file that is none is named with its code."""
+    acts = founded(tmp_path)
+    first, second = (acts.propose(act, by=SATO, reason="", now=NOW) for act in (TOLERATE, OTHER))
+    folder = tmp_path / "authority-proposals"
+    (folder / f"{first.proposal_id}.json").write_text("{")
+    (folder / "notes.json").write_text("{}")
+    listed, damaged = acts.listed()
+    assert listed == acts.waiting() == [second]
+    assert sorted(name for name, _ in damaged) == sorted([f"{first.proposal_id}.json", "notes.json"])
+    assert {error.code for _, error in damaged} == {"PROPOSAL_DAMAGED"}
+    assert all("remove" in error.remedy for _, error in damaged)
 
 
 def test_what_cannot_be_done_is_not_even_proposed(tmp_path: Path) -> None:
@@ -256,9 +323,9 @@ def test_who_waits_for_the_lock_in_vain_is_told(tmp_path: Path) -> None:
 def test_a_file_with_the_right_name_and_no_proposal_in_it(tmp_path: Path, content: bytes) -> None:
     """Somebody who can compute a hash planted it: refused by its format."""
     acts = founded(tmp_path)
-    proposal_id = hashlib.sha256(content).hexdigest()[:16]
+    proposal_id = hashlib.sha256(content).hexdigest()
     (tmp_path / "authority-proposals" / f"{proposal_id}.json").write_bytes(content)
-    assert _code(lambda: acts.approve(proposal_id, by=SUZUKI, now=NOW)) == "AUTHORITY_MALFORMED"
+    assert _code(lambda: acts.approve(proposal_id, by=SUZUKI, now=NOW)) == "PROPOSAL_DAMAGED"
 
 
 def test_killed_while_proposing_there_is_a_proposal_or_none(tmp_path: Path) -> None:
