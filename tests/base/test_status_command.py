@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from platform_api.cli import app
 from platform_api.config import Settings
+from platform_api.doctor import Finding, examine
 from platform_api.key_set import open_keys
 from platform_api.logs import Dropped
 from platform_api.metrics import Metrics
@@ -78,12 +79,14 @@ def test_sets_that_are_gone_are_not_called_unpublished(tmp_path: Path) -> None:
     before the first set, also after a publish killed before its commit, it is still exit 3.
     """
     command = [*published(tmp_path, 1, 0), "--json"]
+    assert Finding("published sets", "there") in examine(Settings(data_dir=tmp_path))
     archive = ListArchive(tmp_path / "archive")
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "1.crl").write_bytes(b"a list")
     shutil.rmtree(tmp_path / "snapshots")
     settings = Settings(data_dir=tmp_path)
     assert sets_gone(settings) is None
+    assert Finding("published sets", "none yet") in examine(settings)
     assert run_main(command)[0] == Exit.NOTHING_NEW
     archive.remember({"scope": StoredList(tmp_path / "archive" / "1.crl", b"", "", None)})
     (tmp_path / "snapshots").mkdir()
@@ -95,6 +98,9 @@ def test_sets_that_are_gone_are_not_called_unpublished(tmp_path: Path) -> None:
         assert "jpki nightly --rebuild-lost-sets --by NAME" in record["remedy"]
         assert record["expected"]
         assert record["got"] == "none"
+    found = {one.what: one for one in examine(settings)}
+    assert found["published sets"].found == "SNAPSHOTS_LOST: none"
+    assert found["published sets"].remedy == record["remedy"]
 
 
 def test_a_published_set_that_nothing_can_replace_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -184,9 +185,11 @@ def test_an_interrupted_night_ends_cleanly_and_the_next_goes_on(
     while lock_is_held(world.data / "run"):
         time.sleep(0.001)
     at_the_end = _current(world)
-    _, err = night.communicate(timeout=30)
+    out, err = night.communicate(timeout=30)
     assert night.returncode == Exit.INTERRUPTED
     assert err.startswith("jpki: interrupted")
+    record = json.loads(out)
+    assert (record["error"], record["exit_code"]) == ("INTERRUPTED", Exit.INTERRUPTED)
     assert _current(world) == at_the_end, "committed after the lock was free"
 
     exit_code, again = world.night()
