@@ -207,7 +207,8 @@ def difference(old: ModelSet | None, new: ModelSet) -> set[tuple[int, str, int |
         if was is None and now is not None:
             found.add((serial, "added", None, now.reason))
         elif was is not None and now is None:
-            found.add((serial, "released", was.reason, None))
+            # No hold when the older set saw it: called one in between, and released. That frees nobody.
+            found.add((serial, "released" if was.reason == HOLD else "gone", was.reason, None))
         elif was is not None and now is not None:
             if not was.gone and now.gone:
                 found.add((serial, "gone", was.reason, now.reason))
