@@ -15,6 +15,7 @@ from platform_api import high_water_store as rows
 from platform_api.changes import store as feed
 from platform_api.db.transactions import detector
 from platform_api.faults import SetupRefused
+from revocation.snapshot.durable import disk_errors
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
@@ -70,14 +71,18 @@ async def settle(
     """
     known = remembered.published
     known_seq = _greatest(known, remembered.used)
-    refusal = await asyncio.to_thread(missing_sets, store, known, remembered.used)
-    reached = await asyncio.to_thread(store.reached)
+    # A disk that fails is not the database: the night must not take it for one that is away.
+    with disk_errors("SNAPSHOTS_UNREADABLE", "the snapshot folder"):
+        refusal = await asyncio.to_thread(missing_sets, store, known, remembered.used)
+        reached = await asyncio.to_thread(store.reached)
+        sequences = await asyncio.to_thread(store.sequences)
     act = remembered.act
     learnt = 0 if known is None else known.set_seq
     if act is not None and learnt < act.at_least and max(act.at_least, remembered.used) <= reached.seq:
         refusal = None  # the set that this act allowed is there; the night was cut off before it was known
     if refusal is None:
-        return await _nothing_lost(pool, store, remembered, clock, reached.seq, rebuild_by)
+        first = min(sequences, default=0)
+        return await _nothing_lost(pool, remembered, clock, reached.seq, first, rebuild_by)
     above = max(known_seq, reached.seq) + 1
     if act is not None and act.at_least >= above:
         return act.at_least  # recorded by a night that did not get to its publish
@@ -99,15 +104,14 @@ async def settle(
 
 async def _nothing_lost(
     pool: Pool,
-    store: SnapshotStore,
     remembered: Remembered,
     clock: Clock,
     reached_seq: int,
+    first: int,
     rebuild_by: str | None,
 ) -> int:
     """The folder holds what was published. It may still lack what detection would compare with."""
     act = remembered.act
-    sequences = await asyncio.to_thread(store.sequences)
     async with detector(pool) as connection:
         if act is not None and act.at_least <= reached_seq:
             return 0  # the new set is there; detection works the act off
@@ -117,7 +121,6 @@ async def _nothing_lost(
         if rebuild_by is None:
             return 0
         at = await feed.cursor(connection)
-        first = min(sequences, default=0)
         if not (0 < at < first):
             raise SetupRefused(
                 "SETS_NOT_LOST",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from platform_api.changes.whole import every_list_speaks
 from revocation.errors import OwnFault
+from revocation.snapshot.durable import disk_errors
 
 if TYPE_CHECKING:
     from revocation.authorities import Authorities
@@ -55,6 +56,12 @@ def next_set(store: Sets, at: int, authorities: Authorities, *, lost: bool) -> N
 
     ``lost``: an act says that sets are lost, and no complete set was compared whole since.
     """
+    # A disk that fails is not the database: the night must not take it for one that is away.
+    with disk_errors("SNAPSHOTS_UNREADABLE", "the snapshot folder"):
+        return _chosen(store, at, authorities, lost=lost)
+
+
+def _chosen(store: Sets, at: int, authorities: Authorities, *, lost: bool) -> NextSet | None:
     sequences = sorted(store.sequences())
     waiting = [seq for seq in sequences if seq > at]
     if not waiting:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from platform_api.changes.next_set import SetFault
-from revocation.errors import OwnFault
+from platform_api.high_water import recall
+from platform_api.lost_sets import settle
+from revocation.errors import OutsideFailed, OwnFault
 from tests.base.postgres import TestDatabase, TestInstitution
 from tests.features.cards import make_card
 from tests.features.world import World, make_world
@@ -172,3 +174,18 @@ async def test_built_around_and_lists_are_missing(phones: World, institution: Te
     assert await phones.told(institution) == [("ON_HOLD", "HOLD", 2), ("RELEASED", "HOLD", 4)]
     await phones.day()
     assert await nights(phones) == [(5, False, 0, ())]
+
+
+async def test_a_disk_that_fails_is_not_the_database(world: World) -> None:
+    """An error of the operating system is told as the folder's, in detection and in the look for lost sets:
+    taken for the database's it would let the night go on without its marks."""
+    await world.day()
+    current = world.store.folder / "CURRENT"
+    current.unlink()
+    current.mkdir()
+    world.store = sets.store(world.store.folder)
+    with pytest.raises(OutsideFailed, match=r"SNAPSHOTS_UNREADABLE.*EISDIR"):
+        await world.night()
+    remembered = await recall(world.database.detector_pool)
+    with pytest.raises(OutsideFailed, match=r"SNAPSHOTS_UNREADABLE.*EISDIR"):
+        await settle(world.database.detector_pool, world.store, remembered, world.clock)
