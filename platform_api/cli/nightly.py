@@ -52,7 +52,7 @@ def nightly(
     that came late are taken in and published. The waits may also stand in JPKI_LISTS_WAIT_S,
     JPKI_LISTS_POLL_S, JPKI_LISTS_LATE_S or in jpki.toml (lists_wait_s ...); none by default in sandbox
     mode. Exit code 0: complete; 3: nothing new; 4: some lists are missing; 5: refused; 6: the outside failed
-    (J-LIS, the database, a disk).
+    (J-LIS, the database, a disk or a file).
     Example: jpki nightly --data jpki-data --lists-wait-s 600 --lists-late-s 7200 --json
     """
     from platform_api.config import load_settings
@@ -128,6 +128,8 @@ def _refusals_in_words(refusals: list[dict[str, Any]]) -> Iterator[str]:
         yield f"[red]{code}[/red] ({escape(whose)}) {'' if alone else 'the first: '}{escape(text)}"
         if first["file"]:
             yield f"  one such file: python -m revocation decode {escape(shlex.quote(first['file']))}"
+    if any(one["key"] is not None for one in refusals):
+        yield "which lists: python -m revocation freshness DATA/snapshots --authorities DATA/authorities.json"
 
 
 def _set_in_words(one: dict[str, Any]) -> str:

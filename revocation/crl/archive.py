@@ -1,4 +1,5 @@
-"""The folder of fetched lists: those of a running cycle, and the bytes of every accepted list, by day.
+"""The folder of fetched lists: those of a running cycle, the bytes of every accepted list, by day, and the
+last refused file of each code.
 
 Losing it costs one full fetch and the evidence of past days; nothing here is needed to answer. What is
 kept is trusted no more than a download: a list taken from here is decoded and verified again.

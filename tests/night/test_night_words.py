@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,15 @@ def test_people_see_each_code_once(scopes: tuple[ListScope, ...]) -> None:
     refused = [Refusal("other", None, DOWN), of(first, passed("10"))]
     refused += [of(second, passed("11")), of(third, passed("12"))]
     text = words(night(*refused, kept={"NEXT_UPDATE_PASSED": Path("a b/NEXT_UPDATE_PASSED.crl")}))
-    lines = text.splitlines()[-3:]
+    lines = text.splitlines()[-4:]
     assert lines == [
         f"NEXT_UPDATE_PASSED (card-sign key {first.signing_key[:16]}: 2 lists, card-sign key "
         f"{third.signing_key[:16]}: 1 list) the first: expected a later one; got 10; fetch a newer list",
         "  one such file: python -m revocation decode 'a b/NEXT_UPDATE_PASSED.crl'",
         "JLIS_DOWN (other: all its lists) expected an answer [YY]; got status 503; wait",
+        "which lists: python -m revocation freshness DATA/snapshots --authorities DATA/authorities.json",
     ]
+    assert "which lists" not in words(night(Refusal("other", None, DOWN)))
     assert " 1 time " in text
     assert "at 0 institutions" in text
 
@@ -154,3 +157,14 @@ def test_an_interrupted_command_says_so_to_programs(capsys: pytest.CaptureFixtur
             assert record["remedy"]
         else:
             assert said.out == ""
+
+
+def test_no_sentence_of_a_refusal_can_name_a_partition() -> None:
+    """All sentences that a refused list may get: no label of the tests' partitions, no number of one, and no
+    hexadecimal that could be a serial, key or point.
+    """
+    path = Path(__file__).parents[1] / "revocation" / "refusal_sentences.txt"
+    sentences = [line for line in path.read_text(encoding="utf-8").splitlines() if " | " in line]
+    assert len(sentences) > 50
+    hidden = re.compile(r"City|partition \d|[0-9a-f]{8}|ou=|cn=|serial", re.IGNORECASE)
+    assert [line for line in sentences if hidden.search(line)] == []
