@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def would_add(
             generation_record(generation)
             | {
                 "file": path.name,
-                "would": _would(present, generation),
+                "would": _would(present, generation, jst_day(now)),
                 "problem": "AUTHORITY_IS_TEST: a live service accepts no test CA" if test else None,
                 "warning": "KEY_EXPIRED: no list of it would be expected" if expired else None,
             }
@@ -95,15 +95,16 @@ def _each_once(files: Sequence[Path]) -> Iterator[tuple[Path, x509.Certificate]]
                 yield path, certificate
 
 
-def _would(present: Authorities, generation: Generation) -> str:
+def _would(present: Authorities, generation: Generation, today: date) -> str:
     if (held := present.by_issuer_key(generation.key_id)) is not None:
         return f"nothing: it is {held[1].name} of {held[0].ca_id}"
     for authority in present:
         if same_name(authority.subject, generation.subject):
             begins = [g.certificate.not_valid_before_utc for g in (*authority.generations, generation)]
             place = sorted(begins).index(generation.certificate.not_valid_before_utc) + 1
+            begun = generation.begun_on(today)
             signs = (
-                "; lists would have to be signed by it from then on"
+                f"; lists would have to be signed by it from {'then' if begun else jst_day(max(begins))} on"
                 if authority.crl_signing == "newest_for_all" and place == len(begins)
                 else ""
             )

@@ -102,6 +102,10 @@ class Generation:
         """Is the certificate's last JST day over (RFC 5280 section 4.1.2.5: the end is inclusive)?"""
         return jst_day(self.certificate.not_valid_after_utc) < day
 
+    def begun_on(self, day: date) -> bool:
+        """Is the certificate valid on a part of that JST day? A CA hands out its next key long before."""
+        return jst_day(self.certificate.not_valid_before_utc) <= day
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lineage:
@@ -150,6 +154,8 @@ class Authority:
     tolerances: frozenset[str] = frozenset()
     #: Keys whose certificate is over on the day of this view: no list of theirs is expected. See ``on``.
     expired_keys: frozenset[bytes] = frozenset()
+    #: Keys whose certificate is not valid yet on that day: none either, and they sign nobody else's lists.
+    future_keys: frozenset[bytes] = frozenset()
     _by_key: Mapping[bytes, Generation] = field(init=False, repr=False, compare=False)
     _by_point: Mapping[PointKey, Partition] = field(init=False, repr=False, compare=False)
     _by_number: Mapping[int, Partition] = field(init=False, repr=False, compare=False)
@@ -194,7 +200,9 @@ class Authority:
 
     @property
     def newest(self) -> Generation:
-        return self.generations[-1]
+        """Of those that have begun on the day of this view; where none has, the newest of all."""
+        begun = [each for each in self.generations if each.key_id not in self.future_keys]
+        return (begun or self.generations)[-1]
 
     def generation(self, key_id: bytes) -> Generation | None:
         return self._by_key.get(key_id)
@@ -224,10 +232,11 @@ class Authority:
 
         Days are not looked at here: ``on`` gives the authority as it stands on a day.
         """
+        idle = self.expired_keys | self.future_keys
         return tuple(
             ListScope(lineage, signing_key, partition.number, partition.point_sha256)
             for lineage in self.lineages()
-            if bytes.fromhex(signing_key := self._signing_key(lineage)) not in self.expired_keys
+            if bytes.fromhex(signing_key := self._signing_key(lineage)) not in idle
             for partition in self.partitions
             if partition.closed is None
         )
@@ -239,13 +248,17 @@ class Authority:
         """The authority as it stands on a JST day; itself where every date in it lies behind.
 
         A partition that opens later is not there yet; one that closes later is open; a key whose
-        certificate is over has no list to come. None: no partition has opened, the CA has not begun.
+        certificate is over, or not valid yet, has no list. None: no partition has opened, the CA has not
+        begun.
         """
         partitions = tuple(found for one in self.partitions if (found := one.on(day)) is not None)
         expired = frozenset(g.key_id for g in self.generations if g.expired_on(day))
-        if partitions == self.partitions and expired == self.expired_keys:
+        future = frozenset(g.key_id for g in self.generations if not g.begun_on(day))
+        if (partitions, expired, future) == (self.partitions, self.expired_keys, self.future_keys):
             return self
-        return replace(self, partitions=partitions, expired_keys=expired) if partitions else None
+        if not partitions:
+            return None
+        return replace(self, partitions=partitions, expired_keys=expired, future_keys=future)
 
 
 class Authorities:

@@ -101,8 +101,8 @@ def _keys(authority: Authority, now: datetime) -> Iterator[Finding]:
             yield finding(
                 Severity.WARNING,
                 "KEY_NOT_YET_VALID",
-                "not valid yet",
-                "check this machine's clock and the file",
+                f"not valid before {jst_day(certificate.not_valid_before_utc)}: no list of it is expected",
+                "none, if it is the CA's next key; else check this machine's clock and the file",
             )
         if not _has_key_usage(certificate):
             yield finding(

@@ -262,12 +262,22 @@ def test_check_of_files_says_what_adding_would_do(founded: Shell) -> None:
 
 
 def test_where_the_newest_key_signs_for_all_check_says_what_a_new_one_changes(shell: Shell) -> None:
-    """Lists would have to be signed by it from then on; an older key changes nothing of that."""
+    """Lists would have to be signed by it from then on, or from the day that it begins; an older key changes
+    nothing of that.
+    """
     options = ("--undivided", "--crl-signing", "newest_for_all", "--kind", "1.2.3=mobile-sign")
-    shell.done("add", "phones", "g2.pem", *options)
-    newer, older = (shell.as_json("check", name)["certificates"][0]["would"] for name in ("g3.pem", "g1.pem"))
+    shell.done("add", "phones", "g1.pem", *options)
+    over = pki.ca_certificate(pki.key("p256", 40), CA.dn, datetime(2001, 1, 1, tzinfo=UTC))
+    (shell.folder / "over.pem").write_bytes(over.public_bytes(Encoding.PEM))
+    newer, older = (
+        shell("check", name, "--json").json["certificates"][0]["would"] for name in ("g2.pem", "over.pem")
+    )
     assert newer == "become g2 of phones; lists would have to be signed by it from then on"
     assert older == "become g1 of phones"
+    next_key = pki.ca_certificate(pki.key("p256", 41), CA.dn, datetime(2127, 3, 31, 15, tzinfo=UTC))
+    (shell.folder / "next.pem").write_bytes(next_key.public_bytes(Encoding.PEM))
+    said = shell.as_json("check", "next.pem")["certificates"][0]["would"]
+    assert said == "become g2 of phones; lists would have to be signed by it from 2127-04-01 on"
 
 
 def test_without_a_file_show_and_check_point_at_add(shell: Shell) -> None:
