@@ -198,7 +198,7 @@ class SnapshotStore:
             pointer = read_pointer(self.folder)
             if pointer is not None and (pointer.seq, pointer.sha256) in self._held_or_before:
                 return False
-            if pointer is not None and not self._is_garbled(pointer, held):
+            if pointer is not None and not self._is_garbled(pointer):
                 return True
         except OSError:
             return True
@@ -209,10 +209,8 @@ class SnapshotStore:
         except OSError:
             return True
 
-    def _is_garbled(self, pointer: Pointer, held: Snapshot) -> bool:
+    def _is_garbled(self, pointer: Pointer) -> bool:
         """Has CURRENT another hash for a set that we know, whose manifest lies there as ever?"""
-        if pointer.seq >= held.seq:
-            return False
         try:
             manifest = load_manifest(self.folder, pointer.seq, self._trusted)
         except OwnFault:

@@ -85,6 +85,28 @@ def test_the_mark_of_a_new_key_is_the_time_of_the_list_in_force(made: World) -> 
     assert (back.crl_number, back.this_update) == (None, T0 + 2 * DAY)
 
 
+def test_the_newest_list_counts_also_under_another_number(made: World) -> None:
+    """The partition's number changed with the key, so a set has a list of each: none goes below the newer."""
+    (one,) = made.authority.partitions
+    moved = replace(made.authority, partitions=(replace(one, number=2),))
+    new = moved.expected_lists()[0]
+    made.publish(moved, new, {HELD: 6}, number=1, at=T0 + 2 * DAY)
+    current = made.store.current()
+    assert current is not None
+    assert {scope.partition_number: state.crl_number for scope, state in current.lists.items()} == {
+        1: 100,
+        2: 1,
+    }
+    mark, back = made.store.mark(new), made.store.mark(made.old)
+    assert mark is not None
+    assert back is not None
+    assert (mark.crl_number, mark.this_update) == (1, T0 + 2 * DAY)
+    assert (back.crl_number, back.this_update) == (100, T0 + 2 * DAY)
+    with pytest.raises(InputRefused, match="THIS_UPDATE_ROLLBACK"):
+        made.publish(made.before, made.old, {}, number=101, at=T0 + 2 * DAY)
+    made.publish(made.before, made.old, {}, number=101, at=T0 + 2 * DAY + SECOND)
+
+
 def test_where_each_key_signs_its_own_marks_are_its_own(tmp_path: Path) -> None:
     """Another generation's younger list of the same distribution point is no mark of this one."""
     authorities, authority = world(partitions=1)
