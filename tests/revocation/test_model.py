@@ -361,6 +361,7 @@ def test_sets_at_random() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # five minutes on a machine with other work
 def test_sets_at_random_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     """Some ten thousand steps, others each time; SETS_SEED repeats what was found."""
     chosen = int(os.environ.get("SETS_SEED") or secrets.randbits(32))
