@@ -182,7 +182,7 @@ def test_the_printed_commands_work_as_printed(serving: Demo) -> None:
     night = json.loads(outputs[5].strip().splitlines()[-1])
     assert night["events"] >= 1
     assert f'"set_seq":{night["set_seq"]}' in outputs[6].replace(" ", "")
-    assert "jpki_" in outputs[7]
+    assert "revocation_set_seq" in outputs[7]
 
 
 def test_ctrl_c_while_serving_is_a_clean_end(serving: Demo, folder: Path) -> None:

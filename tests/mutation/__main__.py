@@ -48,10 +48,11 @@ GROUPS = {
         ),
     ),
     "status": Group(
-        ("revocation/status.py", "revocation/coverage.py", "revocation/answers.py"),
+        ("revocation/status.py", "revocation/coverage.py", "revocation/mergers.py", "revocation/answers.py"),
         (
             "tests/revocation/test_status*.py",
             "tests/revocation/test_answers.py",
+            "tests/revocation/test_authorities_partitions.py",
             "tests/revocation/test_clock_cases.py",
             "tests/revocation/test_superseded.py",
         ),
@@ -81,6 +82,8 @@ GROUPS = {
             "tests/revocation/test_damaged_sets.py",
             "tests/revocation/test_publish*.py",
             "tests/revocation/test_carry.py",
+            "tests/revocation/test_holds_end.py",
+            "tests/revocation/test_key_change.py",
             "tests/revocation/test_renumbering.py",
             "tests/revocation/test_superseded.py",
         ),
