@@ -142,7 +142,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         OcspWord.NOT_IN_FORCE,
         last_known=True,
         en="Not determined: the revocation list is past its nextUpdate, superseded, or older than asked for.",
-        ja="確認できません。失効リストが次回更新日時を過ぎたか、差し替え中か、指定より古い状態です。",
+        ja="確認できません。失効リストが次回更新日時を過ぎたか、新しいセットに置き換えられたか、指定より古い状態です。",
     ),
     Answer(
         Status.UNKNOWN,
