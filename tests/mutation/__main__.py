@@ -53,6 +53,7 @@ GROUPS = {
             "tests/revocation/test_status*.py",
             "tests/revocation/test_answers.py",
             "tests/revocation/test_authorities_partitions.py",
+            "tests/revocation/test_mergers.py",
             "tests/revocation/test_clock_cases.py",
             "tests/revocation/test_superseded.py",
         ),
