@@ -75,8 +75,9 @@ class Demo:
         folder_lock = await asyncio.to_thread(_lock, self._options.folder)
         world: World | None = None
         task = asyncio.current_task()
-        if task is not None:  # SIGTERM ends a play as Ctrl-C does: in order, children last
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        if task is not None:  # in order, children last; also where a shell without jobs had SIGINT ignored
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         try:
             self._require_ports()
             await asyncio.to_thread(self._open_state)
