@@ -154,6 +154,8 @@ async def _answers(pool: Pool) -> bool:
             return bool(await connection.fetchval("SELECT 1"))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False
+    except asyncpg.InternalClientError:  # what asyncpg says of a server that dies while it connects
+        return False
 
 
 async def get_metrics(request: web.Request) -> web.Response:
