@@ -365,39 +365,103 @@ cdef int walk_entries(Walk *walk) noexcept nogil:
     return 0
 
 
+cdef class EntryWalk:
+    def __cinit__(self, const uint8_t[::1] data not None, Py_ssize_t start, Py_ssize_t end,
+                  bint extensions_allowed, bint explicit_default, bint generalized_before_2050):
+        if not 0 <= start <= end <= data.shape[0]:
+            raise ValueError("expected offsets inside the data")
+        memset(&self.walk, 0, sizeof(Walk))
+        self.owner = data
+        self.walk.data = &data[0] if data.shape[0] else NULL
+        self.walk.at = start
+        self.walk.end = end
+        self.walk.extensions_allowed = extensions_allowed
+        self.walk.explicit_default = explicit_default
+        self.walk.generalized_before_2050 = generalized_before_2050
+
+    @property
+    def at(self):
+        """Offset of the next entry; every entry before it was handed over."""
+        return self.walk.at
+
+    @property
+    def end(self):
+        """Offset after the last entry."""
+        return self.walk.end
+
+    @property
+    def refusal(self):
+        """(code, offset, got, length) of what ended the walk, or None."""
+        if self.walk.refusal == R_NONE:
+            return None
+        return self.walk.refusal, self.walk.offset, self.walk.got, self.walk.length
+
+
+cdef class PackedRecords:
+    """The sink that keeps every entry as one record of 32 octets, in the list's order."""
+
+    cdef PyObject *room
+    cdef Py_ssize_t capacity   # records that fit into room
+    cdef Py_ssize_t used
+
+    def __cinit__(self):
+        self.room = PyBytes_FromStringAndSize(NULL, 0)
+        self.capacity = 0
+        self.used = 0
+
+    def __dealloc__(self):
+        Py_XDECREF(self.room)
+
+    @property
+    def count(self):
+        """Entries taken."""
+        return self.used
+
+    def fill(self, EntryWalk entries not None, Py_ssize_t limit):
+        """Take at most ``limit`` entries; True where more are to come, False at the end or at a refusal."""
+        cdef Walk *walk = &entries.walk
+        cdef Py_ssize_t left = walk.end - walk.at
+        cdef Py_ssize_t wanted
+        cdef int outcome = 1
+        if limit < 1:
+            raise ValueError("expected a limit of 1 or more")
+        while outcome == 1 and limit > 0:
+            if self.used == self.capacity:
+                # A first guess from the shape of J-LIS's entries (37 octets), and half more where it was
+                # too small; never more than the smallest entries (header 2, INTEGER 3, UTCTime 15) need.
+                left = walk.end - walk.at
+                wanted = max(left // 36 + 1, self.capacity // 2)
+                self.capacity += min(wanted, left // 20 + 1)
+                _PyBytes_Resize(&self.room, self.capacity * RECORD)
+            walk.out = <uint8_t *>PyBytes_AS_STRING(self.room) + self.used * RECORD
+            walk.capacity = min(self.capacity - self.used, limit)
+            walk.count = 0
+            with nogil:
+                outcome = walk_entries(walk)
+            self.used += walk.count
+            limit -= walk.count
+            walk.out = NULL
+            walk.capacity = walk.count = 0
+        return outcome == 1
+
+    def take(self):
+        """The records, cut to what was filled; the sink is empty afterwards."""
+        cdef object records
+        _PyBytes_Resize(&self.room, self.used * RECORD)
+        records = <object>self.room
+        Py_XDECREF(self.room)
+        self.room = PyBytes_FromStringAndSize(NULL, 0)
+        self.capacity = self.used = 0
+        return records
+
+
 def walk_revoked_certificates(const uint8_t[::1] data not None, Py_ssize_t start, Py_ssize_t end,
                               bint extensions_allowed, bint explicit_default, bint generalized_before_2050):
     """Records of the entries between two offsets, and the refusal: (records, code, offset, got, length)."""
-    cdef Walk walk
-    cdef PyObject *room
-    cdef int outcome
-    cdef Py_ssize_t smallest = 20   # header 2, INTEGER 3, UTCTime 15
-    if not 0 <= start <= end <= data.shape[0]:
-        raise ValueError("expected offsets inside the data")
-    if start == end:
-        return b"", 0, 0, 0, 0
-    memset(&walk, 0, sizeof(Walk))
-    walk.data = &data[0]
-    walk.at = start
-    walk.end = end
-    walk.extensions_allowed = extensions_allowed
-    walk.explicit_default = explicit_default
-    walk.generalized_before_2050 = generalized_before_2050
-    # A first guess from the shape of J-LIS's entries (37 octets); grown by half, cut once at the end.
-    walk.capacity = (end - start) // 36 + 1
-    room = PyBytes_FromStringAndSize(NULL, walk.capacity * RECORD)
-    try:
-        while True:
-            walk.out = <uint8_t *>PyBytes_AS_STRING(room)
-            with nogil:
-                outcome = walk_entries(&walk)
-            if outcome != 1:
-                break
-            walk.capacity = min(walk.capacity + walk.capacity // 2 + 1, (end - start) // smallest + 1)
-            _PyBytes_Resize(&room, walk.capacity * RECORD)
-        if outcome < 0:
-            return b"", walk.refusal, walk.offset, walk.got, walk.length
-        _PyBytes_Resize(&room, walk.count * RECORD)
-        return <object>room, 0, 0, 0, 0
-    finally:
-        Py_XDECREF(room)
+    entries = EntryWalk(data, start, end, extensions_allowed, explicit_default, generalized_before_2050)
+    sink = PackedRecords()
+    while sink.fill(entries, end - start + 1):
+        pass
+    if entries.refusal is not None:
+        return b"", *entries.refusal
+    return sink.take(), 0, 0, 0, 0
