@@ -1,4 +1,4 @@
-"""Layout of the index file, version 1: the structures of FORMAT.md and nothing else.
+"""Layout of the index file, version 2: the structures of FORMAT.md and nothing else.
 
 Everything is little-endian. Numbers here are the format; changing one means a new version.
 """
@@ -10,20 +10,38 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from revocation.errors import OwnFault
 
 MAGIC: Final = b"\x89RVX\r\n\x1a\n"
-VERSION: Final = 1
+VERSION: Final = 2
 
-#: magic, version, sections, header length, file length, entries, gone, partition rows, entry size,
-#: gone size, reserved, CRC-32 of header and section table with this field zero.
-HEADER: Final = struct.Struct("<8sHHIQQQIHH12sI")
-#: tag, CRC-32 of the section, offset, length, reserved.
-SECTION: Final = struct.Struct("<4sIQQQ")
-SECTION_TAGS: Final = (b"LINE", b"PART", b"ENTR", b"GONE", b"MANY")
-HEADER_LENGTH: Final = HEADER.size + SECTION.size * len(SECTION_TAGS)
+#: magic, version, reserved.
+HEADER: Final = struct.Struct("<8sH54s")
+SECTION_TAGS: Final = (
+    b"SHRT", b"LONG", b"LDIR", b"SGON", b"SGDR", b"LGON", b"LGDR", b"SMNY", b"LMNY", b"CODE", b"PART", b"LINE",
+    b"PIEC",
+)  # fmt: skip
+#: Each section begins at a multiple of this, so that a line of entries is a line of the cache.
+ALIGNMENT: Final = 64
+LINE_OCTETS: Final = 64
+#: Octets that one checksum of PIEC, and one leaf of the manifest's tree, is for.
+PIECE_OCTETS: Final = 262_144
+#: Octets of a code: entries that fit into a line beside a count.
+ENTRIES_IN_LINE: Final = {1: 7, 2: 6, 4: 5}
+#: Records for each number of a directory, at most, on average.
+RECORDS_FOR_DIRECTORY: Final = 8
+
+LONG_OCTETS: Final = 24  # and a code
+SHORT_GONE_OCTETS: Final = 20
+LONG_GONE_OCTETS: Final = 36
+SHORT_MANY_OCTETS: Final = 12
+LONG_MANY_OCTETS: Final = 28
+MIXING_KEY_OCTETS: Final = 40
+
+#: partition, reason, flags, upper half of the date.
+CODE: Final = struct.Struct("<HBBi")
 
 #: partition, state, length of cRLNumber, flags, cRLNumber (20 octets big-endian, right-justified), signing
 #: key, SHA-256 of the list, thisUpdate, nextUpdate, ingested at (µs), accepted in set, entries, SHA-256 of
@@ -32,11 +50,6 @@ PARTITION: Final = struct.Struct("<HBBI20s32s32sqqqQQ32s")
 
 #: Flag of a partition row: a newer list may have been accepted in a set that was lost.
 LIST_OUTDATED: Final = 0x0001
-
-#: The decoder's record: length, serial, reason, flags, zero, revocationDate; then the partition number.
-ENTRY: Final = struct.Struct("<B20sBBBqH")
-#: An entry, flags, and the last set that still listed it.
-GONE: Final = struct.Struct("<B20sBBBqHHI")
 
 #: Flag of a gone entry: it was on hold when it left, and its release is not allowed or not proved.
 GONE_HELD: Final = 0x0001
@@ -48,6 +61,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _FIRST_MOMENT: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+class Code(NamedTuple):
+    """What an entry says besides its serial and the lower half of its date."""
+
+    partition: int
+    #: Raw CRLReason octet; 0xFF where the list gives none.
+    reason: int
+    flags: int
+    #: revocationDate in seconds since 1970 = this x 2**32 + the entry's date.
+    date_high: int
 
 
 class ListPresence(StrEnum):
@@ -74,7 +98,7 @@ class ListState:
     this_update: datetime | None = None
     next_update: datetime | None = None
     ingested_at: datetime | None = None
-    #: SHA-256 of the whole list, DER.
+    #: Digest of the list (FORMAT.md).
     sha256: bytes | None = None
     #: The set in which this list was accepted; None for an absent one.
     accepted_seq: int | None = None
