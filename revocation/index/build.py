@@ -1,150 +1,221 @@
-"""Build an index file's bytes from accepted lists and from the index of the set before.
+"""Build an index file from accepted lists and from the index of the set before, front to back.
 
-Deterministic: the same lists, states and predecessor give the same bytes. Nothing is written here;
-the bytes go out in chunks through ``snapshot.durable``.
+Deterministic: the same lists, states, mixing key and predecessor give the same bytes. Nothing is written here; the
+bytes go out in chunks through ``snapshot.durable``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final, Protocol
 
 from revocation.authorities import Lineage
 from revocation.errors import InputRefused
-from revocation.index import _records, layout
+from revocation.index import layout
+from revocation.index._harvest import Harvest
+from revocation.index._place import Place
+from revocation.index.base import Base
+from revocation.index.codes import CodeTable, code_table
+from revocation.index.geometry import choose_home_lines
 from revocation.index.layout import ListState
+from revocation.index.output import Output
 from revocation.index.search import Index
+from revocation.index.tail import directory_bits
 from revocation.reasons import CRLReason
 
-_ALIGNMENT: Final = 8
+#: (entries placed, entries expected).
+Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIndex:
-    """The file's chunks in order, and what it holds."""
+class PackedEntries(Protocol):
+    """Entries of a list as records of 32 octets, for callers that have few."""
 
-    chunks: tuple[bytes, ...]
-    entries: int
-    gone: int
-    #: Entries that repeat a serial of the same lineage, and serials whose repetitions disagree.
-    repeated: int
-    conflicting: int
+    @property
+    def records(self) -> bytes | memoryview: ...
+
+
+class IndexBuild:
+    """One index file in the making: take ``chunks`` to their end, then read the counts."""
+
+    def __init__(
+        self,
+        lineage: Lineage,
+        states: Mapping[int, ListState],
+        lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
+        *,
+        previous: Index | None,
+        release_holds: bool,
+        merged: Collection[int],
+        mixing_key: bytes,
+        progress: Progress | None,
+    ) -> None:
+        if unknown := [number for number in lists if number not in states]:
+            raise InputRefused(
+                "PARTITION_NOT_DECLARED",
+                expected="a state for every partition with entries",
+                got=f"{len(unknown)} without",
+                remedy="declare each list of the set",
+            )
+        self._lineage: Final = lineage
+        self._states: Final = states
+        self._previous: Final = previous
+        self._release_holds: Final = release_holds
+        self._key: Final = mixing_key if previous is None else previous.mixing_key
+        self._new: Final = {number: self._harvest(found) for number, found in sorted(lists.items())}
+        self._carried: Final = _carried(states, self._new, previous)
+        self._merged: Final = frozenset(merged)
+        self._tell: Final[Progress] = progress or _silent
+        self.entries = self.gone = self.repeated = self.conflicting = 0
+
+    def _harvest(self, found: Harvest | PackedEntries | bytes | memoryview) -> Harvest:
+        if not isinstance(found, Harvest):
+            records = found if isinstance(found, bytes | memoryview) else found.records
+            return Harvest.of_records(self._key, records)
+        # Taken under another key: the set before was another one when this list was decoded.
+        return found if found.key == self._key else found.rekeyed(self._key)
+
+    def chunks(self) -> Iterator[memoryview | bytes]:
+        """The file's octets in order; each view holds until the next one is taken. Once."""
+        table = code_table(
+            {number: harvest.codes for number, harvest in self._new.items()},
+            () if self._previous is None else self._previous.codes,
+        )
+        base = Base(self._previous)
+        kept = [
+            code.partition in self._carried
+            and not (code.partition in self._merged and code.reason == CRLReason.certificate_hold)
+            for code in base.codes
+        ]
+        harvest, numbers = self._together(table)
+        out = Output(self._lineage, self._states, self._key, table)
+        yield from out.header()
+        # One class of serials after the other; of the first the gone ones wait for their place in the file.
+        short = self._place(True, harvest, numbers, table, base, kept, out)
+        expected = base.entry_count + sum(one.count for one in self._new.values())
+        yield from out.section(b"SHRT", self._told(short.listed(base.check(short=True)), short, 0, expected))
+        long = self._place(False, harvest, numbers, table, base, kept, out)
+        yield from out.section(
+            b"LONG", self._told(long.listed(base.check(short=False)), long, short.entries, expected)
+        )
+        out.long_bits = directory_bits(long.entries)
+        yield from out.section(b"LDIR", [long.directory(out.long_bits)])
+        out.short_gone_bits = directory_bits(short.gone_count)
+        yield from out.section(b"SGON", short.gone(out.short_gone_bits))
+        yield from out.section(b"SGDR", [short.directory(out.short_gone_bits)])
+        out.long_gone_bits = directory_bits(long.gone_count)
+        yield from out.section(b"LGON", long.gone(out.long_gone_bits))
+        yield from out.section(b"LGDR", [long.directory(out.long_gone_bits)])
+        yield from out.section(b"SMNY", [short.many_section])
+        yield from out.section(b"LMNY", [long.many_section])
+        self.entries = out.entries = short.entries + long.entries
+        self.gone = out.gone = short.gone_count + long.gone_count
+        self.repeated = short.repeated + long.repeated
+        self.conflicting = short.conflicting + long.conflicting
+        yield from out.end()
+        base.release()
+
+    def _together(self, table: CodeTable) -> tuple[Harvest | None, list[int]]:
+        """One harvest of all lists, and the set's code for each of its own."""
+        numbers = {number: table.numbers(number, harvest.codes) for number, harvest in self._new.items()}
+        full = {number: harvest for number, harvest in self._new.items() if harvest.count}
+        if not full:
+            return None, []
+        if len(full) == 1:
+            [(number, only)] = full.items()
+            return only, numbers[number]
+        united = Harvest.together(self._key, list(full.values()), [numbers[number] for number in full])
+        return united, list(range(len(table.rows)))
+
+    def _place(
+        self,
+        short: bool,
+        harvest: Harvest | None,
+        numbers: list[int],
+        table: CodeTable,
+        base: Base,
+        kept: list[bool],
+        out: Output,
+    ) -> Place:
+        new = 0 if harvest is None else harvest.short_count if short else harvest.count - harvest.short_count
+        sections = base.sections(short=short)
+        home_lines = 0
+        if short:
+            going_on = base.count_kept(kept) if any(kept) else 0
+            home_lines = choose_home_lines(new + going_on, table.width, base.geometry)
+            out.home_lines = home_lines
+        return Place(
+            short_ones=short,
+            new=harvest,
+            numbers=numbers,
+            rows=table.packed,
+            ranks={number: layout.seconds_of(state.this_update) for number, state in self._states.items()},
+            width=table.width,
+            in_line=layout.ENTRIES_IN_LINE[table.width],
+            home_lines=home_lines,
+            directory_bits=0 if short else directory_bits(new + base.long_count),
+            base_listed=sections.listed,
+            base_gone=sections.gone,
+            base_many=sections.many,
+            base_numbers=table.of_before,
+            base_kept=kept,
+            base_width=base.width,
+            base_in_line=layout.ENTRIES_IN_LINE[base.width],
+            last_seq=base.set_seq,
+            release_holds=self._release_holds,
+        )
+
+    def _told(
+        self, chunks: Iterator[memoryview], place: Place, before: int, expected: int
+    ) -> Iterator[memoryview]:
+        for chunk in chunks:
+            yield chunk
+            self._tell(min(before + place.entries, expected), expected)
 
 
 def build_index(
     lineage: Lineage,
     states: Mapping[int, ListState],
-    records: Mapping[int, bytes | memoryview],
+    lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
     *,
     previous: Index | None,
     release_holds: bool,
     merged: Collection[int] = (),
-) -> BuiltIndex:
+    mixing_key: bytes,
+    progress: Progress | None = None,
+) -> IndexBuild:
     """One lineage of the new set.
 
-    ``states`` declares every partition; ``records`` has the decoder's records of those accepted today.
-    A partition that ``states`` carries over takes its entries from ``previous``. What ``previous`` listed
-    or had as gone, and nobody lists now, is gone. ``release_holds``: the CA may end a hold and every
-    open list of the lineage speaks in this set, so that a hold which nobody names was released. For
-    ``merged`` partitions a successor's list speaks: of their own last one no hold stays.
+    ``states`` declares every partition; ``lists`` has the entries of those accepted today. A partition that
+    ``states`` carries over takes its entries from ``previous``. What ``previous`` listed or had as gone, and nobody
+    lists now, is gone. ``release_holds``: the CA may end a hold and every open list of the lineage speaks in this set,
+    so that a hold which nobody names was released. For ``merged`` partitions a successor's list speaks: of their own
+    last one no hold stays. ``mixing_key`` counts only for a lineage that has no set before: 40 octets nobody knows.
     """
-    parts = sorted(records.items())
-    if unknown := [number for number, _ in parts if number not in states]:
-        raise InputRefused(
-            "PARTITION_NOT_DECLARED",
-            expected="a state for every partition with entries",
-            got=f"{len(unknown)} without",
-            remedy="declare each list of the set",
-        )
-    carried = _carried_entries(states, records, previous, merged)
-    ranks = {number: layout.seconds_of(state.this_update) for number, state in states.items()}
-    entries, shared, repeated, conflicting = _records.unite(_records.collect(parts, carried), ranks)
-    gone = _gone_records(entries, previous, release_holds=release_holds)
-    table = b"".join(states[number].pack() for number in sorted(states))
-    return BuiltIndex(
-        chunks=tuple(_assemble(lineage, table, entries, gone, shared)),
-        entries=len(entries) // _records.ENTRY_SIZE,
-        gone=len(gone) // _records.GONE_SIZE,
-        repeated=repeated,
-        conflicting=conflicting,
+    return IndexBuild(
+        lineage,
+        states,
+        lists,
+        previous=previous,
+        release_holds=release_holds,
+        merged=merged,
+        mixing_key=mixing_key,
+        progress=progress,
     )
 
 
-def _carried_entries(
-    states: Mapping[int, ListState],
-    records: Mapping[int, bytes | memoryview],
-    previous: Index | None,
-    merged: Collection[int],
-) -> bytes:
-    """Each list's own entries, of the partitions that have no new list; of merged ones the final ones."""
+def _carried(states: Mapping[int, ListState], new: Collection[int], previous: Index | None) -> frozenset[int]:
+    """The partitions without a new list whose own entries go on."""
     if previous is None:
-        return b""
-    numbers = [
+        return frozenset()
+    return frozenset(
         number
         for number, state in states.items()
-        if number not in records
+        if number not in new
         and number in previous.lists
-        # Under one number another distribution point: not this partition's list. Its entries go to GONE.
+        # Under one number another distribution point: not this partition's list. Its entries are gone.
         and previous.lists[number].point_sha256 == state.point_sha256
-    ]
-    entries, shared = previous.entry_section, previous.shared_section
-    staying = _records.carry(entries, shared, [number for number in numbers if number not in merged])
-    last = _records.carry(entries, shared, [number for number in numbers if number in merged])
-    final = [one for one in layout.ENTRY.iter_unpack(last) if one[2] != CRLReason.certificate_hold]
-    return staying + b"".join(layout.ENTRY.pack(*one) for one in final)
-
-
-def _gone_records(entries: bytes, previous: Index | None, *, release_holds: bool) -> bytes:
-    """Entries that somebody listed once and nobody lists now, with the last set that did (design 5, Gone).
-
-    A hold may end (RFC 5280 section 5.3.1). One that left is kept, and marked, where its CA ends none (an
-    anomaly), and wherever a list that does not speak today may have taken it over.
-    """
-    if previous is None:
-        return b""
-    return _records.depart(
-        previous.entry_section,
-        previous.gone_section,
-        entries,
-        previous.set_seq,
-        layout.GONE_HELD,
-        release_holds,
     )
 
 
-def _assemble(lineage: Lineage, table: bytes, entries: bytes, gone: bytes, shared: bytes) -> Iterator[bytes]:
-    """Header, section table, then the sections, each padded to eight octets."""
-    names = [lineage.ca_id.encode("ascii"), lineage.key_id.encode("ascii")]
-    line = b"".join(len(name).to_bytes(2, "little") + name for name in names)
-    sections = (line, table, entries, gone, shared)
-    directory = b""
-    offset = layout.HEADER_LENGTH
-    for tag, section in zip(layout.SECTION_TAGS, sections, strict=True):
-        directory += layout.SECTION.pack(tag, layout.checksum(section), offset, len(section), 0)
-        offset += len(section) + _padding(len(section))
-    counts = (
-        len(entries) // _records.ENTRY_SIZE,
-        len(gone) // _records.GONE_SIZE,
-        len(table) // layout.PARTITION.size,
-    )
-    fields = (
-        layout.MAGIC,
-        layout.VERSION,
-        len(layout.SECTION_TAGS),
-        layout.HEADER_LENGTH,
-        offset,
-        *counts,
-        _records.ENTRY_SIZE,
-        _records.GONE_SIZE,
-        bytes(12),
-    )
-    unsealed = layout.HEADER.pack(*fields, 0) + directory
-    yield layout.HEADER.pack(*fields, layout.checksum(unsealed)) + directory
-    for section in sections:
-        yield section
-        yield bytes(_padding(len(section)))
-
-
-def _padding(length: int) -> int:
-    return -length % _ALIGNMENT
+def _silent(done: int, total: int) -> None:
+    """Progress for nobody."""

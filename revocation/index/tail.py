@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from revocation.index import layout
@@ -64,6 +64,10 @@ class Tail:
             len(layout.SECTION_TAGS),
         )
         return table + fields + END.pack(checksum(table + fields), LAST_OCTETS)
+
+    def of_file(self, octets: int) -> Tail:
+        """The same, of a file with so many octets before the tail."""
+        return replace(self, file_octets=octets + TAIL_OCTETS)
 
     def section(self, view: memoryview, tag: bytes) -> memoryview:
         offset, length = self.sections[tag]

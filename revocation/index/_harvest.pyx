@@ -1,0 +1,423 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The entries of one list in as little memory as they need, taken straight from the walk over its DER.
+
+A short entry of a large list takes 8 octets, a long one 28. They lie in buckets by the highest bits of their key,
+sorted as soon as the last one is in, while another core still hashes the list: what is left for the time after the
+signature was found right is merging.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from revocation.crl._walk cimport EntryWalk, Walk, walk_entries
+from revocation.index._arena cimport (
+    LONG, PACKED, WIDE, Arena, Chunk, close_arena, gather, open_arena, room, scatter, sort_records,
+)
+from revocation.index._keys cimport (
+    KEY_OCTETS, LongKey, is_short, join_serial, mix32, mix_long, read_mixing, split_serial, swapped32, swapped64,
+    unmix32, unmix_long,
+)
+
+cdef enum:
+    RECORD = 32
+    BATCH = 512                # records between walk and arena: what the nearest cache holds
+    LIKELY_ENTRY = 36          # octets of an entry in DER
+    MANY = 1 << 18             # entries from which buckets pay
+    BUCKET = 1 << 16           # entries of one bucket, about
+    SOME_BITS = 8              # the fewest for which a packed record has room for its key
+    MOST_BITS = 11
+    MOST_PACKED_CODES = 256
+
+
+cdef class Harvest:
+    """A sink for one list's entries; ``key`` is the mixing key of its lineage, 40 octets."""
+
+    def __cinit__(self, bytes key not None):
+        cdef int i
+        if len(key) != KEY_OCTETS:
+            raise ValueError("expected a mixing key of 40 octets")
+        self.key = key
+        read_mixing(<const uint8_t *><const char *>key, &self.mixing)
+        memset(&self.short_ones, 0, sizeof(Arena))
+        memset(&self.long_ones, 0, sizeof(Arena))
+        for i in range(512):
+            self.codes_of[i] = -1
+        self.others = {}
+        self.known_codes = []
+        self.opened = False
+        self.settled = False
+
+    def __dealloc__(self):
+        close_arena(&self.short_ones)
+        close_arena(&self.long_ones)
+
+    def __repr__(self):
+        return f"Harvest(count={self.count})"
+
+    def __len__(self):
+        return self.count
+
+    @classmethod
+    def of_records(cls, bytes key, const uint8_t[::1] records):
+        """From records of 32 octets as ``walk_entries`` writes them."""
+        cdef Harvest made = cls(key)
+        cdef Py_ssize_t at
+        if records.shape[0] % RECORD:
+            raise ValueError(f"expected whole records of {RECORD} octets, got {records.shape[0]} octets")
+        made.open(records.shape[0] // RECORD * LIKELY_ENTRY)
+        for at in range(0, records.shape[0], RECORD):
+            if not 1 <= records[at] <= 20:
+                raise ValueError("expected serials of 1 to 20 octets")
+            made.add(&records[at])
+        made.settle()
+        return made
+
+    @classmethod
+    def together(cls, bytes key, list harvests, list codes):
+        """The entries of several lists; ``codes`` has, for each of them, the common numbers of its own codes.
+
+        The result's codes are those numbers; it is complete, and takes no further list.
+        """
+        cdef Harvest made = cls(key)
+        cdef Harvest one
+        cdef Py_ssize_t total = 0
+        for one in harvests:
+            if one.key != key:
+                raise ValueError("expected harvests under one mixing key")
+            total += one.count
+        made.open(total * LIKELY_ENTRY)
+        if made.short_ones.octets == PACKED:
+            made.widen()
+        for one, numbers in zip(harvests, codes, strict=True):
+            made.absorb(one, numbers)
+        with nogil:
+            made.settle()
+        return made
+
+    cdef int absorb(self, Harvest other, numbers) except -1:
+        """Take over the entries of ``other``, which stays as it is."""
+        cdef Py_ssize_t count = len(numbers), i, failed = 0
+        cdef uint32_t *common = <uint32_t *>malloc(max(count, 1) * sizeof(uint32_t))
+        if common == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                common[i] = numbers[i]
+            if count < len(other.known_codes):
+                raise ValueError("expected a number for each code")
+            if other.opened:
+                with nogil:
+                    failed = move(&other.short_ones, &self.short_ones, common) or move(
+                        &other.long_ones, &self.long_ones, common)
+                if failed:
+                    raise MemoryError
+        finally:
+            free(common)
+        return 0
+
+    @property
+    def count(self):
+        """Entries, repeated ones too."""
+        return self.short_ones.count + self.long_ones.count
+
+    @property
+    def short_count(self):
+        """Those among them whose serial is short (FORMAT.md, "Keys")."""
+        return self.short_ones.count
+
+    @property
+    def codes(self):
+        """What its entries say beside serial and date: (reason, flags, date high), by the codes given here."""
+        return list(self.known_codes)
+
+    def fill(self, EntryWalk entries not None, Py_ssize_t limit):
+        """Take at most ``limit`` entries; True where more are to come, False at the end or at a refusal."""
+        cdef Walk *walk = &entries.walk
+        cdef uint8_t batch[BATCH * RECORD]
+        cdef int outcome = 1
+        cdef Py_ssize_t i
+        if limit < 1:
+            raise ValueError("expected a limit of 1 or more")
+        if self.settled:
+            raise ValueError("expected a harvest that still takes entries")
+        with nogil:
+            if not self.opened:
+                self.open(walk.end - walk.at)
+            walk.out = batch
+            while outcome == 1 and limit > 0:
+                walk.capacity = min(limit, BATCH)
+                walk.count = 0
+                outcome = walk_entries(walk)
+                for i in range(walk.count):
+                    self.add(batch + i * RECORD)
+                limit -= walk.count
+            walk.out = NULL
+            walk.capacity = walk.count = 0
+            if outcome == 0:
+                self.settle()
+        return outcome == 1
+
+    def __iter__(self):
+        """(serial, date, reason, flags) of each entry, by key within buckets; for tests and rare ways."""
+        return iter(self._items())
+
+    def rekeyed(self, bytes key):
+        """The same entries under another mixing key."""
+        cdef Harvest made = Harvest(key)
+        cdef uint8_t record[RECORD]
+        cdef int64_t seconds
+        cdef bytes serial
+        made.open(self.count * LIKELY_ENTRY)
+        for serial, date, reason, flags in self._items():
+            memset(record, 0, RECORD)
+            record[0] = <uint8_t>len(serial)
+            memcpy(record + 1, <const char *>serial, len(serial))
+            record[21] = reason
+            record[22] = flags
+            seconds = date
+            memcpy(record + 24, &seconds, 8)
+            made.add(record)
+        made.settle()
+        return made
+
+    def _items(self):
+        cdef Py_ssize_t bucket, i, count
+        cdef uint8_t *records
+        cdef const uint8_t *record
+        cdef uint32_t key, date, code
+        cdef uint64_t word, a
+        cdef LongKey wide
+        cdef uint8_t octets[20]
+        cdef Py_ssize_t start
+        cdef Arena *arena
+        cdef int which
+        found = []
+        if not self.opened:
+            return found
+        for which in range(2):
+            arena = &self.long_ones if which else &self.short_ones
+            for bucket in range(<Py_ssize_t>1 << arena.bits):
+                count = arena.buckets[bucket].count
+                if count == 0:
+                    continue
+                records = <uint8_t *>malloc(count * arena.octets)
+                if records == NULL:
+                    raise MemoryError
+                try:
+                    gather(arena, bucket, records)
+                    for i in range(count):
+                        record = records + i * arena.octets
+                        if arena.octets == LONG:
+                            memcpy(&wide.m, record, 8)
+                            memcpy(&wide.b0, record + 8, 8)
+                            memcpy(&wide.b1, record + 16, 4)
+                            memcpy(&date, record + 20, 4)
+                            memcpy(&code, record + 24, 4)
+                            a = unmix_long(&self.mixing, &wide)
+                        else:
+                            if arena.octets == PACKED:
+                                memcpy(&word, record, 8)
+                                key = <uint32_t>(word >> 40)
+                                key |= <uint32_t>(<uint64_t>bucket << (32 - arena.bits))
+                                date = <uint32_t>(word >> 8)
+                                code = word & 0xFF
+                            else:
+                                memcpy(&key, record, 4)
+                                memcpy(&date, record + 4, 4)
+                                memcpy(&code, record + 8, 4)
+                            a = unmix32(&self.mixing, key)
+                            wide.b0 = 0
+                            wide.b1 = 0
+                        start = join_serial(a, wide.b0, wide.b1, octets)
+                        reason, flags, high = self.known_codes[code]
+                        found.append(((<char *>octets)[start:20], (high << 32) + date, reason, flags))
+                finally:
+                    free(records)
+        return found
+
+    cdef int open(self, Py_ssize_t octets) except -1 nogil:
+        """``octets`` of DER are to come."""
+        cdef Py_ssize_t likely = octets // LIKELY_ENTRY
+        cdef int bits = 0
+        if likely >= MANY:
+            bits = SOME_BITS
+            while bits < MOST_BITS and likely >> bits > BUCKET:
+                bits += 1
+        open_arena(&self.short_ones, bits, PACKED if bits else WIDE)
+        open_arena(&self.long_ones, bits, LONG)
+        self.opened = True
+        return 0
+
+    cdef int add(self, const uint8_t *record) except -1 nogil:
+        cdef int size = record[0]
+        cdef int64_t seconds
+        cdef int32_t high
+        cdef uint32_t date, code, key
+        cdef uint64_t a, b0, word
+        cdef uint32_t b1
+        cdef LongKey wide
+        cdef uint8_t *place
+        memcpy(&seconds, record + 24, 8)
+        high = <int32_t>(seconds >> 32)
+        date = <uint32_t>seconds
+        if high == 0 and record[22] < 2 and self.codes_of[record[21] * 2 + record[22]] >= 0:
+            code = self.codes_of[record[21] * 2 + record[22]]
+        else:
+            code = self.code_of(record[21], record[22], high)
+        if size <= 4 and record[1] < 0x80:
+            memcpy(&word, record + 1, 8)
+            a = swapped64(word) >> (64 - 8 * size)
+        else:
+            split_serial(record + 1, size, &a, &b0, &b1)
+            if not is_short(a, b0, b1):
+                wide = mix_long(&self.mixing, a, b0, b1)
+                place = room(&self.long_ones, <Py_ssize_t>(wide.m >> 1 >> (63 - self.long_ones.bits)))
+                if place == NULL:
+                    with gil:
+                        raise MemoryError
+                memcpy(place, &wide.m, 8)
+                memcpy(place + 8, &wide.b0, 8)
+                memcpy(place + 16, &wide.b1, 4)
+                memcpy(place + 20, &date, 4)
+                memcpy(place + 24, &code, 4)
+                return 0
+        key = mix32(&self.mixing, <uint32_t>a)
+        place = room(&self.short_ones, <Py_ssize_t>(<uint64_t>key >> (32 - self.short_ones.bits)))
+        if place == NULL:
+            with gil:
+                raise MemoryError
+        if self.short_ones.octets == PACKED:
+            # What the bucket tells of the key is shifted out at the top.
+            word = (<uint64_t>(<uint32_t>(key << self.short_ones.bits) >> self.short_ones.bits)) << 40
+            word |= <uint64_t>date << 8 | code
+            memcpy(place, &word, 8)
+        else:
+            memcpy(place, &key, 4)
+            memcpy(place + 4, &date, 4)
+            memcpy(place + 8, &code, 4)
+        return 0
+
+    cdef uint32_t code_of(self, uint8_t reason, uint8_t flags, int32_t high) except? 0xFFFFFFFF nogil:
+        """The rare way: a combination that is new, or whose date needs more than 32 bits."""
+        cdef uint32_t code
+        with gil:
+            what = (reason, flags, high)
+            found = self.others.get(what)
+            if found is None:
+                found = len(self.known_codes)
+                self.known_codes.append(what)
+                self.others[what] = found
+                if high == 0 and flags < 2:
+                    self.codes_of[reason * 2 + flags] = found
+                if found >= MOST_PACKED_CODES and self.short_ones.octets == PACKED:
+                    self.widen()
+            code = found
+        return code
+
+    cdef int widen(self) except -1:
+        """From packed records to wide ones: there are more codes than one octet tells."""
+        cdef Arena wider
+        cdef Py_ssize_t bucket, i, count
+        cdef uint8_t *records
+        cdef uint8_t *place
+        cdef uint64_t word
+        cdef uint32_t key, date, code
+        open_arena(&wider, self.short_ones.bits, WIDE)
+        for bucket in range(<Py_ssize_t>1 << self.short_ones.bits):
+            count = self.short_ones.buckets[bucket].count
+            records = <uint8_t *>malloc(max(count, 1) * PACKED)
+            if records == NULL:
+                close_arena(&wider)
+                raise MemoryError
+            gather(&self.short_ones, bucket, records)
+            for i in range(count):
+                memcpy(&word, records + i * PACKED, 8)
+                key = <uint32_t>(word >> 40) | <uint32_t>(<uint64_t>bucket << (32 - self.short_ones.bits))
+                date = <uint32_t>(word >> 8)
+                code = word & 0xFF
+                place = room(&wider, bucket)
+                if place == NULL:
+                    free(records)
+                    close_arena(&wider)
+                    raise MemoryError
+                memcpy(place, &key, 4)
+                memcpy(place + 4, &date, 4)
+                memcpy(place + 8, &code, 4)
+            free(records)
+        close_arena(&self.short_ones)
+        self.short_ones = wider
+        return 0
+
+    cdef int settle(self) except -1 nogil:
+        """No further entries: sort each bucket."""
+        sort_arena(&self.short_ones)
+        sort_arena(&self.long_ones)
+        self.settled = True
+        return 0
+
+
+cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexcept nogil:
+    """Copy every record into ``target`` (of wide or long ones) under its new code; 1 without memory."""
+    cdef Py_ssize_t bucket, at
+    cdef const Chunk *chunk
+    cdef const uint8_t *record
+    cdef uint8_t *place
+    cdef uint64_t word
+    cdef uint32_t key, date, code
+    for bucket in range(<Py_ssize_t>1 << source.bits):
+        chunk = source.buckets[bucket].first
+        while chunk != NULL:
+            at = 0
+            while at < chunk.used:
+                record = <const uint8_t *>chunk + sizeof(Chunk) + at
+                at += source.octets
+                if source.octets == LONG:
+                    memcpy(&word, record, 8)
+                    memcpy(&code, record + 24, 4)
+                    place = room(target, <Py_ssize_t>(word >> 1 >> (63 - target.bits)))
+                    if place == NULL:
+                        return 1
+                    memcpy(place, record, 24)
+                    memcpy(place + 24, &common[code], 4)
+                    continue
+                if source.octets == PACKED:
+                    memcpy(&word, record, 8)
+                    key = <uint32_t>(word >> 40) | <uint32_t>(<uint64_t>bucket << (32 - source.bits))
+                    date = <uint32_t>(word >> 8)
+                    code = word & 0xFF
+                else:
+                    memcpy(&key, record, 4)
+                    memcpy(&date, record + 4, 4)
+                    memcpy(&code, record + 8, 4)
+                place = room(target, <Py_ssize_t>(<uint64_t>key >> (32 - target.bits)))
+                if place == NULL:
+                    return 1
+                memcpy(place, &key, 4)
+                memcpy(place + 4, &date, 4)
+                memcpy(place + 8, &common[code], 4)
+            chunk = chunk.next
+    return 0
+
+
+cdef int sort_arena(Arena *arena) except -1 nogil:
+    cdef Py_ssize_t bucket, largest = 0
+    cdef uint8_t *records
+    for bucket in range(<Py_ssize_t>1 << arena.bits):
+        largest = max(largest, arena.buckets[bucket].count)
+    if largest < 2:
+        return 0
+    records = <uint8_t *>malloc(2 * largest * arena.octets)
+    if records == NULL:
+        with gil:
+            raise MemoryError
+    try:
+        for bucket in range(<Py_ssize_t>1 << arena.bits):
+            if arena.buckets[bucket].count > 1:
+                gather(arena, bucket, records)
+                sort_records(records, records + largest * arena.octets, arena.buckets[bucket].count,
+                             arena.octets, arena.bits)
+                scatter(arena, bucket, records)
+    finally:
+        free(records)
+    return 0

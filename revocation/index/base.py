@@ -1,0 +1,125 @@
+"""The set before, as the builder reads it: section by section, each piece checked before it is believed.
+
+It was verified when it was opened, hours ago perhaps; what rotted since must not get into a set whose checksums
+would vouch for it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from revocation.index import layout
+from revocation.index._place import count_kept
+from revocation.index.geometry import Geometry
+from revocation.index.layout import Code, broken
+from revocation.index.search import Index
+
+#: (0 listed, 1 gone; octet of the section up to which it will be read) to how far it was found right.
+Check = Callable[[int, int], int]
+
+
+class Sections(NamedTuple):
+    """Of one class of serials."""
+
+    listed: memoryview | None = None
+    gone: memoryview | None = None
+    many: memoryview | None = None
+
+
+class Base:
+    """Nothing, where there is no set before."""
+
+    def __init__(self, index: Index | None) -> None:
+        self._index: Final = index
+        self.codes: Final[Sequence[Code]] = () if index is None else index.codes
+        self.width: Final = 1 if index is None else index.tail.code_octets
+        self.set_seq: Final = 0 if index is None else index.set_seq
+        self.geometry: Final = (
+            None if index is None else Geometry(index.tail.home_lines, index.tail.code_octets)
+        )
+        self.entry_count: Final = 0 if index is None else index.entry_count
+        self._checked: Final = bytearray(0 if index is None else len(index.section(b"PIEC")) // 4)
+
+    @property
+    def long_count(self) -> int:
+        if self._index is None:
+            return 0
+        return len(self._index.section(b"LONG")) // (layout.LONG_OCTETS + self.width)
+
+    def sections(self, *, short: bool) -> Sections:
+        if self._index is None:
+            return Sections()
+        return Sections(*(self._index.section(tag) for tag in _TAGS[short]))
+
+    def count_kept(self, kept: Sequence[bool]) -> int:
+        """Short entries that go on under the lists of the set before, at most."""
+        sections = self.sections(short=True)
+        if sections.listed is None:
+            return 0
+        return count_kept(
+            sections.listed,
+            sections.many,
+            kept,
+            short_ones=True,
+            width=self.width,
+            in_line=layout.ENTRIES_IN_LINE[self.width],
+        )
+
+    def check(self, *, short: bool) -> Check:
+        """What ``Place.listed`` wants; the small section of serials of several lists is checked at once."""
+        if self._index is None:
+            return _nothing
+        index, tags = self._index, _TAGS[short]
+        offset, length = index.tail.sections[tags[2]]
+        self._check_pieces(offset, offset + length)
+
+        def check(which: int, upto: int) -> int:
+            start, octets = index.tail.sections[tags[which]]
+            end = min(start + octets, _piece_end(start + upto))
+            self._check_pieces(start, end, from_piece=(start + upto - 1) // layout.PIECE_OCTETS)
+            return end - start
+
+        return check
+
+    def _check_pieces(self, start: int, end: int, *, from_piece: int | None = None) -> None:
+        """The pieces that octets ``start`` to ``end`` of the file lie in; those behind are let go."""
+        index = self._index
+        if index is None or start == end:
+            return
+        sums = index.section(b"PIEC").cast("I")
+        limit = index.tail.sections[b"PIEC"][0]
+        first = start // layout.PIECE_OCTETS if from_piece is None else from_piece
+        # A record may begin in the piece before.
+        for piece in range(max(first - 1, start // layout.PIECE_OCTETS), -(-end // layout.PIECE_OCTETS)):
+            if self._checked[piece]:
+                continue
+            at = piece * layout.PIECE_OCTETS
+            if zlib.crc32(index.view[at : min(at + layout.PIECE_OCTETS, limit)]) != sums[piece]:
+                raise broken("pieces of the set before with their checksums", "another")
+            self._checked[piece] = 1
+            self._let_go(piece - 2)
+
+    def _let_go(self, piece: int) -> None:
+        """Resident memory stays small: a mapped page that was read is not read again soon."""
+        index = self._index
+        if index is not None and piece >= 0 and isinstance(index.view.obj, mmap.mmap):
+            index.view.obj.madvise(mmap.MADV_DONTNEED, piece * layout.PIECE_OCTETS, layout.PIECE_OCTETS)
+
+    def release(self) -> None:
+        """Let go of what the gone entries were read from last."""
+        for piece in range(len(self._checked) - 1):
+            self._let_go(piece)
+
+
+_TAGS: Final = {True: (b"SHRT", b"SGON", b"SMNY"), False: (b"LONG", b"LGON", b"LMNY")}
+
+
+def _piece_end(offset: int) -> int:
+    return -(-offset // layout.PIECE_OCTETS) * layout.PIECE_OCTETS
+
+
+def _nothing(which: int, upto: int) -> int:
+    raise AssertionError("there is no set before")

@@ -1,0 +1,59 @@
+"""The table of codes of a new set: the rows of the set before, where they were, then what is new, sorted.
+
+Codes keep their numbers from set to set, so that an entry that did not change is the same octets in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from revocation.index import layout
+from revocation.index.layout import Code
+
+#: (reason, flags, date high), as a harvest knows them: its list's partition is not its business.
+ListCode = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """Every code that entries of the new set may have."""
+
+    rows: tuple[Code, ...]
+    positions: Mapping[Code, int]
+    #: For each code of the set before, its number here.
+    of_before: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Octets of a code in a line."""
+        return 1 if len(self.rows) <= 1 << 8 else 2 if len(self.rows) <= 1 << 16 else 4
+
+    @property
+    def packed(self) -> bytes:
+        return b"".join(layout.CODE.pack(*row) for row in self.rows)
+
+    def numbers(self, partition: int, codes: Sequence[ListCode]) -> list[int]:
+        """The rows for a list's own codes."""
+        return [self.positions[Code(partition, *code)] for code in codes]
+
+
+def code_table(lists: Mapping[int, Sequence[ListCode]], before: Sequence[Code]) -> CodeTable:
+    """``lists``: the codes of each new list by partition; ``before``: the rows of the set before."""
+    wanted = {Code(partition, *code) for partition, codes in lists.items() for code in codes}
+    wanted |= _with_other_dates(wanted.union(before))
+    rows: Final = [*before, *sorted(wanted.difference(before))]
+    return CodeTable(
+        rows=tuple(rows),
+        positions={row: number for number, row in enumerate(rows)},
+        of_before=tuple(range(len(before))),
+    )
+
+
+def _with_other_dates(rows: set[Code]) -> set[Code]:
+    """An entry may get the date of another list's entry for the same serial, so every half of a date with all."""
+    highs = {row.date_high for row in rows}
+    if len(highs) == 1:
+        return set()
+    return {row._replace(date_high=high) for row in rows for high in highs}
