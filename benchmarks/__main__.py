@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
 
-from benchmarks.core import FIGURES, report_of, table_of
-from revocation.exits import Exit
+from benchmarks.core import BARS, report_of
+from benchmarks.measuring import LEAST_PAIRS
+from benchmarks.workload import NAMES
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from revocation.exits import Exit, exit_code_of, interrupted
 
-_DEFAULT_ENTRIES = 200_000
-#: The generator holds every entry in memory (about 150 octets each): mind it above some millions.
-_MOST_ENTRIES = 100_000_000
+_RESULTS: Final = Path(__file__).parent / "results"
+_DEFAULT_ENTRIES: Final = 200_000
+_MOST_ENTRIES: Final = 100_000_000
+_EXAMPLES: Final = """examples:
+  python -m benchmarks core --entries 200000 --only decode_vs_sha256 diff_vs_memcpy --json
+  python -m benchmarks core --entries 50000000 --save        a full run, kept under benchmarks/results
+  python -m benchmarks table                                 the README's table of the newest kept run
+  python -m benchmarks plot                                  an SVG beside each kept run
+  python -m benchmarks generate mixed --entries 1000000 lists
+  python -m benchmarks instructions --check                  exit code 1 if a count grew by more than 5 %
+
+exit codes: 0 done, whatever the figures are; 1 our fault, or --check found growth; 2 usage;
+5 a kept run that cannot be read; 6 the outside failed (a disk, openssl, valgrind); 130 interrupted."""
 
 
-def _entries(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 100 <= int(text) <= _MOST_ENTRIES):
-        raise argparse.ArgumentTypeError(f"expected 100 to {_MOST_ENTRIES} entries, got {text!r}")
-    return int(text)
+def _number(least: int, most: int, what: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"expected {least} to {most} {what}, got {text!r}")
+        return int(text)
+
+    return parse
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,36 +46,173 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Ratios against a neighbour in the same run; see benchmarks/README.md.",
-        epilog="example:\n  python -m benchmarks core --entries 200000 --only decode_vs_sha256 --json",
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    core = commands.add_parser("core", help="decode, ingest and look up", description="The library alone.")
-    core.add_argument("--entries", type=_entries, default=_DEFAULT_ENTRIES, metavar="N")
+    entries = _number(100, _MOST_ENTRIES, "entries")
+
+    core = commands.add_parser(
+        "core", help="decode, ingest, look up, compare", description="The library alone."
+    )
+    core.add_argument("--entries", type=entries, default=_DEFAULT_ENTRIES, metavar="N")
     core.add_argument(
-        "--only",
-        nargs="+",
-        choices=list(FIGURES),
-        default=list(FIGURES),
-        metavar="NAME",
-        help=f"some of: {', '.join(FIGURES)}",
+        "--only", nargs="+", choices=list(BARS), metavar="NAME", help=f"some of: {', '.join(BARS)}"
+    )
+    core.add_argument(
+        "--workload",
+        choices=[name for name in NAMES if name != "partitioned"],
+        default="short",
+        help="of the figures that do not name theirs (default: short)",
+    )
+    core.add_argument(
+        "--pairs",
+        type=_number(LEAST_PAIRS, 99, "pairs"),
+        default=LEAST_PAIRS,
+        metavar="K",
+        help=f"so many of ours and the neighbour in turn (default and least: {LEAST_PAIRS})",
     )
     core.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    core.add_argument("--save", action="store_true", help="keep the object under benchmarks/results")
+    core.set_defaults(run=_core)
+
+    table = commands.add_parser("table", help="a kept run as Markdown")
+    table.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the newest kept run")
+    table.set_defaults(run=_table)
+
+    plot = commands.add_parser("plot", help="kept runs as SVG")
+    plot.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: every kept run")
+    plot.set_defaults(run=_plot)
+
+    generate = commands.add_parser("generate", help="write a workload's signed lists of one day")
+    generate.add_argument("workload", choices=NAMES)
+    generate.add_argument("folder", type=Path, metavar="FOLDER", help="gets ca.pem and NUMBER.crl")
+    generate.add_argument("--entries", type=entries, default=_DEFAULT_ENTRIES, metavar="N")
+    generate.add_argument("--day", type=_number(0, 999, "as day"), default=0, metavar="D")
+    generate.add_argument("--key", choices=["rsa-2048", "p-256"], help="default: the workload's")
+    generate.set_defaults(run=_generate)
+
+    count = commands.add_parser("instructions", help="instructions an entry and a look-up, by callgrind")
+    count.add_argument("--check", action="store_true", help="against benchmarks/instructions.json, unchanged")
+    count.set_defaults(run=_instructions)
     return made
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; the exit code is 0 whatever the figures are."""
-    given = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["core"])
-    try:
-        report = report_of(given.entries, [name for name in FIGURES if name in given.only])
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+def _core(given: argparse.Namespace) -> int:
+    from benchmarks.tables import table_of
+
+    names = [name for name in BARS if given.only is None or name in given.only]
+    report = report_of(
+        given.entries, names, workload=given.workload, pairs=given.pairs, beside=given.only is None
+    )
+    if given.save:
+        kept = _RESULTS / f"core-{given.workload}-{given.entries}-{report['machine']['at'][:10]}.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(f"kept in {kept.name}", file=sys.stderr)
     print(table_of(report))
     if given.json:
         print(json.dumps(report))
     return Exit.DONE
 
 
+def _kept() -> list[Path]:
+    found = sorted(_RESULTS.glob("core-*.json"), key=lambda file: (_read(file)["machine"]["at"], file.name))
+    if not found:
+        raise OutsideFailed(
+            "NO_RESULTS",
+            expected="a kept run under benchmarks/results",
+            got="none",
+            remedy="python -m benchmarks core --entries 50000000 --save",
+        )
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        report = None
+    if (
+        not isinstance(report, dict)
+        or report.get("benchmark") != "core"
+        or not set(report["ratios"]) <= set(BARS)
+    ):
+        raise InputRefused(
+            "RESULTS_MALFORMED",
+            expected="one object of python -m benchmarks core",
+            got="something else",
+            remedy="give a file that --save wrote",
+        )
+    return report
+
+
+def _table(given: argparse.Namespace) -> int:
+    from benchmarks.tables import markdown_of
+
+    print(markdown_of(_read(given.file or _kept()[-1])))
+    return Exit.DONE
+
+
+def _plot(given: argparse.Namespace) -> int:
+    from benchmarks.plot import svg_of
+
+    for file in given.files or _kept():
+        drawn = file.with_suffix(".svg")
+        drawn.write_text(svg_of(_read(file)), encoding="utf-8")
+        print(drawn)
+    return Exit.DONE
+
+
+def _generate(given: argparse.Namespace) -> int:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from benchmarks.issuer import Issuer
+    from benchmarks.lists import Calendar, write_day
+    from benchmarks.workload import load
+
+    workload = load(given.workload)
+    calendar = Calendar(workload, given.entries)
+    issuer = Issuer(given.key or workload.key, calendar.workload.lists)
+    files, entries = write_day(issuer, calendar, given.day, given.folder)
+    (given.folder / "ca.pem").write_bytes(issuer.certificate().public_bytes(Encoding.PEM))
+    print(f"{len(files)} lists, {entries} entries, {sum(file.stat().st_size for file in files)} octets")
+    return Exit.DONE
+
+
+def _instructions(given: argparse.Namespace) -> int:
+    from benchmarks.instructions import check, write
+
+    return check() if given.check else write()
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 whatever the figures are."""
+    given = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["core"])
+    try:
+        code: int = given.run(given)
+        sys.stdout.flush()
+    except RevocationError as error:
+        print(error, file=sys.stderr)
+        return exit_code_of(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except OSError as error:
+        print(f"{error}; nothing was kept: look at the disk and at what is installed", file=sys.stderr)
+        return Exit.UPSTREAM_DOWN
+    except KeyboardInterrupt:
+        print(interrupted(), file=sys.stderr)
+        return Exit.INTERRUPTED
+    return code
+
+
 if __name__ == "__main__":
+    # Also where SIGINT was inherited as ignored; the temporary folder goes in either case.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _stop)
     sys.exit(main())

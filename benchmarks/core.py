@@ -1,231 +1,174 @@
-"""The library's figures: each pairs our function with its neighbour, in turn, and takes the median ratio.
-
-A figure is (time of ours) / (time of the neighbour), or the inverse where "higher" is better. Each pair's
-material is made before the clock starts, and who goes first alternates.
-"""
+"""The figures of the library: their gates and targets, at which size each is measured, and the report."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import hashlib
-import os
-import platform
-import random
-import ssl
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import cryptography
-from cryptography import x509
+from benchmarks.decode_figures import decode
+from benchmarks.ingest_figures import (
+    day_of_lists,
+    index_size,
+    ingest_fresh,
+    ingest_speedup,
+    ingest_steady,
+    resident,
+)
+from benchmarks.machine import commit, machine_facts
+from benchmarks.materials import Materials
+from benchmarks.measuring import Figure
+from benchmarks.neighbours import neighbours
+from benchmarks.search_figures import batch, difference, lookup
 
-from benchmarks.workloads import SEED, SERIALS, Nights, Workload
-from revocation.authorities import Lineage
-from revocation.crl.decode import decode_certificate_list
-from revocation.snapshot.current import Snapshot
-
-PAIRS: Final = 7
-_LOOKUPS: Final = 20_000
-
-Task = Callable[[], object]
-#: Endless (ours, neighbour), each pair with material of its own.
-Pairs = Iterator[tuple[Task, Task]]
-
-
-def _sha256_of(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
+MILLION: Final = 1_000_000
 
 
-def _decode_vs_sha256(nights: Nights) -> Pairs:
-    nights.snapshot()
-    der = nights.file.read_bytes()
-    if decode_certificate_list(der).entries.count != nights.workload.entries:
-        raise RuntimeError("expected every entry of the list, got another number")
-    while True:
-        yield partial(decode_certificate_list, der), partial(hashlib.sha256, der)
+class Bar(NamedTuple):
+    """What a figure must come to: ``shared/performance.md``, the table on top."""
 
-
-def _ingest_vs_sha256(nights: Nights) -> Pairs:
-    nights.snapshot()
-    while True:
-        file = nights.dawn()
-        yield nights.ingest, partial(_sha256_of, file)
-
-
-def _load_and_iterate(file: Path) -> int:
-    """Serial, date and reason of every entry, as a program on cryptography would read them."""
-    count = 0
-    for entry in x509.load_der_x509_crl(file.read_bytes()):
-        _ = entry.serial_number, entry.revocation_date_utc
-        for extension in entry.extensions:
-            if isinstance(extension.value, x509.CRLReason):
-                _ = extension.value.reason
-        count += 1
-    return count
-
-
-def _ingest_vs_cryptography(nights: Nights) -> Pairs:
-    nights.snapshot()
-    while True:
-        file = nights.dawn()
-        yield nights.ingest, partial(_load_and_iterate, file)
-
-
-def _look_up(snapshot: Snapshot, lineage: Lineage, serials: list[bytes]) -> int:
-    found = 0
-    lookup = snapshot.lookup
-    for serial in serials:
-        if lookup(lineage, serial) is not None:
-            found += 1
-    return found
-
-
-def _get(table: dict[bytes, tuple[int, int, int]], serials: list[bytes]) -> int:
-    found = 0
-    get = table.get
-    for serial in serials:
-        if get(serial) is not None:
-            found += 1
-    return found
-
-
-def _lookup_vs_dict(nights: Nights, *, hit: bool) -> Pairs:
-    snapshot, lineage = nights.snapshot(), nights.scope.lineage
-    listed = nights.workload.listed(nights.day)
-    table = {serial: (1_700_000_000 + at, 1, 1) for at, serial in enumerate(listed)}
-    known = set(nights.workload.serials)
-    rng = random.Random(SEED)
-
-    def unlisted() -> bytes:
-        while (serial := rng.choice(SERIALS).to_bytes(4, "big")) in known:
-            pass
-        return serial
-
-    while True:
-        serials = rng.choices(listed, k=_LOOKUPS) if hit else [unlisted() for _ in range(_LOOKUPS)]
-        # New objects for each use: a bytes object keeps its hash, and a request's serial never has one yet.
-        first, ours, theirs = ([bytes(bytearray(serial)) for serial in serials] for _ in range(3))
-        if not _look_up(snapshot, lineage, first) == _get(table, first) == (_LOOKUPS if hit else 0):
-            raise RuntimeError("expected set and dict to agree, got a difference")
-        yield partial(_look_up, snapshot, lineage, ours), partial(_get, table, theirs)
-
-
-class Figure(NamedTuple):
-    """One row of the performance table: how to measure it, and what it must come to."""
-
-    pairs: Callable[[Nights], Pairs]
     better: Literal["lower", "higher"]
     gate: float
     target: float
 
+    def judged(self, value: float) -> str:
+        """In words."""
+        sign = 1 if self.better == "lower" else -1
+        if value * sign <= self.target * sign:
+            return "at target"
+        return "within the gate" if value * sign <= self.gate * sign else "behind the gate"
 
-FIGURES: Final[dict[str, Figure]] = {
-    "decode_vs_sha256": Figure(_decode_vs_sha256, "lower", 1.2, 0.7),
-    "ingest_steady_vs_sha256": Figure(_ingest_vs_sha256, "lower", 1.8, 1.5),
-    "ingest_speedup_vs_cryptography": Figure(_ingest_vs_cryptography, "higher", 30.0, 80.0),
-    "lookup_hit_vs_dict": Figure(partial(_lookup_vs_dict, hit=True), "lower", 0.6, 0.4),
-    "lookup_miss_vs_dict": Figure(partial(_lookup_vs_dict, hit=False), "lower", 1.5, 0.9),
+
+BARS: Final[dict[str, Bar]] = {
+    "ingest_steady_vs_sha256": Bar("lower", 1.8, 1.5),
+    "ingest_fresh_vs_sha256": Bar("lower", 2.5, 2.0),
+    "rss_short_bytes_per_entry": Bar("lower", 16, 10),
+    "rss_mixed_bytes_per_entry": Bar("lower", 28, 16),
+    "index_short_bytes_per_entry": Bar("lower", 14, 12.5),
+    "index_mixed_bytes_per_entry": Bar("lower", 24, 19),
+    "index_partitioned_bytes_per_entry": Bar("lower", 17, 15),
+    "decode_vs_sha256": Bar("lower", 1.2, 0.7),
+    "ingest_speedup_vs_cryptography": Bar("higher", 30, 80),
+    "lookup_hit_vs_dict": Bar("lower", 0.6, 0.4),
+    "lookup_miss_vs_dict": Bar("lower", 1.5, 0.9),
+    "batch_speedup_vs_searchsorted": Bar("higher", 15, 40),
+    "batch_mkeys_per_s": Bar("higher", 15, 40),
+    "diff_vs_memcpy": Bar("lower", 8, 1.5),
+    "day_1900_lists_vs_sha256": Bar("lower", 1.8, 1.1),
 }
 
-
-def _seconds(task: Task) -> float:
-    started = time.perf_counter()
-    task()
-    return time.perf_counter() - started
+Measure = Callable[[], Figure]
 
 
-def measure(figure: Figure, nights: Nights) -> list[tuple[float, float]]:
-    """``PAIRS`` times (seconds of ours, seconds of the neighbour), after one pair that does not count."""
-    pairs = figure.pairs(nights)
-    taken: list[tuple[float, float]] = []
-    for number in range(-1, PAIRS):
-        ours, neighbour = next(pairs)
-        # What the benchmark itself holds must not make either side's garbage collection dearer.
-        gc.collect()
-        gc.freeze()
-        if number % 2:
-            theirs_took = _seconds(neighbour)
-            ours_took = _seconds(ours)
-        else:
-            ours_took = _seconds(ours)
-            theirs_took = _seconds(neighbour)
-        if number >= 0:
-            taken.append((ours_took, theirs_took))
-    gc.unfreeze()
-    return taken
+class _Group(NamedTuple):
+    """Figures of one workload and size, one after the other; then their lists are removed."""
+
+    workload: str
+    entries: int
+    figures: dict[str, Callable[[Materials, str, int], Figure]]
 
 
-def report_of(entries: int, names: Sequence[str]) -> dict[str, Any]:
-    """Measure these figures; the report as it stands in ``--json``."""
-    ratios: dict[str, float] = {}
-    spread: dict[str, float] = {}
-    seconds: dict[str, dict[str, float]] = {}
-    machine = machine_facts()
-    # The first list, and for either ingest figure one for each pair and one more.
-    workload = Workload(entries, 1 + 2 * (PAIRS + 1))
-    with tempfile.TemporaryDirectory(prefix="jpki-benchmark-") as folder, asyncio.Runner() as runner:
-        nights = Nights(Path(folder), workload, runner)
-        for name in names:
-            print(f"measuring {name} ...", file=sys.stderr, flush=True)
-            figure = FIGURES[name]
-            taken = measure(figure, nights)
-            values = [o / n if figure.better == "lower" else n / o for o, n in taken]
-            low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-            ratios[name] = round(middle, 4)
-            spread[name] = round((high - low) / middle, 4)
-            ours, neighbour = (statistics.median(side) for side in zip(*taken, strict=True))
-            seconds[name] = {"ours": round(ours, 6), "neighbour": round(neighbour, 6)}
+def _groups(entries: int, workload: str) -> Iterator[_Group]:
+    both: dict[tuple[str, int], tuple[Figure, Figure]] = {}
+
+    def batches(materials: Materials, name: str, count: int, which: int) -> Figure:
+        if (name, count) not in both:
+            both[name, count] = batch(materials, name, count)
+        return both[name, count][which]
+
+    yield _Group(
+        workload,
+        entries,
+        {
+            "ingest_steady_vs_sha256": ingest_steady,
+            "decode_vs_sha256": decode,
+            "diff_vs_memcpy": difference,
+            "batch_speedup_vs_searchsorted": lambda m, w, n: batches(m, w, n, 0),
+            "batch_mkeys_per_s": lambda m, w, n: batches(m, w, n, 1),
+            "ingest_fresh_vs_sha256": ingest_fresh,
+        },
+    )
+    yield _Group(
+        "short",
+        entries,
+        {"rss_short_bytes_per_entry": resident, "index_short_bytes_per_entry": index_size},
+    )
+    yield _Group(
+        "mixed",
+        entries,
+        {"rss_mixed_bytes_per_entry": resident, "index_mixed_bytes_per_entry": index_size},
+    )
+    yield _Group(
+        "partitioned",
+        entries,
+        {"day_1900_lists_vs_sha256": day_of_lists, "index_partitioned_bytes_per_entry": index_size},
+    )
+    # A dict needs some 250 octets for each entry, cryptography a few minutes for 50 million of them.
+    yield _Group(
+        workload,
+        min(entries, 10 * MILLION),
+        {
+            "lookup_hit_vs_dict": lambda m, w, n: lookup(m, w, n, hit=True),
+            "lookup_miss_vs_dict": lambda m, w, n: lookup(m, w, n, hit=False),
+        },
+    )
+    yield _Group(workload, min(entries, MILLION), {"ingest_speedup_vs_cryptography": ingest_speedup})
+
+
+def report_of(
+    entries: int, names: Collection[str], *, workload: str = "short", pairs: int, beside: bool
+) -> dict[str, Any]:
+    """Measure these figures; the report as it stands in ``--json``. ``beside``: the other ways too."""
+    machine = machine_facts() | {"commit": commit(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    found: dict[str, Figure] = {}
+    others: dict[str, dict[str, Any]] = {}
+    groups = [
+        group._replace(figures=chosen)
+        for group in _groups(entries, workload)
+        if (chosen := {name: task for name, task in group.figures.items() if name in names})
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="jpki-benchmark-") as folder,
+        asyncio.Runner() as runner,
+    ):
+        materials = Materials(Path(folder), runner, pairs)
+        for at, group in enumerate(groups):
+            for name, task in group.figures.items():
+                print(
+                    f"measuring {name} ({group.workload}, {group.entries:,}) ...", file=sys.stderr, flush=True
+                )
+                found[name] = task(materials, group.workload, group.entries)
+            if (group.workload, group.entries) not in {(g.workload, g.entries) for g in groups[at + 1 :]}:
+                materials.release(group.workload, group.entries)
+        if beside:
+            print("measuring the other ways ...", file=sys.stderr, flush=True)
+            others = neighbours(materials, workload, entries)
+    ordered = {name: found[name] for name in BARS if name in found}
     return {
         "benchmark": "core",
         "entries": entries,
-        "ratios": ratios,
-        "better": {name: FIGURES[name].better for name in names},
-        "targets": {name: FIGURES[name].target for name in names},
-        "gates": {name: FIGURES[name].gate for name in names},
-        "spread": spread,
-        "machine": machine | {"pairs": PAIRS, "seed": SEED, "seconds": seconds},
+        "ratios": {name: round(figure.middle, 4) for name, figure in ordered.items()},
+        "better": {name: BARS[name].better for name in ordered},
+        "targets": {name: BARS[name].target for name in ordered},
+        "gates": {name: BARS[name].gate for name in ordered},
+        "spread": {name: round(figure.spread, 4) for name, figure in ordered.items()},
+        "machine": machine
+        | {
+            "pairs": pairs,
+            "sizes": {name: figure.entries for name, figure in ordered.items()},
+            "workloads": {name: figure.workload for name, figure in ordered.items()},
+            "seconds": {
+                name: {side: round(value, 6) for side, value in figure.seconds.items()}
+                for name, figure in ordered.items()
+                if figure.seconds
+            },
+            "values": {
+                name: [round(value, 4) for value in figure.values] for name, figure in ordered.items()
+            },
+            "neighbours": others,
+        },
     }
-
-
-def machine_facts() -> dict[str, Any]:
-    """What a reader needs to compare: SHA-NI above all, since SHA-256 is the neighbour."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    cpu = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
-    flags = cpu.get("flags", cpu.get("Features", "")).split()
-    return {
-        "cpu": cpu.get("model name", platform.machine()).strip(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "sha_instructions": not {"sha_ni", "sha2"}.isdisjoint(flags),
-        "load_1min_at_start": round(os.getloadavg()[0], 2),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
-        "cryptography": cryptography.__version__,
-    }
-
-
-def table_of(report: dict[str, Any]) -> str:
-    """The report for people."""
-    lines = [
-        f"{'core, ' + str(report['entries']) + ' entries':34}{'ratio':>10}{'gate':>8}{'target':>8}  spread"
-    ]
-    for name, ratio in report["ratios"].items():
-        gate, target, lower = (
-            report["gates"][name],
-            report["targets"][name],
-            report["better"][name] == "lower",
-        )
-        word = "at target" if (ratio <= target if lower else ratio >= target) else "behind the gate"
-        if word != "at target" and (ratio <= gate if lower else ratio >= gate):
-            word = "within the gate"
-        lines.append(f"{name:34}{ratio:>10.2f}{gate:>8}{target:>8}{report['spread'][name]:>8.0%}  {word}")
-    return "\n".join(lines)

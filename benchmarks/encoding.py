@@ -1,4 +1,4 @@
-"""Columns to DER, whole chunks at a time: entries of one length are one array of fixed records (RFC 5280 5.1)."""
+"""Columns to DER, a chunk at a time: those of one length are one array of records (RFC 5280 section 5.1)."""
 
 from __future__ import annotations
 

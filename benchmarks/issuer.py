@@ -1,7 +1,4 @@
-"""The CA that signs the lists: its key comes from the seed, so that the same seed gives the same octets.
-
-No private key is kept in the repository, and none of these is worth anything.
-"""
+"""The CA that signs the lists. Its key is always the same, and made anew in each process: none is kept."""
 
 from __future__ import annotations
 
@@ -35,10 +32,10 @@ _SMALL_PRIMES: Final = [n for n in range(3, 2000, 2) if all(n % d for d in range
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-@lru_cache(maxsize=8)
-def key_of(kind: str, seed: int) -> Key:
-    """The CA's key."""
-    rng = random.Random(seed)
+@lru_cache(maxsize=2)
+def key_of(kind: str) -> Key:
+    """The CA's key; worth nothing, since everybody can make it."""
+    rng = random.Random(kind)
     if kind == "p-256":
         return ec.derive_private_key(rng.getrandbits(255) + 1, ec.SECP256R1())
     p, q = _prime(rng), _prime(rng)
@@ -59,9 +56,9 @@ def _prime(rng: random.Random) -> int:
     """1,024 bits, the two highest set; loading the key checks it once more."""
     while True:
         found = rng.getrandbits(1024) | 3 << 1022 | 1
-        if all(found % small for small in _SMALL_PRIMES) and found % 65537 != 1:
-            if all(pow(base, found - 1, found) == 1 for base in (2, 3, 5, 7)):
-                return found
+        sieved = found % 65537 != 1 and all(found % small for small in _SMALL_PRIMES)
+        if sieved and all(pow(base, found - 1, found) == 1 for base in (2, 3, 5, 7)):
+            return found
 
 
 def point_of(number: int) -> bytes:
@@ -77,8 +74,8 @@ def point_of(number: int) -> bytes:
 class Issuer:
     """One CA with one key; undivided, or with a list for each of ``lists`` partitions."""
 
-    def __init__(self, kind: str, seed: int, lists: int) -> None:
-        self.key: Final = key_of(kind, seed)
+    def __init__(self, kind: str, lists: int) -> None:
+        self.key: Final = key_of(kind)
         self.lists: Final = lists
         self._identifier: Final = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
         self._name: Final = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "JPKI benchmark")])
@@ -110,7 +107,7 @@ class Issuer:
         return authority_from_certificates(CA_ID, [self.certificate()], partitions=self.partitions())
 
     def before_entries(self, day: int, entries_size: int, after_size: int) -> bytes:
-        """tbsCertList (RFC 5280 section 5.1.2) up to the first entry; without entries there is no list of them."""
+        """tbsCertList (RFC 5280 section 5.1.2) up to the first entry; without entries, to their place."""
         this_update = START + day * DAY
         fields = (
             integer(1)

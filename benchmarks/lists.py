@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ from benchmarks.issuer import DAY, START, Issuer
 from benchmarks.workload import Workload
 
 _CHUNK: Final = 1 << 16
+#: So many files are synchronised one by one; above it is cheaper to wait for all that is going on.
+_FEW: Final = 64
 _DAY_SECONDS: Final = int(DAY.total_seconds())
 _START_SECONDS: Final = int(START.timestamp())
 _HASHER: Final = ThreadPoolExecutor(1, thread_name_prefix="hasher")
@@ -48,8 +51,7 @@ class Calendar:
             bounds.append(round(entries * so_far / total))
         span = self.workload.span_days * _DAY_SECONDS
         self._first: Final = [
-            Stretch(start, end - start, _START_SECONDS - span, span)
-            for start, end in zip(bounds, bounds[1:], strict=False)
+            Stretch(start, end - start, _START_SECONDS - span, span) for start, end in pairwise(bounds)
         ]
         self._changing: Final = max(1, round(count * self.workload.lists_changed_per_day))
         self._joining: Final = max(self._changing, round(entries * self.workload.joining_per_day))
@@ -110,7 +112,7 @@ class Calendar:
 def write_list(issuer: Issuer, calendar: Calendar, number: int, day: int, file: Path) -> int:
     """The signed list of a partition and day (RFC 5280 section 5.1); how many entries it has.
 
-    Written under another name and renamed, with mode 0444: whoever finds it may link it, for it never changes.
+    Written under another name and renamed, with mode 0444: whoever finds it may link it.
     """
     # The length stands in front of the entries and in what is hashed first, so sizes are summed up before.
     size = count = 0
@@ -172,6 +174,15 @@ def write_day(issuer: Issuer, calendar: Calendar, day: int, folder: Path) -> tup
         file = folder / f"{number:05}.crl"
         entries += write_list(issuer, calendar, number, day, file)
         files.append(file)
-    # What the benchmark itself still has to write back must not be waited for by whoever is measured.
-    os.sync()
+    _settle(files)
     return files, entries
+
+
+def _settle(files: list[Path]) -> None:
+    """What we still have to write back must not be waited for by whoever is measured."""
+    if len(files) > _FEW:
+        os.sync()
+        return
+    for file in files:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())

@@ -59,14 +59,16 @@ class Night:
 
 
 class Nights:
-    """The first day is published on creation; then each ``dawn`` brings lists, and ``ingest`` publishes them."""
+    """The first day is published on creation; then each ``dawn`` brings lists, ``ingest`` publishes them."""
 
     def __init__(self, folder: Path, workload: Workload, entries: int, runner: asyncio.Runner) -> None:
         self.calendar: Final = Calendar(workload, entries)
         self.workload: Final = self.calendar.workload
         self.folder: Final = folder
-        self.issuer: Final = Issuer(workload.key, workload.seed, self.workload.lists)
+        self.issuer: Final = Issuer(workload.key, self.workload.lists)
         self.day = -1
+        #: The day of the set in force.
+        self.published = -1
         self.files: list[Path] = []
         #: On the lists of the day.
         self.entries = 0
@@ -117,6 +119,7 @@ class Nights:
             raise not_a_figure(
                 f"a whole new set of {self.entries} entries", f"{report.outcome}, {report.entries} entries"
             )
+        self.published = self.day
         return report
 
     def index(self) -> Index:
@@ -143,7 +146,7 @@ class Nights:
         return sum((self.folder / "snapshots" / file.name).stat().st_size for file in current.manifest.files)
 
     def night(self, folder: Path) -> Night:
-        """The day in the inbox, not ingested yet, for another process: a store and an archive as they stand here.
+        """The day in the inbox, not ingested yet, for another process: with a store and an archive as here.
 
         Everything in them is immutable or replaced by renames, so that hard links are as good as copies.
         """
