@@ -6,29 +6,34 @@ What was refused for its content is remembered for the cycle: the same bytes aga
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from revocation.authorities import Authorities, Authority, Generation, ListScope
 from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater, accept_list
 from revocation.crl.archive import StoredList
-from revocation.crl.decode import CertificateList, decode_certificate_list
+from revocation.crl.decode import DecodedList, OctetProgress, decode_certificate_list
+from revocation.crl.digest import list_digest
+from revocation.crl.entries import EntrySink
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
 from revocation.crl.verify import verify_list
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
 from revocation.ingest_report import Progress
-from revocation.snapshot.plan import AcceptedList
+from revocation.snapshot.plan import AcceptedList, PackedEntries
 
 ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
 
 #: These bytes may be right a minute later: judged anew in each round.
 _PASSES_WITH_TIME: Final = frozenset({"THIS_UPDATE_IN_FUTURE", "SIGNER_NOT_YET_VALID"})
+
+#: How far a list is, is told after so many octets: a few times a second, and never for a small one.
+_TELL_OCTETS: Final = 64 * 1024 * 1024
 
 #: Decoding and hashing release the interpreter lock; more threads than cores only cost memory.
 _THREADS: Final = max(1, min(8, os.cpu_count() or 1))
@@ -55,16 +60,30 @@ class Refused:
     signed: bool = False
 
 
+class ListSink(EntrySink, PackedEntries, Protocol):
+    """What a list's entries are taken into: filled by the decoder, read when the set is planned."""
+
+
 class Taker:
-    """Takes the files of one cycle, round by round, in worker threads, a bounded number at a time."""
+    """Takes the files of one cycle, round by round, in worker threads, a bounded number at a time.
+
+    ``sink_for`` makes the sink for the entries of one list, in one of those threads; without it they are
+    packed records.
+    """
 
     def __init__(
-        self, authorities: Authorities, marks: tuple[HighWater, ...], clock: Clock, tell: Progress
+        self,
+        authorities: Authorities,
+        marks: tuple[HighWater, ...],
+        clock: Clock,
+        tell: Progress,
+        sink_for: Callable[[ListScope], ListSink] | None = None,
     ) -> None:
         self._authorities: Final = authorities
         self._marks: Final = marks
         self._clock: Final = clock
         self._tell: Final = tell
+        self._sink_for: Final = sink_for
         self._refused: Final[dict[ListScope, Refused]] = {}
 
     def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
@@ -83,12 +102,17 @@ class Taker:
     async def take(self, fetched: Mapping[ListScope, FetchResult]) -> tuple[list[Taken], list[Refused]]:
         """Each file judged, sorted by scope."""
         results: list[Taken | Refused] = []
+        loop = asyncio.get_running_loop()
+
+        def decoded(done: int, total: int) -> None:
+            loop.call_soon_threadsafe(self._tell, "decode", done, total)
+
         queue = iter(sorted(fetched.items(), key=lambda item: item[0]))
 
         async def worker() -> None:
             for scope, result in queue:
                 now = self._clock.now()
-                results.append(await asyncio.to_thread(self._judge, scope, result, now))
+                results.append(await asyncio.to_thread(self._judge, scope, result, now, decoded))
                 self._tell("accept", len(results), len(fetched))
 
         async with asyncio.TaskGroup() as group:
@@ -101,33 +125,45 @@ class Taker:
                 self._refused[one.scope] = one
         return [one for one in results if isinstance(one, Taken)], refused
 
-    def _judge(self, scope: ListScope, result: FetchResult, now: datetime) -> Taken | Refused:
+    def _judge(
+        self, scope: ListScope, result: FetchResult, now: datetime, progress: OctetProgress
+    ) -> Taken | Refused:
         """In a thread."""
         if isinstance(result, Failed):
             return Refused(scope, result.error)
         try:
-            data = _read(result.stored.path if isinstance(result, NotModified) else result.path)
-            before = self._refused.get(scope)
-            if before is not None and before.stored is not None:
-                stored = _described(result, data)
-                if stored.sha256 == before.stored.sha256 and before.error.code not in _PASSES_WITH_TIME:
-                    return replace(before, stored=stored)
-            signed = False
-            try:
-                authority, decoded, generation = self._verified(scope, result, data)
-                signed = True
-                return self._accept(scope, result, authority, decoded, generation, now)
-            except InputRefused as error:
-                stored = _described(result, data)
-                if hashlib.sha256(data).digest() != stored.sha256:
-                    raise _corrupt() from error
-                return Refused(scope, error, stored, signed)
+            return self._judge_file(scope, result, now, _seldom(progress))
         except (OutsideFailed, OwnFault) as error:
-            return Refused(scope, error)
+            return Refused(scope, _without_frames(error))
+
+    def _judge_file(
+        self, scope: ListScope, result: Fetched | NotModified, now: datetime, progress: OctetProgress
+    ) -> Taken | Refused:
+        data = _mapped(result.stored.path if isinstance(result, NotModified) else result.path)
+        before = self._refused.get(scope)
+        if before is not None and before.stored is not None:
+            stored = _described(result, data)
+            if stored.sha256 == before.stored.sha256 and before.error.code not in _PASSES_WITH_TIME:
+                return replace(before, stored=stored)
+        signed = False
+        try:
+            authority, decoded, generation = self._verified(scope, result, data, progress)
+            signed = True
+            return self._accept(scope, result, authority, decoded, generation, now)
+        except InputRefused as error:
+            stored = _described(result, data)
+            # Of a file that was fetched just now this is the very digest that describes it.
+            if isinstance(result, NotModified) and list_digest(data) != stored.sha256:
+                raise _corrupt() from error
+            return Refused(scope, _without_frames(error), stored, signed)
 
     def _verified(
-        self, scope: ListScope, result: Fetched | NotModified, data: bytes
-    ) -> tuple[Authority, CertificateList, Generation]:
+        self,
+        scope: ListScope,
+        result: Fetched | NotModified,
+        data: bytes | mmap.mmap,
+        progress: OctetProgress,
+    ) -> tuple[Authority, DecodedList[PackedEntries], Generation]:
         """The list as its CA signed it, or the error of the first rule that is broken."""
         authority = self._authorities.by_id(scope.lineage.ca_id)
         if authority is None:
@@ -137,7 +173,12 @@ class Taker:
                 got="none",
                 remedy="report this as a bug",
             )
-        decoded = decode_certificate_list(data, tolerances=authority.tolerances)
+        decoded = decode_certificate_list(
+            data,
+            tolerances=authority.tolerances,
+            sink=None if self._sink_for is None else self._sink_for(scope),
+            progress=progress,
+        )
         if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
             raise _corrupt()
         return authority, decoded, verify_list(decoded, authority)
@@ -147,7 +188,7 @@ class Taker:
         scope: ListScope,
         result: Fetched | NotModified,
         authority: Authority,
-        decoded: CertificateList,
+        decoded: DecodedList[PackedEntries],
         generation: Generation,
         now: datetime,
     ) -> Taken:
@@ -168,16 +209,24 @@ class Taker:
         return Taken(scope, found[0], AcceptedList(facts, decoded.sha256, now), stored)
 
 
-def _described(result: Fetched | NotModified, data: bytes) -> StoredList:
-    """The bytes by their hash; of those that the server says we have, as remembered."""
+def _described(result: Fetched | NotModified, data: bytes | mmap.mmap) -> StoredList:
+    """The bytes by their digest; of those that the server says we have, as remembered."""
     if isinstance(result, NotModified):
         return result.stored
-    return StoredList(result.path, hashlib.sha256(data).digest(), result.address, result.etag)
+    return StoredList(result.path, list_digest(data), result.address, result.etag)
 
 
-def _read(path: Path) -> bytes:
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """The file's octets without reading them; mapped for as long as anything refers to them.
+
+    It is ours, and renamed but never written to once it is whole.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                # Nothing cannot be mapped; the decoder says what is wrong with it.
+                return b""
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise OutsideFailed(
             "ARCHIVE_UNREADABLE",
@@ -185,6 +234,28 @@ def _read(path: Path) -> bytes:
             got=error.strerror or "an I/O error",
             remedy="check the disk, then run again",
         ) from error
+
+
+def _seldom(progress: OctetProgress) -> OctetProgress:
+    """Told on after every so many octets, and at the end of a list of at least as many."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if done - told >= _TELL_OCTETS or (done == total >= _TELL_OCTETS and done > told):
+            told = done
+            progress(done, total)
+
+    return tell
+
+
+def _without_frames(error: RevocationError) -> RevocationError:
+    """The error without what was being done: that would keep the file mapped for as long as it is kept."""
+    found: BaseException | None = error
+    while found is not None:
+        found.__traceback__ = None
+        found = found.__cause__ or found.__context__
+    return error
 
 
 def _corrupt() -> OwnFault:

@@ -7,7 +7,7 @@ parameters that it must not have (odd RSASSA-PSS, a NULL where none belongs), or
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -133,13 +133,23 @@ def digest_size(name: SignatureAlgorithm) -> int:
     return _SHA[kind.digest][1].digest_size if kind.digest else 0
 
 
-def signature_verifies(
-    key: CertificatePublicKeyTypes, identifier: bytes, signature: bytes, signed: memoryview
-) -> bool:
-    """Does this key's signature with this (known) algorithm stand under these octets?
+def signed_hashes(identifier: bytes) -> frozenset[str]:
+    """The hashes that a list with this AlgorithmIdentifier needs: SHA-256 names it, another may sign it."""
+    kind = _KINDS.get(identifier)
+    return frozenset({"sha256", kind.digest} if kind is not None and kind.digest else {"sha256"})
 
-    A key of another kind than the algorithm's answers False. The octets are hashed by hashlib, which
-    lets other threads run meanwhile; a list may be hundreds of megabytes.
+
+def signature_verifies(
+    key: CertificatePublicKeyTypes,
+    identifier: bytes,
+    signature: bytes,
+    signed: memoryview,
+    digests: Mapping[str, bytes],
+) -> bool:
+    """Does this key's signature with this (known) algorithm stand under these octets, hashed already?
+
+    A key of another kind than the algorithm's answers False. ``digests``: those of ``signed_hashes``. Only
+    Ed25519 reads the octets again, for it hashes them its own way.
     """
     kind = _KINDS[identifier]
     try:
@@ -148,7 +158,7 @@ def signature_verifies(
                 return False
             key.verify(signature, signed)
             return True
-        digest = hashlib.new(kind.digest, signed).digest()
+        digest = digests[kind.digest]
         algorithm = _SHA[kind.digest][1]
         if kind.family == "ec":
             if not isinstance(key, ec.EllipticCurvePublicKey):

@@ -6,81 +6,55 @@ Decoding decides nothing: whom the list speaks for is for verify.py, whether to 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from mmap import mmap
-from typing import Final, NamedTuple
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from revocation.authorities import Tolerance
+from revocation.crl.algorithms import signed_hashes
+from revocation.crl.beside import SignedPartHashes
+from revocation.crl.digest import joined_digest
+from revocation.crl.entries import Counted, Entries, EntrySink, EntryWalk, take_entries
 from revocation.crl.extensions import (
     IssuingDistributionPoint,
     ListExtensions,
     read_list_extensions,
     read_signature_value,
 )
+from revocation.crl.pages import PagesBehind
 from revocation.crl.refusals import walk_refused
 from revocation.crl.sniff import check_inner_tag, check_is_list, check_outer_tag
 from revocation.der import GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, DerReader, refused
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
 
-try:
-    from revocation.crl._walk import walk_revoked_certificates
-except ImportError as error:  # pragma: no cover - the build makes it
-    raise ImportError(
-        "the compiled core revocation.crl._walk is missing; build it: python setup.py build_ext --inplace"
-    ) from error
+__all__ = [
+    "CertificateList",
+    "Counted",
+    "DecodedList",
+    "Entries",
+    "OctetProgress",
+    "decode_certificate_list",
+]
 
-#: One entry: [0] serial length, [1:21] serial octets, [21] reason, [22] flags, [23] zero, [24:32] date.
-RECORD_SIZE: Final = 32
-#: Flag bit: the entry carries an invalidityDate.
-FLAG_INVALIDITY_DATE: Final = 1
 #: A list larger than this is refused before anything of it is read.
-MAX_LIST_OCTETS: Final = 4 * 1024 * 1024 * 1024
+MAX_LIST_OCTETS: Final = 16 * 1024 * 1024 * 1024
+#: Everything in a list but its entries is small; more would only cost memory before it is refused.
+MAX_FIELD_OCTETS: Final = 1024 * 1024
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+Kept_co = TypeVar("Kept_co", bound=Counted, covariant=True)
+Sink = TypeVar("Sink", bound=EntrySink)
 
-
-class RevokedCertificate(NamedTuple):
-    """One entry, for people and tests; the index works on the packed records."""
-
-    serial: bytes
-    revocation_date: datetime
-    #: Raw reason code; 0xFF where the list gives none.
-    reason: int
-    has_invalidity_date: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Entries:
-    """revokedCertificates, packed: ``count`` records of ``RECORD_SIZE`` octets, in the list's order."""
-
-    count: int
-    records: bytes
-
-    def __repr__(self) -> str:
-        return f"Entries(count={self.count})"
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[RevokedCertificate]:
-        for at in range(0, self.count * RECORD_SIZE, RECORD_SIZE):
-            record = self.records[at : at + RECORD_SIZE]
-            seconds = int.from_bytes(record[24:32], "little", signed=True)
-            yield RevokedCertificate(
-                record[1 : 1 + record[0]],
-                _EPOCH + timedelta(seconds=seconds),
-                record[21],
-                bool(record[22] & FLAG_INVALIDITY_DATE),
-            )
+#: Told how many of how many octets are done.
+OctetProgress = Callable[[int, int], None]
+Octets = bytes | bytearray | memoryview | mmap
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateList:
+class DecodedList(Generic[Kept_co]):
     """RFC 5280 section 5.1, decoded."""
 
     #: 1 or 2, as people count.
@@ -100,26 +74,59 @@ class CertificateList:
     #: OIDs of the list's extensions that are marked critical, and those of them that we do not process.
     critical_extensions: frozenset[str]
     unknown_critical_extensions: tuple[str, ...]
-    entries: Entries
+    #: The sink that took them, where one was given.
+    entries: Kept_co
     #: The signed octets; a view into the buffer that was decoded.
     tbs: memoryview
+    #: Their hashes by the names that hashlib knows: SHA-256, and that which the signature needs.
+    tbs_digests: Mapping[str, bytes]
     signature: bytes
-    #: Of the whole file.
+    #: The list digest (digest.py): which file this is.
     sha256: bytes
     #: Octets of the whole file.
     size: int
 
 
+#: A list for whoever does not look at its entries: what they were given to is not his concern.
+CertificateList: TypeAlias = DecodedList[Any]
+
+
+@overload
 def decode_certificate_list(
-    der: bytes | bytearray | memoryview | mmap,
+    der: Octets,
+    *,
+    tolerances: AbstractSet[str] = ...,
+    max_octets: int = ...,
+    sink: None = None,
+    progress: OctetProgress | None = ...,
+) -> DecodedList[Entries]: ...
+
+
+@overload
+def decode_certificate_list(
+    der: Octets,
+    *,
+    tolerances: AbstractSet[str] = ...,
+    max_octets: int = ...,
+    sink: Sink,
+    progress: OctetProgress | None = ...,
+) -> DecodedList[Sink]: ...
+
+
+def decode_certificate_list(
+    der: Octets,
     *,
     tolerances: AbstractSet[str] = frozenset(),
     max_octets: int = MAX_LIST_OCTETS,
-) -> CertificateList:
+    sink: EntrySink | None = None,
+    progress: OctetProgress | None = None,
+) -> DecodedList[Counted]:
     """The list, or ``InputRefused`` with a code, the byte offset, what was expected and what was got.
 
     Takes one octet string that does not change while it is read; a mapped file must never be rewritten
-    in place. ``tolerances`` are the CA's named ones; only those about encoding matter here.
+    in place. ``tolerances`` are the CA's named ones; only those about encoding matter here. A ``sink`` that
+    was filled by a list that is refused in the end is worth nothing. ``progress`` is called from this thread
+    after every few megabytes.
     """
     data = memoryview(der).cast("B").toreadonly()
     _check_envelope(data, max_octets)
@@ -133,13 +140,15 @@ def decode_certificate_list(
     tbs_at = certificate_list.at
     tbs = certificate_list.enter(SEQUENCE, "tbsCertList")
     check_inner_tag(tbs.peek())
+    after_tbs = data[certificate_list.at :]
+    _check_small("signatureAlgorithm and signatureValue", certificate_list.at, certificate_list.end)
     outer_algorithm = certificate_list.raw(SEQUENCE, "signatureAlgorithm")
     signature = read_signature_value(certificate_list)
     certificate_list.finish("CertificateList")
 
     version = _read_version(tbs)
-    inner_algorithm = tbs.raw(SEQUENCE, "signature")
-    issuer = tbs.raw(SEQUENCE, "issuer")
+    inner_algorithm = _small_sequence(tbs, "signature")
+    issuer = _small_sequence(tbs, "issuer")
     canonical_name(issuer)
     this_update = tbs.time("thisUpdate", generalized_before_2050=generalized)
     next_update = None
@@ -155,6 +164,7 @@ def decode_certificate_list(
         at = tbs.at
         if version == 1:
             raise refused("DER_VERSION", "crlExtensions", at, "version v2", "extensions in a v1 list")
+        _check_small("crlExtensions", at, tbs.end)
         explicit = tbs.enter(0xA0, "crlExtensions")
         extensions = read_list_extensions(
             explicit.enter(SEQUENCE, "crlExtensions"), explicit_default=explicit_default
@@ -162,12 +172,18 @@ def decode_certificate_list(
         explicit.finish("crlExtensions")
     tbs.finish("tbsCertList")
 
-    records, refusal, offset, got, length = walk_revoked_certificates(
-        data, *revoked, version == 2, explicit_default, generalized
-    )
-    if refusal:
-        raise walk_refused(data, refusal, offset, got, length)
-    return CertificateList(
+    # All that is small is right; now the entries, and beside them the hash.
+    names = signed_hashes(inner_algorithm)
+    with SignedPartHashes(der, data, tbs_at, tbs.end, names) as hashes:
+        walk = EntryWalk(data, *revoked, version == 2, explicit_default, generalized)
+        entries = take_entries(
+            walk, sink, PagesBehind(der), lambda: _tell(progress, min(walk.at, hashes.at), data)
+        )
+        if walk.refusal is not None:
+            raise walk_refused(data, *walk.refusal)
+        digests = hashes.digests(lambda: _tell(progress, hashes.at, data))
+    _tell(progress, len(data), data)
+    return DecodedList(
         version=version,
         tbs_signature_algorithm=inner_algorithm,
         outer_signature_algorithm=outer_algorithm,
@@ -180,12 +196,18 @@ def decode_certificate_list(
         delta_base=extensions.delta_base,
         critical_extensions=extensions.critical,
         unknown_critical_extensions=extensions.unknown_critical,
-        entries=Entries(len(records) // RECORD_SIZE, records),
+        entries=entries,
         tbs=data[tbs_at : tbs.end],
+        tbs_digests=digests,
         signature=signature,
-        sha256=hashlib.sha256(data).digest(),
+        sha256=joined_digest(digests["sha256"], after_tbs),
         size=len(data),
     )
+
+
+def _tell(progress: OctetProgress | None, done: int, data: memoryview) -> None:
+    if progress is not None:
+        progress(done, len(data))
 
 
 def _read_version(tbs: DerReader) -> int:
@@ -209,3 +231,17 @@ def _check_envelope(data: memoryview, max_octets: int) -> None:
             remedy="check that this is the right list, then raise the limit",
         )
     check_is_list(data)
+
+
+def _check_small(what: str, at: int, end: int) -> None:
+    """Fields are copied out of the file, and nobody has verified it yet."""
+    if end - at > MAX_FIELD_OCTETS:
+        raise refused("DER_SIZE", what, at, f"at most {MAX_FIELD_OCTETS} octets", f"{end - at} octets")
+
+
+def _small_sequence(reader: DerReader, what: str) -> bytes:
+    """The whole next element, header included."""
+    at = reader.at
+    _, end = reader.element(SEQUENCE, what)
+    _check_small(what, at, end)
+    return bytes(reader.data[at:end])

@@ -86,6 +86,7 @@ def _signer(certificate_list: CertificateList, authority: Authority) -> Generati
             certificate_list.tbs_signature_algorithm,
             certificate_list.signature,
             certificate_list.tbs,
+            certificate_list.tbs_digests,
         ):
             return generation
     raise InputRefused(

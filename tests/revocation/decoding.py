@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from revocation.crl.decode import CertificateList, decode_certificate_list
+from revocation.crl.decode import DecodedList, Entries, decode_certificate_list
 from revocation.errors import InputRefused
 from tests import pki
 
@@ -18,7 +18,7 @@ def quick_signer() -> pki.SigningGeneration:
     return pki.make_ca(generations=1, kind="p256").generations[0]
 
 
-def decode(signer: pki.SigningGeneration, *entries: bytes, **forged: Any) -> CertificateList:
+def decode(signer: pki.SigningGeneration, *entries: bytes, **forged: Any) -> DecodedList[Entries]:
     return decode_certificate_list(pki.build_crl(signer, entries=entries, **forged))
 
 

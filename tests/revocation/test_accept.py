@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from revocation.authorities import Tolerance
 from revocation.crl.accept import Acceptance, accept_list
 from revocation.crl.decode import decode_certificate_list
+from revocation.crl.digest import list_digest
 from revocation.crl.verify import verify_list
 from tests import pki
 from tests.pki import T0
@@ -152,7 +152,7 @@ def test_item_53_the_very_same_list_again(ca: pki.CA) -> None:
     authority = ca.authority()
     scope = authority.expected_lists()[0]
     der = pki.crl_for(ca, scope, number=5)
-    mark = Seen(5, T0, hashlib.sha256(der).digest())
+    mark = Seen(5, T0, list_digest(der))
     assert take(der, authority, scope, mark=mark) is Acceptance.ALREADY_ACCEPTED
     assert take(der, authority, scope) is Acceptance.NEW
     end = T0 + timedelta(days=2)
@@ -164,7 +164,7 @@ def test_t04_the_same_number_with_other_content(ca: pki.CA) -> None:
     authority = ca.authority()
     scope = authority.expected_lists()[0]
     first, again, more = (pki.crl_for(ca, scope, some, number=5) for some in ([], [], [pki.entry(1)]))
-    mark = Seen(5, T0, hashlib.sha256(first).digest())
+    mark = Seen(5, T0, list_digest(first))
     assert again != first  # ECDSA signs with a fresh nonce
     for der in (again, more):
         error = refusal_of(der, authority, scope, mark=mark)

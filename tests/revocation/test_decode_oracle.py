@@ -17,7 +17,7 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from revocation.crl.decode import CertificateList, decode_certificate_list
+from revocation.crl.decode import DecodedList, Entries, decode_certificate_list
 from revocation.errors import InputRefused
 from revocation.reasons import REASON_ABSENT, CRLReason
 from tests import pki
@@ -48,7 +48,7 @@ def ours(der: bytes) -> list[Row]:
     return rows_of(decode_certificate_list(der))
 
 
-def rows_of(found: CertificateList) -> list[Row]:
+def rows_of(found: DecodedList[Entries]) -> list[Row]:
     return [
         (int.from_bytes(e.serial, "big", signed=True), e.revocation_date, e.reason, e.has_invalidity_date)
         for e in found.entries

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from revocation.authorities import ListScope
 from revocation.crl.archive import ListArchive
+from revocation.crl.digest import list_digest
 from revocation.ingest import Outcome
 from revocation.snapshot.store import Mark, Reached, SnapshotStore
 from tests.pki import T0, entry
@@ -80,7 +80,7 @@ async def test_t03_an_older_second_memory_lowers_no_mark(night: Night) -> None:
     first = night.scopes[0]
     old = await after_a_day(night)
     await thread(night.file(first).write_bytes, old)
-    await serves_on(night, high_water=Remembers(first, Mark(1, T0, hashlib.sha256(old).digest())))
+    await serves_on(night, high_water=Remembers(first, Mark(1, T0, list_digest(old))))
     await serves_on(night, high_water=Remembers(first, None))
 
 
@@ -93,7 +93,7 @@ async def test_t03_the_snapshot_folder_is_lost_and_the_second_memory_is_not(
     await thread(night.serve, 0)
     first = night.scopes[0]
     same = night.der(first, 0, number=number, this_update=T0 + MINUTE)
-    memory = Remembers(first, Mark(number, T0 + MINUTE, hashlib.sha256(same).digest()))
+    memory = Remembers(first, Mark(number, T0 + MINUTE, list_digest(same)))
     for der, codes in (
         (night.der(first, 0, number=number - 1), ["CRL_NUMBER_ROLLBACK"]),
         (night.der(first, 0, [entry(9)], number=number), ["CRL_NUMBER_REUSED"]),
