@@ -10,8 +10,6 @@ from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcpy, memset
 
 cdef enum:
-    CHUNK = 8192
-    ROOM = CHUNK - 16          # behind the chunk's own head
     FIRST_BLOCK = 8            # chunks; each further block is twice as large
     LARGEST_BLOCK = 256
     LARGEST_BINS = 15          # bits
@@ -41,16 +39,16 @@ cdef void close_arena(Arena *arena) noexcept nogil:
     memset(arena, 0, sizeof(Arena))
 
 
-cdef Chunk *new_chunk(Arena *arena) noexcept nogil:
+cdef Chunk *next_chunk(Arena *arena, Bucket *bucket) noexcept nogil:
     cdef Block *block
     cdef Chunk *chunk
     if arena.free_chunks == 0:
-        block = <Block *>malloc(sizeof(Block) + 8 + <size_t>arena.next_block * CHUNK)
+        block = <Block *>malloc(CHUNK_HEAD + <size_t>arena.next_block * CHUNK)
         if block == NULL:
             return NULL
         block.next = arena.blocks
         arena.blocks = block
-        arena.free = <uint8_t *>block + sizeof(Block) + 8
+        arena.free = <uint8_t *>block + CHUNK_HEAD
         arena.free_chunks = arena.next_block
         arena.next_block = min(arena.next_block * 2, LARGEST_BLOCK)
     chunk = <Chunk *>arena.free
@@ -58,33 +56,19 @@ cdef Chunk *new_chunk(Arena *arena) noexcept nogil:
     arena.free_chunks -= 1
     chunk.next = NULL
     chunk.used = 0
+    if bucket.last == NULL:
+        bucket.first = chunk
+    else:
+        bucket.last.next = chunk
+    bucket.last = chunk
+    bucket.chunks += 1
     return chunk
-
-
-cdef uint8_t *room(Arena *arena, Py_ssize_t bucket) noexcept nogil:
-    cdef Bucket *into = &arena.buckets[bucket]
-    cdef Chunk *chunk = into.last
-    cdef uint8_t *place
-    if chunk == NULL or chunk.used + arena.octets > ROOM:
-        chunk = new_chunk(arena)
-        if chunk == NULL:
-            return NULL
-        if into.last == NULL:
-            into.first = chunk
-        else:
-            into.last.next = chunk
-        into.last = chunk
-    place = <uint8_t *>chunk + sizeof(Chunk) + chunk.used
-    chunk.used += arena.octets
-    into.count += 1
-    arena.count += 1
-    return place
 
 
 cdef void gather(const Arena *arena, Py_ssize_t bucket, uint8_t *target) noexcept nogil:
     cdef const Chunk *chunk = arena.buckets[bucket].first
     while chunk != NULL:
-        memcpy(target, <const uint8_t *>chunk + sizeof(Chunk), chunk.used)
+        memcpy(target, <const uint8_t *>chunk + CHUNK_HEAD, chunk.used)
         target += chunk.used
         chunk = chunk.next
 
@@ -92,7 +76,7 @@ cdef void gather(const Arena *arena, Py_ssize_t bucket, uint8_t *target) noexcep
 cdef void scatter(Arena *arena, Py_ssize_t bucket, const uint8_t *records) noexcept nogil:
     cdef Chunk *chunk = arena.buckets[bucket].first
     while chunk != NULL:
-        memcpy(<uint8_t *>chunk + sizeof(Chunk), records, chunk.used)
+        memcpy(<uint8_t *>chunk + CHUNK_HEAD, records, chunk.used)
         records += chunk.used
         chunk = chunk.next
 
@@ -153,7 +137,7 @@ cdef inline Py_ssize_t bin_of(const uint8_t *record, int octets, int bits, int b
     return <Py_ssize_t>((load64(record) << bits) >> (64 - bins))
 
 
-cdef void insert(uint8_t *records, Py_ssize_t count, int octets) noexcept nogil:
+cdef inline void insert(uint8_t *records, Py_ssize_t count, int octets) noexcept nogil:
     cdef uint8_t held[LONG]
     cdef Py_ssize_t i, j
     for i in range(1, count):
@@ -167,7 +151,7 @@ cdef void insert(uint8_t *records, Py_ssize_t count, int octets) noexcept nogil:
         memcpy(records + j * octets, held, octets)
 
 
-cdef void insert_words(uint64_t *words, Py_ssize_t count) noexcept nogil:
+cdef inline void insert_words(uint64_t *words, Py_ssize_t count) noexcept nogil:
     cdef uint64_t held
     cdef Py_ssize_t i, j
     for i in range(1, count):
@@ -179,7 +163,7 @@ cdef void insert_words(uint64_t *words, Py_ssize_t count) noexcept nogil:
         words[j] = held
 
 
-cdef void sort_few(uint8_t *records, Py_ssize_t count, int octets) noexcept nogil:
+cdef inline void sort_few(uint8_t *records, Py_ssize_t count, int octets) noexcept nogil:
     if count > CROWDED:
         if octets == PACKED:
             qsort(records, count, PACKED, by_packed)
@@ -193,43 +177,71 @@ cdef void sort_few(uint8_t *records, Py_ssize_t count, int octets) noexcept nogi
         insert(records, count, octets)
 
 
-cdef int sort_records(uint8_t *records, uint8_t *spare, Py_ssize_t count, int octets, int bits) except -1 nogil:
-    """Into bins by the key's next bits, about two records in each, then within the bins."""
-    cdef int bins = 1
+cdef inline int into_bins(uint8_t *records, uint8_t *sorted_records, Py_ssize_t count, int octets, int bits,
+                          uint32_t *starts, int bins) noexcept nogil:
+    """By the key's next bits, then within the bins of about two records each. ``octets`` is always a constant."""
     cdef Py_ssize_t i, at, bin, last
-    cdef uint32_t *starts
-    if count <= CROWDED or count >> 31:
-        sort_few(records, count, octets)
-        return 0
-    while bins < LARGEST_BINS and count >> bins > 2:
-        bins += 1
-    if octets == PACKED and bins > 32 - bits:
-        bins = 32 - bits
-    starts = <uint32_t *>calloc((<size_t>1 << bins) + 1, sizeof(uint32_t))
-    if starts == NULL:
-        with gil:
-            raise MemoryError
+    cdef uint32_t below = 0, here
+    memset(starts, 0, (<size_t>1 << bins) * sizeof(uint32_t))
     for i in range(count):
-        starts[bin_of(records + i * octets, octets, bits, bins) + 1] += 1
+        starts[bin_of(records + i * octets, octets, bits, bins)] += 1
     for bin in range(<Py_ssize_t>1 << bins):
-        starts[bin + 1] += starts[bin]
-    if octets == PACKED:
-        for i in range(count):
-            bin = bin_of(records + i * PACKED, PACKED, bits, bins)
-            memcpy(spare + <Py_ssize_t>starts[bin] * PACKED, records + i * PACKED, PACKED)
-            starts[bin] += 1
-    else:
-        for i in range(count):
-            bin = bin_of(records + i * octets, octets, bits, bins)
-            memcpy(spare + <Py_ssize_t>starts[bin] * octets, records + i * octets, octets)
-            starts[bin] += 1
+        here = starts[bin]
+        starts[bin] = below
+        below += here
+    for i in range(count):
+        bin = bin_of(records + i * octets, octets, bits, bins)
+        memcpy(sorted_records + <Py_ssize_t>starts[bin] * octets, records + i * octets, octets)
+        starts[bin] += 1
     # Each start has moved to the end of its bin.
     last = 0
     for bin in range(<Py_ssize_t>1 << bins):
         at = starts[bin]
         if at - last > 1:
-            sort_few(spare + last * octets, at - last, octets)
+            sort_few(sorted_records + last * octets, at - last, octets)
         last = at
+    return 0
+
+
+cdef void sort_records(uint8_t *records, uint8_t *sorted_records, Py_ssize_t count, int octets, int bits,
+                       uint32_t *starts) noexcept nogil:
+    """From the one into the other; ``starts`` has room for the largest number of bins."""
+    cdef int bins = 1
+    if count <= CROWDED or count >> 31:
+        memcpy(sorted_records, records, count * octets)
+        sort_few(sorted_records, count, octets)
+        return
+    while bins < LARGEST_BINS and count >> bins > 2:
+        bins += 1
+    if octets == PACKED:
+        into_bins(records, sorted_records, count, PACKED, bits, starts, min(bins, 32 - bits))
+    elif octets == WIDE:
+        into_bins(records, sorted_records, count, WIDE, bits, starts, min(bins, 32 - bits))
+    else:
+        into_bins(records, sorted_records, count, LONG, bits, starts, bins)
+
+
+cdef int sort_arena(Arena *arena) except -1 nogil:
+    cdef Py_ssize_t bucket, count, largest = 0
+    cdef uint8_t *records
+    cdef uint32_t *starts
+    for bucket in range(<Py_ssize_t>1 << arena.bits):
+        largest = max(largest, bucket_count(arena, bucket))
+    if largest < 2:
+        return 0
+    records = <uint8_t *>malloc(2 * largest * arena.octets)
+    starts = <uint32_t *>malloc((<size_t>1 << LARGEST_BINS) * sizeof(uint32_t))
+    if records == NULL or starts == NULL:
+        free(records)
+        free(starts)
+        with gil:
+            raise MemoryError
+    for bucket in range(<Py_ssize_t>1 << arena.bits):
+        count = bucket_count(arena, bucket)
+        if count > 1:
+            gather(arena, bucket, records)
+            sort_records(records, records + largest * arena.octets, count, arena.octets, arena.bits, starts)
+            scatter(arena, bucket, records + largest * arena.octets)
+    free(records)
     free(starts)
-    memcpy(records, spare, count * octets)
     return 0

@@ -1,10 +1,12 @@
 """What a list brought in: its entries, packed, under their keys. See _harvest.pyx."""
 
+cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from revocation.index._arena cimport Arena
 from revocation.index._keys cimport Mixing
 
+@cython.final
 cdef class Harvest:
     cdef Mixing mixing
     cdef Arena short_ones

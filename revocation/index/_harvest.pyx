@@ -6,13 +6,14 @@ sorted as soon as the last one is in, while another core still hashes the list: 
 signature was found right is merging.
 """
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from revocation.crl._walk cimport EntryWalk, Walk, walk_entries
 from revocation.index._arena cimport (
-    LONG, PACKED, WIDE, Arena, Chunk, close_arena, gather, open_arena, room, scatter, sort_records,
+    CHUNK_HEAD, LONG, PACKED, WIDE, Arena, Chunk, bucket_count, close_arena, gather, open_arena, room, sort_arena,
 )
 from revocation.index._keys cimport (
     KEY_OCTETS, LongKey, is_short, join_serial, mix32, mix_long, read_mixing, split_serial, swapped32, swapped64,
@@ -30,6 +31,7 @@ cdef enum:
     MOST_PACKED_CODES = 256
 
 
+@cython.final
 cdef class Harvest:
     """A sink for one list's entries; ``key`` is the mixing key of its lineage, 40 octets."""
 
@@ -198,7 +200,7 @@ cdef class Harvest:
         for which in range(2):
             arena = &self.long_ones if which else &self.short_ones
             for bucket in range(<Py_ssize_t>1 << arena.bits):
-                count = arena.buckets[bucket].count
+                count = bucket_count(arena, bucket)
                 if count == 0:
                     continue
                 records = <uint8_t *>malloc(count * arena.octets)
@@ -325,7 +327,7 @@ cdef class Harvest:
         cdef uint32_t key, date, code
         open_arena(&wider, self.short_ones.bits, WIDE)
         for bucket in range(<Py_ssize_t>1 << self.short_ones.bits):
-            count = self.short_ones.buckets[bucket].count
+            count = bucket_count(&self.short_ones, bucket)
             records = <uint8_t *>malloc(max(count, 1) * PACKED)
             if records == NULL:
                 close_arena(&wider)
@@ -370,7 +372,7 @@ cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexce
         while chunk != NULL:
             at = 0
             while at < chunk.used:
-                record = <const uint8_t *>chunk + sizeof(Chunk) + at
+                record = <const uint8_t *>chunk + CHUNK_HEAD + at
                 at += source.octets
                 if source.octets == LONG:
                     memcpy(&word, record, 8)
@@ -397,27 +399,4 @@ cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexce
                 memcpy(place + 4, &date, 4)
                 memcpy(place + 8, &common[code], 4)
             chunk = chunk.next
-    return 0
-
-
-cdef int sort_arena(Arena *arena) except -1 nogil:
-    cdef Py_ssize_t bucket, largest = 0
-    cdef uint8_t *records
-    for bucket in range(<Py_ssize_t>1 << arena.bits):
-        largest = max(largest, arena.buckets[bucket].count)
-    if largest < 2:
-        return 0
-    records = <uint8_t *>malloc(2 * largest * arena.octets)
-    if records == NULL:
-        with gil:
-            raise MemoryError
-    try:
-        for bucket in range(<Py_ssize_t>1 << arena.bits):
-            if arena.buckets[bucket].count > 1:
-                gather(arena, bucket, records)
-                sort_records(records, records + largest * arena.octets, arena.buckets[bucket].count,
-                             arena.octets, arena.bits)
-                scatter(arena, bucket, records)
-    finally:
-        free(records)
     return 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from revocation.index import layout
-from revocation.index._place import count_kept
+from revocation.index._kept import count_kept
 from revocation.index.geometry import Geometry
 from revocation.index.layout import Code, broken
 from revocation.index.search import Index
