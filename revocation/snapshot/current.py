@@ -6,7 +6,7 @@ them mapped for as long as somebody holds it, whatever is published or removed m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -18,17 +18,18 @@ from revocation.authorities import Authority, Lineage, ListScope, Partition
 from revocation.errors import OwnFault, RevocationError
 from revocation.index.layout import ListPresence, ListState
 from revocation.index.search import Entry, Index
-from revocation.snapshot.manifest import IndexFile, Manifest, read_manifest
+from revocation.snapshot.index_files import OpenedIndex, open_indexes
+from revocation.snapshot.manifest import Manifest, read_manifest
 from revocation.snapshot.names import Pointer, manifest_numbers, manifest_path, read_pointer
 
 
 class Snapshot:
     """One set. Immutable; safe to share between threads."""
 
-    __slots__ = ("_in_force", "_indexes", "_newest", "coverages", "lists", "manifest", "superseded")
+    __slots__ = ("_files", "_in_force", "_indexes", "_newest", "coverages", "lists", "manifest", "superseded")
 
     def __init__(
-        self, manifest: Manifest, indexes: Mapping[Lineage, Index], *, superseded: bool = False
+        self, manifest: Manifest, files: Mapping[Lineage, OpenedIndex], *, superseded: bool = False
     ) -> None:
         self.manifest: Final = manifest
         #: Another set, not below this one, is or may be the published one, and it cannot be used. What
@@ -36,7 +37,8 @@ class Snapshot:
         self.superseded: Final = superseded
         #: Kept by ``coverage.py`` for as long as this set lives: an authority and what its lists cover.
         self.coverages: Final[dict[Lineage, tuple[Authority, object]]] = {}
-        self._indexes: Final = dict(indexes)
+        self._files: Final = dict(files)
+        self._indexes: Final = {lineage: file.index for lineage, file in files.items()}
         #: Every list that the set declares, accepted, carried over or absent, by the distribution point
         #: that it was accepted for: a scope whose number meant another one then is not found.
         self.lists: Final[Mapping[ListScope, ListState]] = MappingProxyType(
@@ -116,7 +118,11 @@ class Snapshot:
         """The same set, as what is published now makes it look."""
         if superseded is self.superseded:
             return self
-        return Snapshot(self.manifest, self._indexes, superseded=superseded)
+        return Snapshot(self.manifest, self._files, superseded=superseded)
+
+    def is_untouched(self, folder: Path) -> bool:
+        """Does the folder have every file of this set, and did nobody touch one since it was read?"""
+        return all(self._files[file.lineage].is_untouched(folder / file.name) for file in self.manifest.files)
 
     def lookup(self, lineage: Lineage, serial: bytes) -> Entry | None:
         """Listed or gone; None means only that this set has no entry, which is not yet "good"."""
@@ -145,7 +151,7 @@ def open_snapshot(
             got="another one under its number",
             remedy="publish again; the last good set keeps serving",
         )
-    return Snapshot(manifest, dict(_indexes(folder, manifest)))
+    return Snapshot(manifest, open_indexes(folder, manifest.files, set_seq=seq))
 
 
 def load_manifest(folder: Path, seq: int, trusted: Sequence[Ed25519PublicKey]) -> Manifest:
@@ -167,33 +173,6 @@ def load_manifest(folder: Path, seq: int, trusted: Sequence[Ed25519PublicKey]) -
             remedy="restore the folder, or publish again",
         )
     return manifest
-
-
-def _indexes(folder: Path, manifest: Manifest) -> Iterator[tuple[Lineage, Index]]:
-    for file in manifest.files:
-        try:
-            index = Index.open(folder / file.name, set_seq=manifest.seq)
-        except FileNotFoundError as error:
-            raise OwnFault(
-                "INDEX_MISSING",
-                expected="every file that the manifest names",
-                got="one missing",
-                remedy="restore the folder, or publish again",
-            ) from error
-        check_index(index, file)
-        yield file.lineage, index
-
-
-def check_index(index: Index, file: IndexFile) -> None:
-    """Is this, octet for octet, the file that the manifest names? The publisher asks the same."""
-    found = (index.lineage, index.entry_count, index.gone_count, index.verify().hex())
-    if found != (file.lineage, file.entries, file.gone, file.sha256):
-        raise OwnFault(
-            "INDEX_MISMATCH",
-            expected="an index file with the hash in its manifest",
-            got="another file",
-            remedy="restore the folder, or publish again; the last good set keeps serving",
-        )
 
 
 def newest_good(

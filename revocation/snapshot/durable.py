@@ -44,7 +44,7 @@ class Disk:
         """A new file, open for writing; fails if the name is taken."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
 
-    def write(self, descriptor: int, data: bytes) -> None:
+    def write(self, descriptor: int, data: bytes | memoryview) -> None:
         """All of ``data``; a short write goes on with the rest."""
         view = memoryview(data)
         while view:
@@ -69,12 +69,18 @@ class Disk:
         path.unlink(missing_ok=True)
 
 
+def temporary_name(target: Path) -> Path:
+    """Beside ``target``, where a rename is atomic; of no other file."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+
+
 def stage(disk: Disk, target: Path, chunks: Iterable[bytes]) -> Path:
     """Write and sync a temporary file beside ``target``; its path, for checking and renaming.
 
-    On any failure the temporary file is removed; nothing that readers know has changed.
+    For small files; ``index_files.stage_index`` is for those that are worth several threads. On any failure
+    the temporary file is removed; nothing that readers know has changed.
     """
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    temporary = temporary_name(target)
     try:
         descriptor = disk.create(temporary)
         try:

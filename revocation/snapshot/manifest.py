@@ -1,7 +1,7 @@
 """The manifest of a set: one line of canonical JSON and one line with its Ed25519 signature (RFC 8032).
 
-It names the set's files with their SHA-256 and the manifest before it, so that the newest signed
-manifest vouches for every octet of its set and for the chain behind it. FORMAT.md has the fields.
+It names the set's files with their hashes (``tree_hash.py``) and the manifest before it, so that the newest
+signed manifest vouches for every octet of its set and for the chain behind it. FORMAT.md has the fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from revocation.authorities import Lineage
 from revocation.errors import OwnFault
 
-FORMAT: Final = "revocation-set/1"
+FORMAT: Final = "revocation-set/2"
 
 #: Signed before the JSON, so that a signature over a set can never stand for anything else.
 _CONTEXT: Final = FORMAT.encode("ascii") + b"\n"
@@ -38,7 +38,8 @@ class IndexFile:
     lineage: Lineage
     name: str
     size: int
-    sha256: str
+    #: ``tree_hash.py``, hex.
+    sha256_tree: str
     entries: int
     gone: int
 
@@ -86,7 +87,7 @@ class Manifest:
                         "key_id": file.lineage.key_id,
                         "name": file.name,
                         "size": file.size,
-                        "sha256": file.sha256,
+                        "sha256_tree": file.sha256_tree,
                         "entries": file.entries,
                         "gone": file.gone,
                     }
@@ -168,7 +169,7 @@ def _parse(value: dict[str, Any], digest: str) -> Manifest:
             lineage=Lineage(file["ca_id"], file["key_id"]),
             name=_matching(_FILE_NAME, file["name"]),
             size=_natural(file["size"]),
-            sha256=_matching(_DIGEST, file["sha256"]),
+            sha256_tree=_matching(_DIGEST, file["sha256_tree"]),
             entries=_natural(file["entries"]),
             gone=_natural(file["gone"]),
         )

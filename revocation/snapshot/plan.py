@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from revocation.authorities import Authorities, Authority, Lineage, ListScope, Partition
 from revocation.errors import InputRefused
+from revocation.index._harvest import Harvest
 from revocation.index.layout import ListPresence, ListState
 from revocation.mergers import speaking
 from revocation.snapshot.current import Snapshot
@@ -18,7 +19,7 @@ _JST: Final = timezone(timedelta(hours=9))
 
 
 class PackedEntries(Protocol):
-    """The decoder's entries: 32 octets each."""
+    """Entries as records of 32 octets each; large lists come as a ``Harvest``."""
 
     @property
     def count(self) -> int: ...
@@ -36,7 +37,7 @@ class ListFacts(Protocol):
     @property
     def crl_number(self) -> int | None: ...
     @property
-    def entries(self) -> PackedEntries: ...
+    def entries(self) -> Harvest | PackedEntries: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class LineagePlan:
 
     lineage: Lineage
     states: Mapping[int, ListState]
-    records: Mapping[int, bytes | memoryview]
+    #: Entries of the lists that were accepted, by partition.
+    records: Mapping[int, Harvest | PackedEntries]
     #: A hold that no list names any more ended: the CA may end holds, and every list that could name it
     #: speaks in this set. While one is only carried over, or its partition was merged and the successor has
     #: not spoken since, the entry may have moved there.
@@ -135,7 +137,7 @@ def _plan_lineage(
     return LineagePlan(
         lineage,
         states,
-        {scope.partition_number: lists[scope].list.entries.records for scope in expected if scope in lists},
+        {scope.partition_number: lists[scope].list.entries for scope in expected if scope in lists},
         # Where nobody is expected to speak (every partition closed, the key expired), nobody ends a hold.
         release_holds=authority.hold_releasable
         and bool(expected)

@@ -7,17 +7,17 @@ after it, nothing. There is no recovery code: the next publish starts with the s
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from revocation.authorities import Lineage
 from revocation.errors import OwnFault, RevocationError
-from revocation.index.build import build_index
-from revocation.index.search import Index
-from revocation.snapshot.current import Snapshot, check_index
+from revocation.index.build import IndexBuild, build_index
+from revocation.snapshot.current import Snapshot
 from revocation.snapshot.durable import (
     TEMPORARY_SUFFIX,
     Disk,
@@ -25,6 +25,7 @@ from revocation.snapshot.durable import (
     disk_errors,
     stage,
 )
+from revocation.snapshot.index_files import OpenedIndex, open_indexes, stage_index
 from revocation.snapshot.manifest import IndexFile, Manifest, public_hex, read_manifest, sign_manifest
 from revocation.snapshot.names import (
     CURRENT,
@@ -37,6 +38,37 @@ from revocation.snapshot.names import (
     read_pointer,
 )
 from revocation.snapshot.plan import LineagePlan, SetPlan
+
+#: Told of entries that are done, of how many in all.
+Told = Callable[[int, int], None]
+
+
+class Entries:
+    """How far a publish is, in listed entries over all its files; tells only what grows."""
+
+    def __init__(self, plan: SetPlan, told: Told | None) -> None:
+        # One more for each file, so that one without entries counts as well.
+        self._weights: Final = {one.lineage: 1 + _entries_of(one) for one in plan.lineages}
+        self._total: Final = sum(self._weights.values())
+        self._told: Final = told
+        self._before = 0
+
+    def of(self, plan: LineagePlan) -> Told | None:
+        """For the builder of one file; reading it back afterwards is the last entry's work."""
+        return None if self._told is None else lambda done, total: self._tell(plan, done, total)
+
+    def finished(self, plan: LineagePlan) -> None:
+        self._before += self._weights[plan.lineage]
+        if self._told is not None:
+            self._told(self._before, self._total)
+
+    def _tell(self, plan: LineagePlan, done: int, total: int) -> None:
+        if self._told is not None and total > 0:
+            self._told(self._before + _entries_of(plan) * min(done, total) // total, self._total)
+
+
+def _entries_of(plan: LineagePlan) -> int:
+    return sum(state.entries for state in plan.states.values())
 
 
 def settle(disk: Disk, folder: Path) -> int:
@@ -73,11 +105,36 @@ def publish_set(
     *,
     key: Ed25519PrivateKey,
     now: datetime,
-) -> Pointer:
-    """Write, check and commit ``plan``, built upon ``base``; the caller holds the folder's lock."""
+    mixing_key: Callable[[Lineage], bytes],
+    progress: Told | None = None,
+) -> Snapshot:
+    """Write, check and commit ``plan``, built upon ``base``; the caller holds the folder's lock.
+
+    ``mixing_key`` is asked for a lineage that the base does not have. Returns the new set as its readers see
+    it: each file was read back whole through the mapping that answers, and is what the manifest names.
+    """
+    entries = Entries(plan, progress)
+
+    def one_index(one: LineagePlan) -> tuple[IndexFile, OpenedIndex]:
+        previous = None if base is None else base.index(one.lineage)
+        built = build_index(
+            one.lineage,
+            one.states,
+            one.records,
+            previous=previous,
+            release_holds=one.release_holds,
+            merged=one.merged,
+            mixing_key=mixing_key(one.lineage) if previous is None else previous.mixing_key,
+            progress=entries.of(one),
+        )
+        written = _publish_index(disk, folder, plan.seq, one.lineage, built)
+        entries.finished(one)
+        return written
+
     with disk_errors("PUBLISH_FAILED", "the new set"):
-        files = [_publish_index(disk, folder, plan.seq, lineage, base) for lineage in plan.lineages]
-        files += _files_of_other_lineages(files, base)
+        files = [one_index(one) for one in plan.lineages]
+        files += _files_of_other_lineages(folder, plan, base)
+        files.sort(key=lambda file: file[0].lineage)
         manifest = Manifest(
             seq=plan.seq,
             previous=None if base is None else (base.seq, base.manifest.sha256),
@@ -87,16 +144,23 @@ def publish_set(
             accepted=plan.accepted,
             carried=plan.carried,
             absent=plan.absent,
-            files=tuple(sorted(files, key=lambda file: file.lineage)),
+            files=tuple(file for file, _ in files),
             publisher=public_hex(key.public_key()),
         )
-        digest = _publish_manifest(disk, folder, manifest, key)
+        manifest = _publish_manifest(disk, folder, manifest, key)
         # The names of index files and manifest must be durable before CURRENT may point at them.
         disk.sync_folder(folder)
-    pointer = Pointer(plan.seq, digest)
+    pointer = Pointer(plan.seq, manifest.sha256)
     with disk_errors("PUBLISH_FAILED", "CURRENT"):
         _commit(disk, folder, pointer)
-    return pointer
+        if read_pointer(folder) != pointer:
+            raise OwnFault(
+                "MANIFEST_MISMATCH",
+                expected="CURRENT to name the set that was just published",
+                got="another one",
+                remedy="find out who else writes into the snapshot folder; publish again",
+            )
+    return Snapshot(manifest, {file.lineage: opened for file, opened in files})
 
 
 def _commit(disk: Disk, folder: Path, pointer: Pointer) -> None:
@@ -120,56 +184,62 @@ def _commit(disk: Disk, folder: Path, pointer: Pointer) -> None:
         disk.sync_folder(folder)
 
 
-def _publish_index(disk: Disk, folder: Path, seq: int, plan: LineagePlan, base: Snapshot | None) -> IndexFile:
-    """Build, write, read back and name one lineage's file."""
-    built = build_index(
-        plan.lineage,
-        plan.states,
-        plan.records,
-        previous=None if base is None else base.index(plan.lineage),
-        release_holds=plan.release_holds,
-        merged=plan.merged,
-    )
-    digest = hashlib.sha256()
-    for chunk in built.chunks:
-        digest.update(chunk)
-    file = IndexFile(
-        lineage=plan.lineage,
-        name=index_name(plan.lineage, seq),
-        size=sum(map(len, built.chunks)),
-        sha256=digest.hexdigest(),
-        entries=built.entries,
-        gone=built.gone,
-    )
-    target = folder / file.name
-    temporary = stage(disk, target, built.chunks)
+def _publish_index(
+    disk: Disk, folder: Path, seq: int, lineage: Lineage, built: IndexBuild
+) -> tuple[IndexFile, OpenedIndex]:
+    """Write, read back and name one lineage's file."""
+    name = index_name(lineage, seq)
+    target = folder / name
+    temporary, opened = stage_index(disk, target, built.chunks(), set_seq=seq)
     try:
-        # Read back through the readers' own code, checksums and the manifest's hash in one pass.
-        check_index(Index.open(temporary, set_seq=seq), file)
+        index = opened.index
+        if (index.lineage, index.entry_count, index.gone_count) != (lineage, built.entries, built.gone):
+            raise OwnFault(
+                "INDEX_MISMATCH",
+                expected="the index file as it was built",
+                got="another",
+                remedy="look at the disk, then run again; the last good set keeps serving",
+            )
         disk.rename(temporary, target)
+        opened = opened.named(target)
     except (OSError, RevocationError):
         discard(disk, temporary)
         raise
-    return file
+    file = IndexFile(
+        lineage=lineage,
+        name=name,
+        size=opened.state.octets,
+        sha256_tree=opened.sha256_tree,
+        entries=built.entries,
+        gone=built.gone,
+    )
+    return file, opened
 
 
-def _files_of_other_lineages(built: Sequence[IndexFile], base: Snapshot | None) -> list[IndexFile]:
-    """A lineage that is not configured now (a retired key) keeps its file: what it listed is not lost."""
+def _files_of_other_lineages(
+    folder: Path, plan: SetPlan, base: Snapshot | None
+) -> list[tuple[IndexFile, OpenedIndex]]:
+    """A lineage that is not configured now (a retired key) keeps its file: what it listed is not lost.
+
+    No builder reads these, so they are read whole here: a new set must not name a file that rotted.
+    """
     if base is None:
         return []
-    known = {file.lineage for file in built}
-    return [file for file in base.manifest.files if file.lineage not in known]
+    built = {one.lineage for one in plan.lineages}
+    kept = [file for file in base.manifest.files if file.lineage not in built]
+    opened = open_indexes(folder, kept, set_seq=plan.seq)
+    return [(file, opened[file.lineage]) for file in kept]
 
 
-def _publish_manifest(disk: Disk, folder: Path, manifest: Manifest, key: Ed25519PrivateKey) -> str:
-    """Sign, write, read back and name the manifest; the SHA-256 of its JSON line."""
+def _publish_manifest(disk: Disk, folder: Path, manifest: Manifest, key: Ed25519PrivateKey) -> Manifest:
+    """Sign, write, read back and name the manifest, as it was read back."""
     trusted: tuple[Ed25519PublicKey, ...] = (key.public_key(),)
     target = manifest_path(folder, manifest.seq)
     temporary = stage(disk, target, [sign_manifest(manifest, key)])
     try:
-        digest = read_manifest(temporary.read_bytes(), trusted).sha256
+        found = read_manifest(temporary.read_bytes(), trusted)
         disk.rename(temporary, target)
     except (OSError, RevocationError):
         discard(disk, temporary)
         raise
-    return digest
+    return found

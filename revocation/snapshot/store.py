@@ -3,70 +3,43 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from revocation.authorities import Authorities, ListScope
+from revocation.authorities import Authorities, Lineage, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
-from revocation.index.layout import ListState
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
+from revocation.snapshot.marks import Mark, Reached, mark_beside, mark_of
 from revocation.snapshot.names import CURRENT, LOCK, Pointer, manifest_numbers, newest_number, read_pointer
 from revocation.snapshot.plan import AcceptedList, plan_set
-from revocation.snapshot.publish import publish_set, settle
+from revocation.snapshot.publish import Told, publish_set, settle
 from revocation.snapshot.retention import remove_before
+
+__all__ = ["Mark", "Reached", "SnapshotStore", "before_lost", "mark_beside"]
 
 #: Further looks at a folder that is published into meanwhile; the next call of ``current`` would go on.
 _LOOKS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The greatest list accepted so far for a scope: acceptance refuses what lies below (RFC 5280 5.2.3)."""
-
-    #: None only where the CA's lists have none (tolerance missing_crl_number).
-    crl_number: int | None
-    this_update: datetime
-    sha256: bytes
-
-
-def _mark_of(state: ListState | None) -> Mark | None:
-    if state is None or state.this_update is None or state.sha256 is None:
-        return None  # absent: nothing was ever accepted
-    return Mark(state.crl_number, state.this_update, state.sha256)
-
-
-def mark_beside(own: Mark | None, in_force: Mark | None) -> Mark | None:
-    """The mark of a key, where one key signs for all and the list ``in_force`` may be another key's.
-
-    Numbers compare only under one key (RFC 5280 section 5.2.3). Times compare always: a key's list that is
-    not younger than the one in force would bring back what that one ended.
-    """
-    if in_force is None or (own is not None and own.this_update >= in_force.this_update):
-        return own
-    return Mark(None if own is None else own.crl_number, in_force.this_update, in_force.sha256)
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """The newest set of a folder."""
-
-    #: 0: none was ever published here.
-    seq: int
-    #: Of its manifest; None where CURRENT cannot be read: then nobody can say which set bears the number.
-    manifest_sha256: str | None
+_MIXING_KEY_OCTETS: Final = 40
+#: What a builder, or whoever reads a file that is only carried over, says of a base that rotted.
+_BASE_ROTTED: Final = frozenset({"INDEX_CORRUPT", "INDEX_MISMATCH", "INDEX_MISSING"})
 
 
 def before_lost(snapshot: Snapshot, at_least: int) -> Snapshot:
     """A set as it looks when sets up to number ``at_least`` - 1 were published above it and are lost."""
     return snapshot.seen_as(superseded=True) if snapshot.seq < at_least else snapshot
+
+
+def _new_mixing_key() -> bytes:
+    """Nobody outside knows it, so nobody can choose serials that crowd one place of the file."""
+    return secrets.token_bytes(_MIXING_KEY_OCTETS)
 
 
 class SnapshotStore:
@@ -83,12 +56,16 @@ class SnapshotStore:
         publisher_key: Ed25519PrivateKey | None = None,
         trusted_publishers: tuple[Ed25519PublicKey, ...] = (),
         disk: Disk | None = None,
+        new_mixing_key: Callable[[], bytes] = _new_mixing_key,
     ) -> None:
         self.folder: Final = folder
         self._key = publisher_key
         own = () if publisher_key is None else (publisher_key.public_key(),)
         self._trusted: Final = (*trusted_publishers, *own)
         self._disk: Final = disk or Disk()
+        self._new_mixing_key: Final = new_mixing_key
+        #: Of lineages that have no set yet.
+        self._mixing_keys: Final[dict[Lineage, bytes]] = {}
         self._opening: Final = threading.Lock()
         self._held: Snapshot | None = None
         #: Every set that this store held, and those they were built upon: number and hash of the manifest.
@@ -294,7 +271,7 @@ class SnapshotStore:
         if snapshot is None:
             return None
         own, in_force = snapshot.newest_list(scope), snapshot.newest_by_any_key(scope)
-        return mark_beside(_mark_of(own), _mark_of(in_force))
+        return mark_beside(mark_of(own), mark_of(in_force))
 
     # --- writing ---
 
@@ -306,15 +283,18 @@ class SnapshotStore:
         now: datetime,
         confirmed: Collection[ListScope] = (),
         at_least: int = 0,
+        progress: Told | None = None,
     ) -> Snapshot:
         """Publish the next set: ``lists`` replace theirs, every other list is carried over or absent.
 
         ``confirmed`` names lists that were not given because the CA still serves the published bytes.
         ``at_least``: sets up to the one below this number were published and are lost. The new one is
         numbered from here on, and what it takes from an older set is outdated until its list comes anew.
+        ``progress`` is told, in the caller's thread, of listed entries that are done, of how many.
         Raises with the old set in place; ``OutsideFailed`` after the commit is told apart by ``current()``.
         """
-        if self._key is None:
+        key = self._key
+        if key is None:
             raise OwnFault(
                 "PUBLISHER_KEY_MISSING",
                 expected="a store with the publisher's private key",
@@ -327,16 +307,70 @@ class SnapshotStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             with folder_lock(self.folder / LOCK):
                 seq = max(settle(self._disk, self.folder), at_least)
-                base, _ = newest_good(self.folder, self._trusted)
-                base = None if base is None else before_lost(base, at_least)
-                plan = plan_set(seq, lists, authorities, base, confirmed=confirmed)
-                pointer = publish_set(self._disk, self.folder, plan, base, key=self._key, now=now)
-            published = open_snapshot(self.folder, pointer.seq, self._trusted, pointer=pointer)
+
+                def upon(base: Snapshot | None) -> Snapshot:
+                    base = None if base is None else before_lost(base, at_least)
+                    plan = plan_set(seq, lists, authorities, base, confirmed=confirmed)
+                    return publish_set(
+                        self._disk,
+                        self.folder,
+                        plan,
+                        base,
+                        key=key,
+                        now=now,
+                        mixing_key=self._mixing_key,
+                        progress=progress,
+                    )
+
+                published = self._publish_upon_held(upon) or upon(newest_good(self.folder, self._trusted)[0])
         with self._opening:
             if self._held is None or self._held.seq < published.seq:
                 self._held, self._refusal, self._seen = published, None, None
                 self._note_ancestors()
         return published
+
+    def mixing_key(self, lineage: Lineage) -> bytes:
+        """Under which the entries of new lists are best gathered (FORMAT.md, "Index file"): that of the set
+        they will be published upon. Any other key costs the builder time, nothing else.
+        """
+        snapshot = self.current()
+        index = None if snapshot is None else snapshot.index(lineage)
+        return self._mixing_key(lineage) if index is None else index.mixing_key
+
+    def _mixing_key(self, lineage: Lineage) -> bytes:
+        """For a lineage without a set. From the first set on its files keep the key."""
+        return self._mixing_keys.setdefault(lineage, self._new_mixing_key())
+
+    def _publish_upon_held(self, upon: Callable[[Snapshot | None], Snapshot]) -> Snapshot | None:
+        """Build upon the set in hand, without another pass over it; None where that is not to be trusted.
+
+        It was read whole when it was opened or published, nobody touched a file of it since, and the builder
+        checks each piece of the base that it reads by its checksum: what rotted meanwhile it refuses. Then,
+        as where anything else is not as it was, the caller reads the folder whole and decides by that.
+        """
+        held = self._held
+        if held is None or not self._is_published_and_untouched(held):
+            return None
+        try:
+            return upon(held.seen_as(superseded=False))
+        except OwnFault as error:
+            if error.code not in _BASE_ROTTED:
+                raise
+            # Whose fault was it, the base's or what was written now? Where the base is good: the latter's.
+            found, _ = newest_good(self.folder, self._trusted)
+            if found is not None and found.seq == held.seq and not found.superseded:
+                raise
+            return upon(found)
+
+    def _is_published_and_untouched(self, held: Snapshot) -> bool:
+        try:
+            pointer = read_pointer(self.folder)
+            if pointer != Pointer(held.seq, held.manifest.sha256):
+                return False
+            manifest = load_manifest(self.folder, held.seq, self._trusted)
+        except OwnFault:
+            return False
+        return manifest == held.manifest and held.is_untouched(self.folder)
 
     def retention(self, *, keep_from_seq: int) -> tuple[int, ...]:
         """Remove the sets below a number; those that detection has not processed are pinned by it."""

@@ -58,7 +58,7 @@ class RecordingDisk(CountingDisk):
         self._change(lambda names: names.update({path.name: file}))
         return descriptor
 
-    def write(self, descriptor: int, data: bytes) -> None:
+    def write(self, descriptor: int, data: bytes | memoryview) -> None:
         super().write(descriptor, data)
         file = self._open[descriptor]
         file.content += bytes(data)

@@ -35,7 +35,7 @@ class CountingDisk(Disk):
             raise
         return descriptor
 
-    def write(self, descriptor: int, data: bytes) -> None:
+    def write(self, descriptor: int, data: bytes | memoryview) -> None:
         self.before("write")
         super().write(descriptor, data)
         self.after("write")

@@ -111,6 +111,8 @@ def identity(authority: Authority, serial: int, generation: int = 0) -> Certific
 
 
 def store(folder: Path, **options: Any) -> SnapshotStore:
+    """The same lists give the same octets in every folder: the mixing key is no secret here."""
+    options.setdefault("new_mixing_key", lambda: bytes(range(40)))
     return SnapshotStore(folder, publisher_key=PUBLISHER, **options)
 
 

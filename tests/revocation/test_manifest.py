@@ -59,7 +59,7 @@ def test_every_flipped_bit_of_a_manifest_is_refused(tmp_path: Path) -> None:
         (b'"seq":1', b'"seq":-1'),
         (b'"seq":1', b'"seq":true'),
         (b'"seq":1', b'"seq": 1'),
-        (b'"format":"revocation-set/1"', b'"format":"revocation-set/2"'),
+        (b'"format":"revocation-set/2"', b'"format":"revocation-set/3"'),
         (b'"name":"card-sign', b'"name":"../card-sign'),
         (b'"partial":false', b'"partial":null'),
         (b'"created_at":"2026', b'"created_at":"xxxx'),
@@ -73,7 +73,7 @@ def test_a_well_signed_manifest_with_wrong_fields_is_refused(tmp_path: Path, old
 
     _, data = manifest_of(tmp_path)
     body = data.split(b"\n")[0].replace(old, new, 1)
-    signature = base64.b64encode(PUBLISHER.sign(b"revocation-set/1\n" + body))
+    signature = base64.b64encode(PUBLISHER.sign(b"revocation-set/2\n" + body))
     with pytest.raises(OwnFault, match="MANIFEST_CORRUPT"):
         read_manifest(body + b"\ned25519 " + signature + b"\n", [PUBLISHER.public_key()])
 

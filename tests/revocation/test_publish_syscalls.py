@@ -130,7 +130,7 @@ def test_t19_sigkill_at_every_system_call(night: Night, capsys: pytest.CaptureFi
     [
         ("openat", 1, False),
         ("unlink", 3, False),  # the leftovers of the night before are half collected
-        ("write", 5, False),
+        ("write", 2, False),
         ("fsync", 1, False),
         ("rename", 1, False),  # of the first index file
         ("fsync", 3, False),
@@ -235,7 +235,7 @@ def test_t21_fsync_eio_for_good_after_the_commit(night: Night) -> None:
     [
         ("openat", 11, "ENOSPC"),
         ("write", 1, "ENOSPC"),
-        ("write", 13, "ENOSPC"),
+        ("write", 4, "ENOSPC"),
         ("rename", 4, "EIO"),
         ("read", 4, "EIO"),
     ],

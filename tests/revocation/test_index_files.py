@@ -1,0 +1,170 @@
+"""Index files written and opened by several threads: the same files, and no fault is lost between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from revocation.errors import OutsideFailed, OwnFault
+from revocation.snapshot import index_files
+from revocation.snapshot.current import Snapshot
+from revocation.snapshot.durable import Disk
+from revocation.snapshot.index_files import FileState
+from revocation.snapshot.store import SnapshotStore
+from tests.revocation.sets import DAY, T0, accepted, check_folder, every_list, reader, scope, store, world
+
+AUTHORITIES, AUTHORITY = world()
+ONE = scope(AUTHORITY, 1)
+
+
+def night(writer: SnapshotStore, day: int, *serials: int) -> Snapshot:
+    lists = every_list(AUTHORITY, day)
+    lists[ONE] = accepted(dict.fromkeys(serials, 4), number=day + 1, this_update=T0 + day * DAY)
+    return writer.publish(lists, AUTHORITIES, now=T0 + day * DAY)
+
+
+def index_file(folder: Path, seq: int) -> Path:
+    return folder / f"{ONE.lineage}.{seq:08}.index"
+
+
+@pytest.fixture
+def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as a large one."""
+    monkeypatch.setattr(index_files, "_ALONE_OCTETS", -1)
+    monkeypatch.setattr(index_files, "_GATHERED_OCTETS", 64)
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_threads_write_and_open_the_same_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Octet for octet what one thread does; and readers open them."""
+    for day in range(3):
+        night(store(tmp_path / "many"), day, *range(1, 40 + day))
+    check_folder(tmp_path / "many", [1, 2, 3])
+    monkeypatch.setattr(index_files, "_ALONE_OCTETS", 1 << 30)
+    for day in range(3):
+        night(store(tmp_path / "one"), day, *range(1, 40 + day))
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "many" / path.name).read_bytes()
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_t21_an_fsync_that_fails_beside_the_reading(tmp_path: Path) -> None:
+    """What was read back was right, and the file is thrown away all the same."""
+    night(store(tmp_path), 0, 5)
+
+    class Failing(Disk):
+        def sync_file(self, descriptor: int) -> None:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OutsideFailed, match=r"PUBLISH_FAILED.*EIO"):
+        night(store(tmp_path, disk=Failing()), 1, 6)
+    check_folder(tmp_path, [1])
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_a_file_that_reads_back_wrong_beside_its_fsync(tmp_path: Path) -> None:
+    """The fsync succeeded: refused, thrown away."""
+    night(store(tmp_path), 0, 5)
+
+    class Lying(Disk):
+        def write(self, descriptor: int, data: bytes | memoryview) -> None:
+            octets = bytearray(data)
+            octets[-1] ^= 1
+            super().write(descriptor, bytes(octets))
+
+    with pytest.raises(OwnFault, match="INDEX_"):
+        night(store(tmp_path, disk=Lying()), 1, 6)
+    check_folder(tmp_path, [1])
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_a_full_disk_ends_the_threads_that_follow_the_writer(tmp_path: Path) -> None:
+    """ENOSPC in the middle of a file that is being hashed: told, nothing stays, no thread waits for more."""
+    night(store(tmp_path), 0, 5)
+
+    class Full(Disk):
+        left = 3
+
+        def write(self, descriptor: int, data: bytes | memoryview) -> None:
+            if self.left == 0:
+                raise OSError(28, "No space left on device")
+            self.left -= 1
+            super().write(descriptor, data)
+
+    with pytest.raises(OutsideFailed, match="ENOSPC"):
+        night(store(tmp_path, disk=Full()), 1, *range(1, 60))
+    check_folder(tmp_path, [1])
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    path.unlink()
+    if how == "flipped":
+        path.write_bytes(data[:-200] + bytes([data[-200] ^ 1]) + data[-199:])
+    elif how == "replaced":
+        path.write_bytes(index_file(path.parent, 1).read_bytes())
+
+
+@pytest.mark.usefixtures("side_by_side")
+@pytest.mark.parametrize("how", ["flipped", "replaced", "missing"])
+def test_t23_a_damaged_set_is_refused_by_threads_as_well(tmp_path: Path, how: str) -> None:
+    """The set below serves."""
+    night(store(tmp_path), 0, 5)
+    night(store(tmp_path), 1, 6)
+    damage(index_file(tmp_path, 2), how)
+    starting = reader(tmp_path)
+    snapshot = starting.current()
+    assert snapshot is not None
+    assert (snapshot.seq, snapshot.superseded) == (1, True)
+    assert isinstance(starting.refusal, OwnFault)
+
+
+def test_a_file_put_in_its_place_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another file between the opening of what is hashed and of what answers: refused."""
+    night(store(tmp_path), 0, 5)
+    path = index_file(tmp_path, 1)
+    real = FileState.of
+
+    def of(file: Path | int) -> FileState:
+        found = real(file)
+        if isinstance(file, int):
+            data = path.read_bytes()
+            path.unlink()
+            path.write_bytes(data)
+        return found
+
+    monkeypatch.setattr(FileState, "of", of)
+    starting = reader(tmp_path)
+    assert starting.current() is None
+    assert starting.refusal is not None
+    assert starting.refusal.code == "INDEX_MISMATCH"
+
+
+def test_chunks_share_their_memory(tmp_path: Path) -> None:
+    """Each is written before the next is asked for, also the small ones that are written together."""
+    buffer = bytearray(100_000)
+
+    def chunks() -> Any:
+        for length, octet in ((10, 1), (70_000, 2), (20, 3), (100_000, 4), (5, 5)):
+            buffer[:length] = bytes([octet]) * length
+            yield memoryview(buffer)[:length]
+
+    written = b"".join(bytes(view) for view in index_files._gathered(chunks()))
+    assert written == b"\1" * 10 + b"\2" * 70_000 + b"\3" * 20 + b"\4" * 100_000 + b"\5" * 5
+
+
+def test_progress_is_told_of_every_file(tmp_path: Path) -> None:
+    """It only grows, ends whole, and counts the entries of all lists."""
+    told: list[tuple[int, int]] = []
+    lists = every_list(AUTHORITY) | {ONE: accepted(dict.fromkeys(range(1, 30), 4))}
+    store(tmp_path).publish(
+        lists, AUTHORITIES, now=T0, progress=lambda done, total: told.append((done, total))
+    )
+    assert {total for _, total in told} == {29 + 2}
+    assert told == sorted(told)
+    assert told[-1] == (31, 31)
