@@ -6,6 +6,7 @@ bytes go out in chunks through ``snapshot.durable``.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, Protocol
 
@@ -46,7 +47,7 @@ class IndexBuild:
         previous: Index | None,
         release_holds: bool,
         merged: Collection[int],
-        mixing_key: bytes,
+        mixing_key: bytes | None,
         progress: Progress | None,
     ) -> None:
         if unknown := [number for number in lists if number not in states]:
@@ -60,7 +61,7 @@ class IndexBuild:
         self._states: Final = states
         self._previous: Final = previous
         self._release_holds: Final = release_holds
-        self._key: Final = mixing_key if previous is None else previous.mixing_key
+        self._key: Final = mixing_key or _mixing_key(lists, previous)
         self._new: Final = {number: self._harvest(found) for number, found in sorted(lists.items())}
         self._carried: Final = _carried(states, self._new, previous)
         self._merged: Final = frozenset(merged)
@@ -180,7 +181,7 @@ def build_index(
     previous: Index | None,
     release_holds: bool,
     merged: Collection[int] = (),
-    mixing_key: bytes,
+    mixing_key: bytes | None = None,
     progress: Progress | None = None,
 ) -> IndexBuild:
     """One lineage of the new set.
@@ -189,7 +190,8 @@ def build_index(
     ``states`` carries over takes its entries from ``previous``. What ``previous`` listed or had as gone, and nobody
     lists now, is gone. ``release_holds``: the CA may end a hold and every open list of the lineage speaks in this set,
     so that a hold which nobody names was released. For ``merged`` partitions a successor's list speaks: of their own
-    last one no hold stays. ``mixing_key`` counts only for a lineage that has no set before: 40 octets nobody knows.
+    last one no hold stays. ``mixing_key``: 40 octets; by default those of the set before, else those that the lists
+    were taken under, else new ones that nobody can foresee.
     """
     return IndexBuild(
         lineage,
