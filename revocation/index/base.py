@@ -1,7 +1,7 @@
 """The set before, as the builder reads it: section by section, each piece checked before it is believed.
 
-It was verified when it was opened, hours ago perhaps; what rotted since must not get into a set whose checksums
-would vouch for it.
+It was verified when it was opened, hours ago perhaps; what rotted since must not get into a set whose
+checksums would vouch for it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Base:
     def check(self, *, short: bool) -> Check:
         """What ``Place.listed`` wants; the small section of serials of several lists is checked at once."""
         if self._index is None:
-            return _nothing
+            return _no_set
         index, tags = self._index, _TAGS[short]
         offset, length = index.tail.sections[tags[2]]
         self._check_pieces(offset, offset + length)
@@ -121,5 +121,5 @@ def _piece_end(offset: int) -> int:
     return -(-offset // layout.PIECE_OCTETS) * layout.PIECE_OCTETS
 
 
-def _nothing(which: int, upto: int) -> int:
-    raise AssertionError("there is no set before")
+def _no_set(which: int, upto: int) -> int:
+    raise AssertionError(f"there is no set before, but octet {upto} of its section {which} was asked for")

@@ -1,7 +1,7 @@
 """Build an index file from accepted lists and from the index of the set before, front to back.
 
-Deterministic: the same lists, states, mixing key and predecessor give the same bytes. Nothing is written here; the
-bytes go out in chunks through ``snapshot.durable``.
+Deterministic: the same lists, states, mixing key and predecessor give the same bytes. Nothing is written
+here; the bytes go out in chunks through ``snapshot.durable``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class IndexBuild:
         self._states: Final = states
         self._previous: Final = previous
         self._release_holds: Final = release_holds
-        self._key: Final = mixing_key or _mixing_key(lists, previous)
+        self._key: Final = _mixing_key(lists, previous, mixing_key)
         self._new: Final = {number: self._harvest(found) for number, found in sorted(lists.items())}
         self._carried: Final = _carried(states, self._new, previous)
         self._merged: Final = frozenset(merged)
@@ -187,11 +187,12 @@ def build_index(
     """One lineage of the new set.
 
     ``states`` declares every partition; ``lists`` has the entries of those accepted today. A partition that
-    ``states`` carries over takes its entries from ``previous``. What ``previous`` listed or had as gone, and nobody
-    lists now, is gone. ``release_holds``: the CA may end a hold and every open list of the lineage speaks in this set,
-    so that a hold which nobody names was released. For ``merged`` partitions a successor's list speaks: of their own
-    last one no hold stays. ``mixing_key``: 40 octets; by default those of the set before, else those that the lists
-    were taken under, else new ones that nobody can foresee.
+    ``states`` carries over takes its entries from ``previous``. What ``previous`` listed or had as gone, and
+    nobody lists now, is gone. ``release_holds``: the CA may end a hold and every open list of the lineage
+    speaks in this set, so that a hold which nobody names was released. For ``merged`` partitions a
+    successor's list speaks: of their own last one no hold stays. ``mixing_key``: that of the set before, if
+    there is one; else 40 octets, by default those that the lists were taken under, or new ones that nobody
+    can foresee.
     """
     return IndexBuild(
         lineage,
@@ -203,6 +204,24 @@ def build_index(
         mixing_key=mixing_key,
         progress=progress,
     )
+
+
+def _mixing_key(
+    lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
+    previous: Index | None,
+    wanted: bytes | None,
+) -> bytes:
+    """Under another key than that of the set before nothing of it would stand in its place."""
+    if previous is not None:
+        return previous.mixing_key
+    if wanted is not None:
+        return wanted
+    taken = [found.key for _, found in sorted(lists.items(), key=_number) if isinstance(found, Harvest)]
+    return taken[0] if taken else secrets.token_bytes(layout.MIXING_KEY_OCTETS)
+
+
+def _number(item: tuple[int, object]) -> int:
+    return item[0]
 
 
 def _carried(states: Mapping[int, ListState], new: Collection[int], previous: Index | None) -> frozenset[int]:

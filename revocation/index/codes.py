@@ -52,7 +52,7 @@ def code_table(lists: Mapping[int, Sequence[ListCode]], before: Sequence[Code]) 
 
 
 def _with_other_dates(rows: set[Code]) -> set[Code]:
-    """An entry may get the date of another list's entry for the same serial, so every half of a date with all."""
+    """An entry may get the date of another list's for the same serial: so each upper half with every row."""
     highs = {row.date_high for row in rows}
     if len(highs) == 1:
         return set()

@@ -20,8 +20,8 @@ VERSION: Final = 2
 #: magic, version, reserved.
 HEADER: Final = struct.Struct("<8sH54s")
 SECTION_TAGS: Final = (
-    b"SHRT", b"LONG", b"LDIR", b"SGON", b"SGDR", b"LGON", b"LGDR", b"SMNY", b"LMNY", b"CODE", b"PART", b"LINE",
-    b"PIEC",
+    b"SHRT", b"LONG", b"LDIR", b"SGON", b"SGDR", b"LGON", b"LGDR", b"SMNY", b"LMNY",
+    b"CODE", b"PART", b"LINE", b"PIEC",
 )  # fmt: skip
 #: Each section begins at a multiple of this, so that a line of entries is a line of the cache.
 ALIGNMENT: Final = 64
