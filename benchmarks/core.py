@@ -24,6 +24,7 @@ from benchmarks.materials import Materials
 from benchmarks.measuring import Figure
 from benchmarks.neighbours import neighbours
 from benchmarks.search_figures import batch, difference, lookup
+from benchmarks.workload import load
 
 MILLION: Final = 1_000_000
 
@@ -161,6 +162,9 @@ def report_of(
             "pairs": pairs,
             "sizes": {name: figure.entries for name, figure in ordered.items()},
             "workloads": {name: figure.workload for name, figure in ordered.items()},
+            "lists": {
+                name: load(figure.workload).scaled(figure.entries).lists for name, figure in ordered.items()
+            },
             "seconds": {
                 name: {side: round(value, 6) for side, value in figure.seconds.items()}
                 for name, figure in ordered.items()

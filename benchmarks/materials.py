@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measuring import in_turn
-from benchmarks.nights import Night, Nights, not_a_figure
+from benchmarks.measuring import in_turn, not_a_figure
+from benchmarks.nights import Night, Nights
 from benchmarks.workload import load
 
 _ROOT: Final = Path(__file__).parents[1]

@@ -9,12 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from revocation.errors import OwnFault
+
 #: A task may know better how long it took than who called it: a child without its start.
 Task = Callable[[], float | None]
 #: Endless (ours, neighbour); what a pair needs is made before it is handed out.
 Pairs = Iterator[tuple[Task, Task]]
 
 LEAST_PAIRS: Final = 5
+
+
+def not_a_figure(expected: str, got: str) -> OwnFault:
+    """What was measured is not what the figure says: better none than a wrong one."""
+    return OwnFault(
+        "BENCHMARK_WRONG", expected=expected, got=got, remedy="report this as a bug; no figure is given"
+    )
 
 
 @dataclass(frozen=True, slots=True)

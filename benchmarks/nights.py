@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from benchmarks.issuer import DAY, START, Issuer
 from benchmarks.lists import Calendar, write_day
+from benchmarks.measuring import not_a_figure
 from benchmarks.workload import Workload
 from revocation.authorities import Authorities, Lineage
 from revocation.clock import FixedClock
 from revocation.crl.archive import ListArchive
 from revocation.crl.fetch import FolderSource
-from revocation.errors import OwnFault
 from revocation.index.search import Index
 from revocation.ingest import ingest_cycle
 from revocation.ingest_report import IngestReport, Outcome
@@ -34,13 +34,6 @@ from revocation.snapshot.store import SnapshotStore
 
 #: A file that was just written is waited for by the folder source; here it has settled before the clock runs.
 _SETTLED_S: Final = 0.1
-
-
-def not_a_figure(expected: str, got: str) -> OwnFault:
-    """What was measured is not what the figure says: better none than a wrong one."""
-    return OwnFault(
-        "BENCHMARK_WRONG", expected=expected, got=got, remedy="report this as a bug; no figure is given"
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.columns import U64, Columns, columns_of
 from benchmarks.lists import Calendar
 from benchmarks.materials import Materials
-from benchmarks.measuring import Figure, Pairs, in_turn, plain, ratio
-from benchmarks.nights import Nights, not_a_figure
+from benchmarks.measuring import Figure, Pairs, in_turn, not_a_figure, plain, ratio
+from benchmarks.nights import Nights
 from revocation.index.search import differing
 
 _LOOKUPS: Final = 500_000
