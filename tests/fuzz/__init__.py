@@ -1,0 +1,1 @@
+"""Fuzzing of what reads octets that somebody else wrote: the decoder's walk and the index reader."""

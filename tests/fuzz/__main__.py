@@ -1,0 +1,87 @@
+"""``python -m tests.fuzz walk|index|all|coverage``: give what reads foreign octets such as nobody meant.
+
+``walk`` and ``index`` are the targets, ``all`` both, then ``coverage``, with the shares that RECORD.md tells.
+Ends with 1 where something was found or the coverage is below the bar. Builds go to ``build/fuzz``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from tests.fuzz import coverage, walk_target
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _summary(name: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    executions = sum(int(one.get("executions", 0)) for one in answers)
+    used = sum(float(one.get("cpu_seconds", 0)) for one in answers)
+    findings = [one for one in answers if one["finding"]]
+    for one in findings:
+        _say(f"FINDING in {name}: {one['finding']}; input {one['input']}, stored as {one.get('stored')}")
+        _say(str(one.get("report", "")))
+    rate = round(executions / used) if used else 0
+    _say(f"{name}: {executions} executions, {rate} for each second of a processor, {len(findings)} findings")
+    return {
+        "target": name,
+        "executions": executions,
+        "per_cpu_second": rate,
+        "findings": len(findings),
+        "runs": answers,
+    }
+
+
+def _walk(chosen: argparse.Namespace) -> dict[str, Any]:
+    answers = walk_target.run(
+        seed=chosen.seed,
+        executions=chosen.executions,
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+        keep=chosen.keep,
+    )
+    return _summary("walk", answers)
+
+
+def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:
+    measured = coverage.measure(seed=chosen.seed, executions=min(chosen.executions, 1_000_000))
+    for name in ("corpus", "with_changes"):
+        one = measured[name]
+        _say(f"coverage, {name}: {one['taken']} of {one['branches']} branches, {one['percent']} %")
+        for file in one["files"].values():
+            for line in file["missed"]:
+                _say(f"  never: {line}")
+    return {"target": "coverage", "findings": int(measured["corpus"]["percent"] < coverage.BAR), **measured}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("target", choices=("walk", "coverage", "all"))
+    parser.add_argument("--executions", type=int, default=1_000_000, help="of the walk, over all processes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="the longest time for each process"
+    )
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--keep", action="store_true", help="store inputs that reach something new in the corpus"
+    )
+    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    chosen = parser.parse_args()
+    started = time.monotonic()
+    targets = {"walk": _walk, "coverage": _coverage}
+    results = [targets[name](chosen) for name in targets if chosen.target in {name, "all"}]
+    if chosen.json:
+        _say(json.dumps({"fuzz": results, "seconds": round(time.monotonic() - started, 1)}))
+    return 1 if any(one["findings"] for one in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

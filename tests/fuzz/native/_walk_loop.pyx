@@ -1,0 +1,421 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Runs the walk over revokedCertificates many million times: make an input, run it, ask what must be true.
+
+No Python between two inputs. Each input lies in a malloc of its own size, so that AddressSanitizer sees the first
+octet that is read beyond it; so do the records, in room for exactly as many as the reference reading finds.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memset
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, clock_gettime, clockid_t, timespec
+
+from revocation.crl._walk cimport Walk, walk_entries
+
+
+cdef extern from "rig.h":
+    enum:
+        RIG_SLOTS
+    uint8_t *rig_edges
+    uint32_t *rig_touched
+    uint32_t rig_touched_count
+    uint8_t rig_class(uint8_t times) nogil
+    void rig_start() nogil
+    int rig_new(uint8_t *seen, int keep) nogil
+    int rig_after(const uint8_t *data, Py_ssize_t size, int outcome, Py_ssize_t *count) nogil
+
+cdef extern from "reference.h":
+    Py_ssize_t reference_read(const uint8_t *data, Py_ssize_t size, int flags, uint8_t *records,
+                              Py_ssize_t room, Py_ssize_t *refused_at) nogil
+    Py_ssize_t hop(const uint8_t *data, Py_ssize_t size) nogil
+
+cdef extern from "pool.h":
+    enum:
+        ROOM
+        LONGEST
+    ctypedef struct draft:
+        uint8_t *data
+        int size
+    ctypedef struct input:
+        uint8_t *data
+        int size
+        int flags
+        int found
+    ctypedef struct dice:
+        pass
+    ctypedef struct pool:
+        input *inputs
+        int count
+        dice d
+        draft now
+        int flags
+        uint8_t *seen
+    pool *pool_new(uint64_t seed, uint8_t *room) nogil
+    int pool_add(pool *p, const uint8_t *data, int size, int flags, int found, int accepted) nogil
+    void pool_free(pool *p) nogil
+    void pool_next(pool *p) nogil
+    void pool_set(pool *p, const uint8_t *data, int size, int flags) nogil
+    int below(dice *d, int limit) nogil
+    void copy(uint8_t *to, const uint8_t *from_, int size) nogil
+    void fill(uint8_t *to, uint8_t octet, int size) nogil
+
+cdef enum:
+    RECORD = 32
+    MOST_ENTRIES = 6600        # of the shortest form, 20 octets, in ROOM
+    READY = 128                # rooms for up to so many records are kept
+    REFUSALS = 64
+    BATCH = 4096               # runs between two looks at the clock
+    SWEPT = 128                # inputs of so many octets are short enough for every octet's every value
+
+#: Entries to stand behind a swept one: the quick path of the walk begins only where the longest would fit.
+cdef bytes FOLLOWERS = 3 * b"\x30\x12\x02\x01\x07\x17\x0d261119000000Z"
+
+#: What was found untrue; the index is what ``check`` answers.
+FINDINGS = (
+    "none",
+    "an outcome other than end, full or refused",
+    "asks for more room than there are entries",
+    "refused what the reference takes, or took what it refuses",
+    "another number of records than whole entries before the end or the refusal",
+    "another number of records than elements",
+    "stopped at another place than before the refused entry or at the end",
+    "refused at an offset outside of the refused entry",
+    "a refusal with a number that means nothing, or an OBJECT IDENTIFIER outside of the octets",
+    "a record that is not of the documented form",
+    "other records than the reference reading",
+    "other records when resumed",
+    "another refusal when resumed",
+    "out of memory",
+)
+
+ctypedef int (*walk_function)(Walk *) noexcept nogil
+
+cdef struct Bench:
+    pool *inputs
+    uint8_t *expected          # the reference's records
+    uint8_t *rooms[READY + 1]  # each a malloc of exactly so many records
+    uint8_t *exact[LONGEST + 1]  # each a malloc of exactly so many octets, among poisoned ones
+    walk_function walk         # what is tried
+    walk_function traced       # the same with a call at every block; NULL: nobody asks for edges
+    uint64_t accepted
+    uint64_t resumed
+    uint64_t entries
+    uint64_t refused[REFUSALS]
+    bint accepts               # the last input
+    int fresh                  # edges of the last input that no kept one reaches
+
+
+cdef void begin(Walk *walk, const uint8_t *data, Py_ssize_t size, int flags) noexcept nogil:
+    memset(walk, 0, sizeof(Walk))
+    walk.data = data
+    walk.end = size
+    walk.extensions_allowed = flags & 1
+    walk.explicit_default = flags >> 1 & 1
+    walk.generalized_before_2050 = flags >> 2 & 1
+
+
+cdef bint well_formed(const uint8_t *record) noexcept nogil:
+    """FORMAT of a record as _walk.pxd and the decoder's documentation have it."""
+    cdef int size = record[0], i
+    if size < 1 or size > 20 or record[22] > 1 or record[23] != 0:
+        return False
+    for i in range(1 + size, 21):
+        if record[i] != 0:
+            return False
+    return True
+
+
+cdef int resume(Bench *bench, walk_function tried, const uint8_t *data, Py_ssize_t size, int flags, Walk *whole,
+                Py_ssize_t records) noexcept nogil:
+    """The same octets with room for one, two or three records at a time."""
+    cdef Walk walk
+    cdef Py_ssize_t done = 0
+    cdef Py_ssize_t room = 1 + below(&bench.inputs.d, 3)
+    cdef uint8_t *out = bench.rooms[room]
+    cdef int outcome = 1
+    begin(&walk, data, size, flags)
+    while outcome == 1:
+        walk.out = out
+        walk.capacity = room
+        walk.count = 0
+        outcome = tried(&walk)
+        if walk.count < 0 or walk.count > room or done + walk.count > records:
+            return 11
+        if outcome == 1 and walk.count != room:
+            return 11
+        if memcmp(out, bench.expected + done * RECORD, walk.count * RECORD) != 0:
+            return 11
+        done += walk.count
+    if done != records or walk.at != whole.at:
+        return 11
+    if walk.refusal != whole.refusal or walk.offset != whole.offset or walk.length != whole.length:
+        return 12
+    return 0
+
+
+cdef int check(Bench *bench, const uint8_t *data, Py_ssize_t size, int flags, bint traced, bint resuming) noexcept nogil:
+    """One run, and everything that must be true of it; 0, or the number of what is not."""
+    cdef walk_function tried = bench.traced if traced else bench.walk
+    cdef Walk walk
+    cdef Py_ssize_t refused_at = 0, count, i, elements, step
+    cdef uint8_t *out
+    cdef int outcome
+    count = reference_read(data, size, flags, bench.expected, MOST_ENTRIES, &refused_at)
+    # Where all is refused before the first record there is room for one: none at all would be "full".
+    cdef Py_ssize_t room = count + (refused_at < size)
+    if room <= READY:
+        out = bench.rooms[room]
+    else:
+        out = <uint8_t *>malloc(room * RECORD)
+        if out == NULL:
+            return 13
+    fill(out, 0xA5, <int>(room * RECORD))
+    begin(&walk, data, size, flags)
+    walk.out = out
+    walk.capacity = room
+    if traced:
+        rig_start()
+    outcome = rig_after(data, size, tried(&walk), &walk.count)
+    bench.accepts = outcome == 0
+    if traced:
+        bench.fresh = rig_new(bench.inputs.seen, 0)
+    cdef int found = 0
+    if outcome != 0 and outcome != -1:
+        found = 2 if outcome == 1 else 1
+    elif (outcome == 0) != (refused_at == size):
+        found = 3
+    elif walk.count != count:
+        found = 4
+    elif walk.at != refused_at:
+        found = 6
+    elif outcome < 0 and not refused_at <= walk.offset <= size:
+        found = 7
+    elif outcome < 0 and (not 1 <= walk.refusal < REFUSALS or walk.length < 0 or walk.length > size - walk.offset):
+        found = 8
+    elif outcome == 0 and walk.refusal != 0:
+        found = 8
+    else:
+        if outcome == 0:
+            elements = hop(data, size)
+            if elements != walk.count:
+                found = 5
+        for i in range(walk.count):
+            if not well_formed(out + i * RECORD):
+                found = 9
+                break
+        if found == 0 and memcmp(out, bench.expected, count * RECORD) != 0:
+            found = 10
+    if room > READY:
+        free(out)
+    if found == 0:
+        bench.entries += count
+        if outcome == 0:
+            bench.accepted += 1
+        else:
+            bench.refused[walk.refusal] += 1
+        if resuming:
+            bench.resumed += 1
+            found = resume(bench, tried, data, size, flags, &walk, count)
+    return found
+
+
+cdef int run(Bench *bench, bint traced, bint resuming) noexcept nogil:
+    """The present input, in a malloc of exactly its size."""
+    cdef pool *p = bench.inputs
+    cdef int size = p.now.size
+    cdef uint8_t *exact = bench.exact[size] if size <= LONGEST else <uint8_t *>malloc(size)
+    if exact == NULL:
+        return 13
+    copy(exact, p.now.data, size)
+    cdef int found = check(bench, exact, size, p.flags, traced, resuming)
+    if size > LONGEST:
+        free(exact)
+    return found
+
+
+cdef int keep_smallest(Bench *bench) noexcept nogil:
+    """The present input reached something new: cut what it does not need for that, then keep it."""
+    cdef pool *p = bench.inputs
+    cdef int at, piece, size = p.now.size
+    cdef int found = 0, wanted = bench.fresh, flags = p.flags
+    cdef uint8_t *best = <uint8_t *>malloc(size)
+    if best == NULL:
+        return 13
+    memcpy(best, p.now.data, size)
+    piece = size // 2 if size <= LONGEST else 0
+    while piece > 0 and not found:
+        at = 0
+        while at + piece <= size and size > piece and not found:
+            memcpy(p.now.data, best, at)
+            memcpy(p.now.data + at, best + at + piece, size - at - piece)
+            p.now.size = size - piece
+            found = run(bench, True, False)
+            if bench.fresh >= wanted:
+                size -= piece
+                memcpy(best, p.now.data, size)
+            else:
+                at += piece
+        piece //= 2
+    if not found:
+        pool_set(p, best, size, flags)
+        found = run(bench, True, False)
+        rig_new(p.seen, 1)
+        if size <= LONGEST:
+            pool_add(p, best, size, flags, 1, bench.accepts)
+    free(best)
+    return found
+
+
+cdef double seconds_now(clockid_t clock=CLOCK_MONOTONIC) noexcept nogil:
+    cdef timespec t
+    clock_gettime(clock, &t)
+    return t.tv_sec + t.tv_nsec * 1e-9
+
+
+cdef inline void note(uint8_t *shared, pool *p) noexcept nogil:
+    memcpy(shared, &p.now.size, 4)
+    memcpy(shared + 4, &p.flags, 4)
+
+
+cdef int sweep(Bench *bench, const input *one, const uint8_t *followers, int size, uint8_t *shared) noexcept nogil:
+    """Every value of every octet of one input, which has others behind it."""
+    cdef pool *p = bench.inputs
+    cdef int at, value, found
+    for at in range(one.size):
+        for value in range(256):
+            pool_set(p, one.data, one.size, one.flags)
+            copy(p.now.data + one.size, followers, size)
+            p.now.size = one.size + size
+            p.now.data[at] = <uint8_t>value
+            note(shared, p)
+            found = run(bench, False, False)
+            if found:
+                return found
+    return 0
+
+
+cdef walk_function walk_of(module) except NULL:
+    """walk_entries of another build of the walk: what a cimport of it would have found."""
+    capsule = module.__pyx_capi__["walk_entries"]
+    return <walk_function>PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+
+
+def walk_many(seeds, uint64_t seed, uint64_t executions, double seconds, size_t room, traced=None, bint sweeping=False):
+    """Run changed ``seeds``, pairs of (flags, octets), so many times or seconds.
+
+    ``room`` is the address of ROOM + 8 octets that outlive a crash: size and flags of the present input, and it.
+    ``traced`` is another build of the walk's module, which calls the rig at each block: every sixteenth input goes
+    there, and what reaches something new is changed further. ``sweeping``: before that every value of every octet
+    of the short seeds, whatever the number of executions.
+    """
+    cdef Bench bench
+    cdef uint8_t *shared = <uint8_t *>room
+    cdef int found = 0, i
+    cdef uint64_t done = 0, n
+    cdef double start = seconds_now(), took, used = seconds_now(CLOCK_PROCESS_CPUTIME_ID)
+    cdef const uint8_t *octets
+    cdef bint guided = traced is not None, tracing
+    memset(&bench, 0, sizeof(Bench))
+    bench.walk = walk_entries
+    bench.traced = walk_of(traced) if guided else walk_entries
+    try:
+        bench.inputs = pool_new(seed, shared + 8)
+        bench.expected = <uint8_t *>calloc(MOST_ENTRIES, RECORD)
+        if bench.inputs == NULL or bench.expected == NULL:
+            raise MemoryError
+        for i in range(READY + 1):
+            bench.rooms[i] = <uint8_t *>malloc(i * RECORD)
+            if bench.rooms[i] == NULL:
+                raise MemoryError
+        for i in range(LONGEST + 1):
+            bench.exact[i] = <uint8_t *>malloc(i)
+            if bench.exact[i] == NULL:
+                raise MemoryError
+        # The seeds themselves first, so that only what is new beside them counts as found.
+        for flags, text in seeds:
+            if not 0 < len(text) <= LONGEST or not 0 <= flags < 8:
+                raise ValueError("expected a seed of 1 to 2048 octets and flags of 0 to 7")
+            octets = text
+            pool_set(bench.inputs, octets, <int>len(text), flags)
+            note(shared, bench.inputs)
+            found = run(&bench, True, True)
+            rig_new(bench.inputs.seen, 1)
+            done += 1
+            if found:
+                break
+            if not pool_add(bench.inputs, octets, <int>len(text), flags, 0, bench.accepts):
+                raise MemoryError
+        if bench.inputs.count == 0 and not found:
+            raise ValueError("expected at least one seed")
+        if sweeping:
+            for i in range(bench.inputs.count):
+                if bench.inputs.inputs[i].size <= SWEPT and not found:
+                    octets = FOLLOWERS
+                    with nogil:
+                        found = sweep(&bench, &bench.inputs.inputs[i], octets, 60, shared)
+                    done += 256 * bench.inputs.inputs[i].size
+        while not found and done < executions and seconds_now() - start < seconds:
+            n = min(<uint64_t>BATCH, executions - done)
+            with nogil:
+                while n and not found:
+                    pool_next(bench.inputs)
+                    note(shared, bench.inputs)
+                    tracing = guided and done % 16 == 0
+                    found = run(&bench, tracing, below(&bench.inputs.d, 16) == 0)
+                    done += 1
+                    n -= 1
+                    if tracing and bench.fresh and not found:
+                        found = keep_smallest(&bench)
+        took = seconds_now() - start
+        used = seconds_now(CLOCK_PROCESS_CPUTIME_ID) - used
+        return {
+            "executions": done,
+            "seconds": took,
+            "cpu_seconds": used,
+            "accepted": bench.accepted,
+            "refused": {i: bench.refused[i] for i in range(REFUSALS) if bench.refused[i]},
+            "entries": bench.entries,
+            "resumed": bench.resumed,
+            "edges": sum(1 for i in range(RIG_SLOTS) if bench.inputs.seen[i]),
+            "finding": FINDINGS[found] if found else None,
+            "input": (bench.inputs.flags, bench.inputs.now.data[:bench.inputs.now.size]) if found else None,
+            "new": [
+                (bench.inputs.inputs[i].flags, bench.inputs.inputs[i].data[: bench.inputs.inputs[i].size])
+                for i in range(bench.inputs.count)
+                if bench.inputs.inputs[i].found
+            ],
+        }
+    finally:
+        pool_free(bench.inputs)
+        free(bench.expected)
+        for i in range(READY + 1):
+            free(bench.rooms[i])
+        for i in range(LONGEST + 1):
+            free(bench.exact[i])
+
+
+def reached_by(inputs, traced):
+    """Of each of (flags, octets) the edges that it reaches, as numbers that mean nothing else."""
+    cdef Walk walk
+    cdef walk_function tried = walk_of(traced)
+    cdef const uint8_t *octets
+    cdef uint8_t *out = <uint8_t *>malloc(MOST_ENTRIES * RECORD)
+    cdef uint32_t i
+    if out == NULL:
+        raise MemoryError
+    try:
+        answer = []
+        for flags, text in inputs:
+            octets = text
+            begin(&walk, octets, len(text), flags)
+            walk.out = out
+            walk.capacity = MOST_ENTRIES
+            rig_start()
+            tried(&walk)
+            answer.append({
+                rig_touched[i] << 4 | rig_class(rig_edges[rig_touched[i]]) for i in range(rig_touched_count)
+            })
+        return answer
+    finally:
+        free(out)

@@ -1,0 +1,50 @@
+"""The harness notices what it is there to notice, and the walk stands two hundred thousand changed inputs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.fuzz import builds, walk_target
+from tests.fuzz.seeds import seeds
+
+
+@pytest.fixture(scope="module")
+def _sanitizers() -> None:
+    if builds.library("libasan.so") is None or builds.library("libubsan.so") is None:
+        pytest.skip("needs the libraries of gcc's AddressSanitizer and UndefinedBehaviorSanitizer")
+
+
+@pytest.mark.usefixtures("_sanitizers")
+def test_planted_faults_are_found_and_the_walk_has_none() -> None:
+    """One octet read too far ends the child, and its input is kept; a lost entry is told; else nothing is."""
+    build = walk_target.build(thorough=False)
+    over_read = walk_target.build(thorough=False, plant="OVER_READ")
+    lost = walk_target.build(thorough=False, plant="WRONG_COUNT")
+    with ThreadPoolExecutor(2) as threads:
+        clean, died, told = threads.map(
+            lambda one: walk_target.run_once(one, seed=7, executions=200_000, seconds=60, guided=False),
+            (build, over_read, lost),
+        )
+
+    assert clean["finding"] is None
+    assert clean["executions"] == 200_000
+    assert clean["accepted"] > 1000
+    assert clean["resumed"] > 1000
+    assert set(clean["refused"]) == {str(number) for number in range(1, 31)}
+
+    assert died["finding"] == "the child died with status 77"
+    assert "heap-buffer-overflow" in died["report"]
+    assert "0 bytes after" in died["report"] or "0 bytes to the right" in died["report"]
+    assert len(died["input"][1]) > 2 * 60
+
+    assert told["finding"] == "another number of records than whole entries before the end or the refusal"
+    assert told["input"] is not None
+
+
+def test_the_corpus_is_small_and_each_file_is_named_for_its_content() -> None:
+    """A few hundred small files, none of them twice."""
+    found = seeds()
+    assert 100 < len(found) < 600
+    assert max(len(octets) for _, octets in found) <= 2048
