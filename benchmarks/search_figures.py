@@ -103,7 +103,7 @@ def batch(materials: Materials, workload: str, entries: int) -> tuple[Figure, Fi
     rng = np.random.default_rng(nights.workload.seed)
 
     def ours(keys: U64) -> None:
-        answers = index.get_many(keys)
+        answers = index.get_many(keys.data)
         if answers.states[0] != _LISTED or answers.states[count - 1] != _LISTED:
             raise not_a_figure("every key found", "another")
 
@@ -129,12 +129,12 @@ def difference(materials: Materials, workload: str, entries: int) -> Figure:
     target = np.zeros_like(source)
 
     def ours() -> None:
-        differing(old, new)
+        list(differing(old, new))
 
     def neighbour() -> None:
         np.copyto(target, source)
 
-    if not differing(old, new):
+    if not list(differing(old, new)):
         raise not_a_figure("two days that differ", "none")
 
     def pairs() -> Pairs:
