@@ -69,8 +69,12 @@ cdef class Harvest:
             raise ValueError(f"expected whole records of {RECORD} octets, got {records.shape[0]} octets")
         made.open(records.shape[0] // RECORD * LIKELY_ENTRY)
         for at in range(0, records.shape[0], RECORD):
-            if not 1 <= records[at] <= 20:
-                raise ValueError("expected serials of 1 to 20 octets")
+            if not 1 <= records[at] <= 20 or (
+                records[at] > 1 and records[at + 1] in (0, 0xFF)
+                and (records[at + 1] ^ records[at + 2]) < 0x80
+            ):
+                # A key stands for the integer, so only its one shortest form comes back as it was.
+                raise ValueError("expected serials of 1 to 20 octets, in the fewest")
             made.add(&records[at])
         made.settle()
         return made

@@ -1,4 +1,4 @@
-"""How many home lines a set gets: those of the set before while they fit, so that two days compare as memory."""
+"""How many home lines a set gets: those of the set before while they fit, so that days compare as memory."""
 
 from __future__ import annotations
 
