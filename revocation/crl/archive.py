@@ -1,6 +1,9 @@
 """The folder of fetched lists: those of a running cycle, the bytes of every accepted list, by day, and the
 last refused file of each code.
 
+A file here may be one inode with the one that somebody put into a folder (``fetch/folder_source.py``). So
+nothing here is ever written to: files come and go by link, rename and removal.
+
 Losing it costs one full fetch and the evidence of past days; nothing here is needed to answer. What is
 kept is trusted no more than a download: a list taken from here is decoded and verified again.
 """
@@ -113,7 +116,7 @@ class ListArchive:
         target = folder / f"{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
         with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
             folder.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
+            _move(file, target)
         return target
 
     def keep_refused(self, code: str, file: Path) -> Path | None:
@@ -126,7 +129,7 @@ class ListArchive:
         try:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             if file.parent == self.incoming:
-                file.replace(target)
+                _move(file, target)
             else:  # accepted once, and too old now: the evidence of its day stays where it is
                 shutil.copyfile(file, staged)
                 staged.replace(target)
@@ -152,3 +155,9 @@ class ListArchive:
             temporary = stage(self._disk, target, [orjson.dumps(rows, option=orjson.OPT_INDENT_2)])
             self._disk.rename(temporary, target)
             self._disk.sync_folder(self.folder)
+
+
+def _move(file: Path, target: Path) -> None:
+    """rename(2) does nothing, and says so of nothing, where both names are links to one file already."""
+    file.replace(target)
+    file.unlink(missing_ok=True)

@@ -1,7 +1,13 @@
 """Lists that somebody else puts into a folder. Each is copied first, since it may be replaced at any time.
 
+A file that nobody may write to (mode 0444, say), of our own or the administrator's and on the archive's file
+system, is not copied but linked: one inode under two names, whatever its size. Who replaces such a file by a
+rename, or removes it, leaves ours as it is. Only its owner can break that, by giving himself the right to
+write and writing into it; what he does to the archive's list then is found when that is used again.
+
 Whether a list is still the stored one is decided by its octets alone: sizes and times may agree where
-contents do not. Comparing stops at the first difference, and a list signed anew differs early.
+contents do not. Comparing looks at both ends, then stops at the first difference. Of a linked file there is
+nothing to compare: it is the stored one as long as nobody may, and nobody did, write to it.
 """
 
 from __future__ import annotations
@@ -27,6 +33,9 @@ from revocation.errors import OutsideFailed
 #: A file's times move in ticks of the kernel, at most 10 ms long (CONFIG_HZ=100): a file changed less than
 #: that ago may be changed again without its times telling.
 _SETTLED_NS: Final = 20_000_000
+#: Compared first, at the beginning and at the end: numbers and times there, the signature here.
+_END_OCTETS: Final = 65_536
+_ADDRESS: Final = "folder"
 
 
 class FolderSource:
@@ -60,13 +69,12 @@ class FolderSource:
                     with attempt:
                         async with turns.turn():
                             try:
-                                same = await asyncio.to_thread(
+                                return await asyncio.to_thread(
                                     _take, self._files[scope], target, self._limits, known, now_ns
                                 )
                             except OutsideFailed as error:
                                 failing[scope] = Failed(error)
                                 raise
-                        return NotModified(known) if same and known else Fetched(target, "folder", None)
             except OutsideFailed as error:
                 return Failed(error)
             raise AssertionError("the tries end with a result or an error")
@@ -74,8 +82,10 @@ class FolderSource:
         return await fetch_all(wanted, one, self._limits, done, failing)
 
 
-def _take(source: Path, target: Path, limits: FetchLimits, known: StoredList | None, now_ns: int) -> bool:
-    """Copy a file that rests meanwhile, whole; or true, if it is octet for octet the stored list.
+def _take(
+    source: Path, target: Path, limits: FetchLimits, known: StoredList | None, now_ns: int
+) -> Fetched | NotModified:
+    """Link or copy a file that rests meanwhile, whole; or find that it is the stored list.
 
     Opened once: a file that is replaced by a rename is read as it was, or tried again. One that is written
     in place, or still grows, shows by its times or its size, and is tried again.
@@ -90,17 +100,56 @@ def _take(source: Path, target: Path, limits: FetchLimits, known: StoredList | N
                 before = _state(reader)
             if before[0] > limits.max_octets:
                 raise failures.too_large(limits.max_octets)
-            same = known is not None and _same(reader, before[0], known.path, limits.piece_octets)
-            if not same:
-                reader.seek(0)
-                _copy(reader, before, target, limits.piece_octets)
-            elif _state(reader) != before:
-                raise _changing()
-            return same
+            if known is not None and _is_known(reader, before[0], known, limits.piece_octets):
+                if _state(reader) != before:
+                    raise _changing()
+                return NotModified(known)
+            if _link(reader, source, target):
+                return Fetched(target, _ADDRESS, _tag(reader))
+            reader.seek(0)
+            _copy(reader, before, target, limits.piece_octets)
+            return Fetched(target, _ADDRESS, None)
     except OSError as error:
         raise failures.failed(
             "FETCH_UNREACHABLE", "a readable file", error.strerror or "an I/O error"
         ) from error
+
+
+def _is_writable(found: os.stat_result) -> bool:
+    """May anybody write to it, or give himself the right to, who could not write into the archive as well?
+
+    The rights of an access list show in the group's bits.
+    """
+    return bool(found.st_mode & 0o222) or found.st_uid not in (0, os.geteuid())
+
+
+def _tag(reader: FileIO) -> str:
+    """Of a linked file, for the next time: a write moves its modification time, a rename does not."""
+    found = os.fstat(reader.fileno())
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def _link(reader: FileIO, source: Path, target: Path) -> bool:
+    """Give the file that was opened a second name, if nobody may write to it; else it must be copied."""
+    before = os.fstat(reader.fileno())
+    if _is_writable(before):
+        return False
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+    except OSError:
+        return False  # another file system, or a kernel that lets nobody link what is not his
+    # ``source`` may be a symbolic link, or another file by now; its change time moves with the link itself.
+    after, named = os.fstat(reader.fileno()), target.lstat()
+    rested = (before.st_size, before.st_mtime_ns, before.st_mode) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_mode,
+    )
+    if (named.st_dev, named.st_ino) != (after.st_dev, after.st_ino) or not rested:
+        target.unlink()
+        return False
+    return True
 
 
 def _open(path: str, flags: int) -> int:
@@ -122,18 +171,30 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
         raise
 
 
-def _same(reader: FileIO, octets: int, stored: Path, piece_octets: int) -> bool:
+def _is_known(reader: FileIO, octets: int, known: StoredList, piece_octets: int) -> bool:
     """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
     try:
-        with FileIO(stored) as known:
-            if os.fstat(known.fileno()).st_size != octets:
-                return False
-            while piece := reader.read(piece_octets):
-                if known.read(len(piece)) != piece:
-                    return False
-            return reader.tell() == octets
+        with FileIO(known.path) as stored:
+            found, kept = os.fstat(reader.fileno()), os.fstat(stored.fileno())
+            if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
+                # Comparing it with itself would prove nothing.
+                is_tagged = known.address == _ADDRESS and known.etag == _tag(reader)
+                return is_tagged and not _is_writable(found)
+            return kept.st_size == octets and _is_same(reader, stored, octets, piece_octets)
     except OSError:
         return False
+
+
+def _is_same(reader: FileIO, stored: FileIO, octets: int, piece_octets: int) -> bool:
+    if octets > 2 * _END_OCTETS:
+        for at in (0, octets - _END_OCTETS):
+            ends = [os.pread(file.fileno(), _END_OCTETS, at) for file in (reader, stored)]
+            if ends[0] != ends[1]:
+                return False
+    while piece := reader.read(piece_octets):
+        if stored.read(len(piece)) != piece:
+            return False
+    return reader.tell() == octets
 
 
 def _state(reader: FileIO) -> tuple[int, int, int]:
