@@ -14,15 +14,17 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from revocation.authorities import Authorities, ListScope
+from revocation.authorities import Authorities, Lineage, ListScope
 from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater
 from revocation.crl.archive import ListArchive, StoredList
 from revocation.crl.fetch import Failed, ListSource
 from revocation.errors import OutsideFailed
+from revocation.index._harvest import Harvest
 from revocation.index.layout import ListPresence
 from revocation.ingest_report import (
     CycleSet,
@@ -72,7 +74,7 @@ async def ingest_cycle(
     async with _held(archive):
         tell = progress or _silent
         marks: tuple[HighWater, ...] = (store,) if high_water is None else (store, high_water)
-        taker = Taker(authorities, marks, clock, tell)
+        taker = Taker(authorities, marks, clock, tell, sink_for=_sinks(store))
         cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least)
         await cycle.begin()
         waiting = Window(timer, patience.wait_s, patience.poll_s)
@@ -98,6 +100,20 @@ async def _held(archive: ListArchive) -> AsyncIterator[None]:
     finally:
         # How it ended decides which unfinished downloads wait for the next cycle.
         await asyncio.to_thread(stack.__exit__, *sys.exc_info())
+
+
+def _sinks(store: SnapshotStore) -> Callable[[ListScope], Harvest]:
+    """Where a list's entries go: in the order of the set that it will be published upon."""
+    keys: dict[Lineage, bytes] = {}
+
+    def sink_for(scope: ListScope) -> Harvest:
+        """In a worker thread, after the set was opened."""
+        key = keys.get(scope.lineage)
+        if key is None:
+            key = keys[scope.lineage] = store.mixing_key(scope.lineage)
+        return Harvest(key)
+
+    return sink_for
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -137,6 +153,7 @@ class _Cycle:
         self._failures: Final[dict[ListScope, Refused]] = {}
         self._sets: Final[list[CycleSet]] = []
         self._rounds = 0
+        self._is_open = False
 
     @property
     def missing(self) -> list[ListScope]:
@@ -145,8 +162,14 @@ class _Cycle:
 
     async def begin(self) -> None:
         self._known = await asyncio.to_thread(self._archive.stored)
+
+    async def _open(self) -> None:
+        """The set to build upon, which is read whole: beside the first fetch, which does not need it."""
+        if self._is_open:
+            return
         current = await asyncio.to_thread(self._store.current)
         self._first = self._now = None if current is None else before_lost(current, self._at_least)
+        self._is_open = True
 
     async def waits(self, window: Window) -> bool:
         """Wait for the next round, if a list is missing and the window is open."""
@@ -173,7 +196,14 @@ class _Cycle:
 
         self._tell("fetch", 0, len(wanted))
         known = self._taker.known(self._known)
-        fetched = await self._source.fetch(wanted, self._archive.incoming, stored=known, done=done)
+        opening = asyncio.create_task(self._open())
+        try:
+            fetched = await self._source.fetch(wanted, self._archive.incoming, stored=known, done=done)
+            await opening
+        finally:
+            # Where the fetch did not end well, nobody waits for the set any more.
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
         self._answered.update(scope for scope, one in fetched.items() if not isinstance(one, Failed))
         taken, refused = await self._taker.take(fetched)
         self._failures.update({s: Refused(s, _not_offered()) for s in missing if s not in fetched})
@@ -188,10 +218,16 @@ class _Cycle:
 
     async def publish(self, published: Published | None, *, late: bool = False) -> None:
         """A set of what came since the last one, if anything new did."""
-        taken, self._waiting = self._waiting, []
-        new = {item.scope: item.accepted for item in taken if _is_new(item, self._now)}
+        new = {item.scope: item.accepted for item in self._waiting if _is_new(item, self._now)}
+        files = [(item.scope, item.stored, item.accepted.list.this_update) for item in self._waiting]
+        self._waiting = []
+        count = len(new)
         if new:
-            self._tell("publish", 0, 1)
+            loop = asyncio.get_running_loop()
+
+            def progress(done: int, total: int) -> None:
+                loop.call_soon_threadsafe(self._tell, "publish", done, total)
+
             self._now = await asyncio.to_thread(
                 self._store.publish,
                 new,
@@ -200,13 +236,15 @@ class _Cycle:
                 # In a late set also what this cycle published before: the CA's newest of today.
                 confirmed=[scope for scope in self._accepted if scope not in new],
                 at_least=self._at_least,
+                progress=progress,
             )
+            # Of tens of millions of entries nothing stays in memory while others work on the set.
+            new.clear()
             missing = len(self.missing)
-            self._sets.append(CycleSet(self._now.seq, len(new), missing, self._now.partial, late))
-            self._tell("publish", 1, 1)
+            self._sets.append(CycleSet(self._now.seq, count, missing, self._now.partial, late))
         # What follows is convenience: a crash here costs fetching the same lists once more.
-        self._known = await asyncio.to_thread(_archive, self._archive, taken, self._known)
-        if new and published is not None and self._now is not None:
+        self._known = await asyncio.to_thread(_archive, self._archive, files, self._known)
+        if count and published is not None and self._now is not None:
             await published(self._now)
 
     def report(self) -> IngestReport:
@@ -241,17 +279,17 @@ def _is_new(item: Taken, before: Snapshot | None) -> bool:
 
 
 def _archive(
-    archive: ListArchive, taken: Iterable[Taken], known: Mapping[str, StoredList]
+    archive: ListArchive,
+    files: Iterable[tuple[ListScope, StoredList, datetime]],
+    known: Mapping[str, StoredList],
 ) -> dict[str, StoredList]:
     """Move the new files to their day and remember what the server called them, without what rotted."""
     stored = dict(known)
-    for item in taken:
-        path = item.stored.path
+    for scope, file, this_update in files:
+        path = file.path
         if path.parent == archive.incoming:
-            path = archive.keep(
-                item.scope, path, sha256=item.stored.sha256, this_update=item.accepted.list.this_update
-            )
-        stored[str(item.scope)] = replace(item.stored, path=path)
+            path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
+        stored[str(scope)] = replace(file, path=path)
     if stored != archive.stored():
         archive.remember(stored)
     return stored

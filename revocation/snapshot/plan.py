@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from revocation.authorities import Authorities, Authority, Lineage, ListScope, Partition
 from revocation.errors import InputRefused
+from revocation.index import build
 from revocation.index._harvest import Harvest
 from revocation.index.layout import ListPresence, ListState
 from revocation.mergers import speaking
@@ -18,13 +19,15 @@ from revocation.snapshot.current import Snapshot
 _JST: Final = timezone(timedelta(hours=9))
 
 
-class PackedEntries(Protocol):
-    """Entries as records of 32 octets each; large lists come as a ``Harvest``."""
+class ListEntries(Protocol):
+    """The entries of a list: a ``Harvest``, or packed records (``index.build.PackedEntries``)."""
 
     @property
     def count(self) -> int: ...
-    @property
-    def records(self) -> bytes | memoryview: ...
+
+
+#: As ``take.py`` calls them.
+PackedEntries = ListEntries
 
 
 class ListFacts(Protocol):
@@ -37,7 +40,7 @@ class ListFacts(Protocol):
     @property
     def crl_number(self) -> int | None: ...
     @property
-    def entries(self) -> Harvest | PackedEntries: ...
+    def entries(self) -> ListEntries: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class LineagePlan:
     lineage: Lineage
     states: Mapping[int, ListState]
     #: Entries of the lists that were accepted, by partition.
-    records: Mapping[int, Harvest | PackedEntries]
+    records: Mapping[int, Harvest | build.PackedEntries]
     #: A hold that no list names any more ended: the CA may end holds, and every list that could name it
     #: speaks in this set. While one is only carried over, or its partition was merged and the successor has
     #: not spoken since, the entry may have moved there.
@@ -137,7 +140,11 @@ def _plan_lineage(
     return LineagePlan(
         lineage,
         states,
-        {scope.partition_number: lists[scope].list.entries for scope in expected if scope in lists},
+        {
+            scope.partition_number: cast(Harvest | build.PackedEntries, lists[scope].list.entries)
+            for scope in expected
+            if scope in lists
+        },
         # Where nobody is expected to speak (every partition closed, the key expired), nobody ends a hold.
         release_holds=authority.hold_releasable
         and bool(expected)

@@ -44,27 +44,35 @@ Told = Callable[[int, int], None]
 
 
 class Entries:
-    """How far a publish is, in listed entries over all its files; tells only what grows."""
+    """How far a publish is, in listed entries over all its files; whole with the commit and not before."""
 
     def __init__(self, plan: SetPlan, told: Told | None) -> None:
-        # One more for each file, so that one without entries counts as well.
+        # One more for each file, so that one without entries counts as well, and one for the commit.
         self._weights: Final = {one.lineage: 1 + _entries_of(one) for one in plan.lineages}
-        self._total: Final = sum(self._weights.values())
-        self._told: Final = told
+        self._total: Final = sum(self._weights.values()) + 1
+        self._told: Final[Told] = told or _silent
         self._before = 0
+        self._told(0, self._total)
 
-    def of(self, plan: LineagePlan) -> Told | None:
-        """For the builder of one file; reading it back afterwards is the last entry's work."""
-        return None if self._told is None else lambda done, total: self._tell(plan, done, total)
+    def of(self, plan: LineagePlan) -> Told:
+        """For the builder of one file; that it was read back is for ``finished`` to say."""
+
+        def tell(done: int, total: int) -> None:
+            if total > 0:
+                self._told(self._before + _entries_of(plan) * min(done, total) // total, self._total)
+
+        return tell
 
     def finished(self, plan: LineagePlan) -> None:
         self._before += self._weights[plan.lineage]
-        if self._told is not None:
-            self._told(self._before, self._total)
+        self._told(self._before, self._total)
 
-    def _tell(self, plan: LineagePlan, done: int, total: int) -> None:
-        if self._told is not None and total > 0:
-            self._told(self._before + _entries_of(plan) * min(done, total) // total, self._total)
+    def committed(self) -> None:
+        self._told(self._total, self._total)
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress for nobody."""
 
 
 def _entries_of(plan: LineagePlan) -> int:
@@ -160,6 +168,7 @@ def publish_set(
                 got="another one",
                 remedy="find out who else writes into the snapshot folder; publish again",
             )
+    entries.committed()
     return Snapshot(manifest, {file.lineage: opened for file, opened in files})
 
 

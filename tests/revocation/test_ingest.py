@@ -32,7 +32,8 @@ async def test_a_first_night(night: Night) -> None:
     assert told[0] == ("fetch", 0, 4)
     assert ("fetch", 4, 4) in told
     assert ("accept", 4, 4) in told
-    assert told[-1] == ("publish", 1, 1)
+    # Three entries, a file for each generation, the commit.
+    assert told[-1] == ("publish", 6, 6)
     snapshot = await thread(night.store.current)
     assert snapshot.lookup(first.lineage, b"\x00\xbf\xcd").reason == 3
     other = night.scopes[-1].lineage
