@@ -18,12 +18,13 @@ from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.exits import Exit, exit_code_of, interrupted
 
 _RESULTS: Final = Path(__file__).parent / "results"
+_README: Final = Path(__file__).parent / "README.md"
 _DEFAULT_ENTRIES: Final = 200_000
 _MOST_ENTRIES: Final = 100_000_000
 _EXAMPLES: Final = """examples:
   python -m benchmarks core --entries 200000 --only decode_vs_sha256 diff_vs_memcpy --json
   python -m benchmarks core --entries 50000000 --save        a full run, kept under benchmarks/results
-  python -m benchmarks table                                 the README's table of the newest kept run
+  python -m benchmarks table --write                         the newest kept run into benchmarks/README.md
   python -m benchmarks plot                                  an SVG beside each kept run
   python -m benchmarks generate mixed --entries 1000000 lists
   python -m benchmarks instructions --check                  exit code 1 if a count grew by more than 5 %
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="a kept run as Markdown")
     table.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the newest kept run")
+    table.add_argument("--write", action="store_true", help="into benchmarks/README.md, with its plot")
     table.set_defaults(run=_table)
 
     plot = commands.add_parser("plot", help="kept runs as SVG")
@@ -148,9 +150,17 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _table(given: argparse.Namespace) -> int:
-    from benchmarks.tables import markdown_of
+    from benchmarks.tables import filled, markdown_of
 
-    print(markdown_of(_read(given.file or _kept()[-1])))
+    file = given.file or _kept()[-1]
+    text = markdown_of(_read(file))
+    if given.write:
+        drawn = file.with_suffix(".svg")
+        picture = f"![the same as a plot]({drawn.resolve().relative_to(_README.parent).as_posix()})\n\n"
+        _plot(argparse.Namespace(files=[file]))
+        _README.write_text(filled(_README.read_text(encoding="utf-8"), picture + text), encoding="utf-8")
+    else:
+        print(text)
     return Exit.DONE
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from benchmarks.core import BARS
+from revocation.errors import OwnFault
 
 #: What is measured, and against what, in the words of the README.
 WORDS: Final = {
@@ -47,6 +49,22 @@ def table_of(report: dict[str, Any]) -> str:
     for name, row in report["machine"]["neighbours"].items():
         lines.append(f"  {name:20}{row['ns']:>12,.1f} ns an entry ({row['entries']:,}): {row['what']}")
     return "\n".join(lines)
+
+
+_RESULTS: Final = re.compile(r"(<!-- results: [^\n]*-->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+
+def filled(text: str, tables: str) -> str:
+    """The README with other tables between its two marks."""
+    made, count = _RESULTS.subn(lambda found: f"{found[1]}{tables}\n{found[2]}", text)
+    if count != 1:
+        raise OwnFault(
+            "README_MARKS",
+            expected="one pair of marks around the results in benchmarks/README.md",
+            got=str(count),
+            remedy="put them back: <!-- results: ... --> and <!-- end of results -->",
+        )
+    return made
 
 
 def markdown_of(report: dict[str, Any]) -> str:

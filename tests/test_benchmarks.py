@@ -19,6 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from benchmarks import __main__ as command_line
 from benchmarks import instructions
 from benchmarks.__main__ import main
 from benchmarks.columns import MOST_ENTRIES, NO_REASON, Columns, columns_of, short_serials
@@ -364,6 +365,25 @@ def test_table_and_plot_show_every_figure(report: dict[str, Any], tmp_path: Path
     kept.write_text(json.dumps(report))
     assert main(["plot", str(kept)]) == 0
     assert kept.with_suffix(".svg").read_text() == svg_of(report)
+
+
+def test_the_readme_takes_its_tables_from_a_kept_run(
+    report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """table --write puts tables and plot between the marks, again and again, and touches nothing else."""
+    readme, kept = tmp_path / "README.md", tmp_path / "results" / "core.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps(report))
+    original = (ROOT / "benchmarks" / "README.md").read_text()
+    readme.write_text(original)
+    monkeypatch.setattr(command_line, "_README", readme)
+    for _ in range(2):
+        assert main(["table", str(kept), "--write"]) == 0
+        before, _, rest = readme.read_text().partition("<!-- results: ")
+        within, _, after = rest.partition("<!-- end of results -->")
+        assert (original.startswith(before), original.endswith(after)) == (True, True)
+        assert markdown_of(report) in within
+        assert "(results/core.svg)" in within
 
 
 def test_a_kept_run_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
