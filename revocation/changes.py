@@ -1,4 +1,4 @@
-"""What changed between two sets: a pure function, read from two merges of sorted files.
+"""What changed between two sets: a pure function, read from two comparisons of their files.
 
 A certificate that moves from one partition's list to another's, or whose list only changed its date, did
 not change. A certificate that left its list stays revoked: ``gone`` is for the operator, not an event.
@@ -13,8 +13,7 @@ from enum import StrEnum
 
 from revocation.authorities import Lineage
 from revocation.errors import InputRefused
-from revocation.index import _records
-from revocation.index.search import Entry, Index
+from revocation.index.search import Entry, Index, differing, differing_gone
 from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
 
@@ -52,7 +51,7 @@ class RevocationChange:
 
 
 def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationChange]:
-    """Every change, by lineage and then in serial order within listed and gone.
+    """Every change, by lineage, first what was or is listed, then what was and is gone; in no other order.
 
     Any two sets will do, the older one first: what was listed and left again between them is ADDED, as its
     status says. A key that is taken out of the configuration changes nothing: its lineage stays in the sets.
@@ -79,17 +78,14 @@ def _all_of(lineage: Lineage, after: Index) -> Iterator[RevocationChange]:
 
 
 def _between(lineage: Lineage, before: Index, after: Index) -> Iterator[RevocationChange]:
-    entry_size, gone_size = _records.ENTRY_SIZE, _records.GONE_SIZE
-    for old_at, new_at in _records.differing(
-        before.entry_section, entry_size, after.entry_section, entry_size
-    ):
+    for old_at, new_at in differing(before, after):
         if new_at < 0:
             yield from _left(lineage, before.serial_at(old_at), before.entry_at(old_at), after)
             continue
         serial = after.serial_at(new_at)
         # Not listed before, but perhaps gone: then it came back, and only a new reason is a change.
         yield from _now_known(lineage, serial, before.lookup(serial), after.entry_at(new_at))
-    for old_at, new_at in _records.differing(before.gone_section, gone_size, after.gone_section, gone_size):
+    for old_at, new_at in differing_gone(before, after):
         if old_at < 0:
             serial = after.gone_serial_at(new_at)
             if before.lookup(serial) is None:  # came and went between the two sets

@@ -1,27 +1,35 @@
-"""Open, look up in, and verify an index file. It only reads; it never says good.
+"""Open an index file, look up in it, and compare two. It only reads; it never says good.
 
-``Index.open`` is cheap: header, section table, bounds, the small tables. ``Index.verify`` reads the whole
-file: every checksum, the order, every record. Maps close by reference count only, so a reader that holds
-an old set goes on working while a new one is published and the old file's name is removed.
+``Index.open`` is cheap: the tail, the bounds of every section, the small tables. ``Index.verify`` reads the whole
+file. Maps close by reference count only, so a reader that holds an old set goes on working while a new one
+is published and the old file's name is removed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from revocation.authorities import Lineage
-from revocation.index import _records, layout
-from revocation.index.layout import ListState, broken
+from revocation.index import layout
+from revocation.index._batch import Answers, get_many
+from revocation.index._differ import Differences
+from revocation.index._table import Table
+from revocation.index.layout import Code, ListState, broken
+from revocation.index.tail import Tail, read_tail
+from revocation.index.verify import check_pieces, verify_file
 
-_CHUNK: Final = 1 << 20
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+#: Entries that are found at a time while going through a file.
+_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,74 +56,99 @@ class Index:
     """One mapped index file."""
 
     __slots__ = (
-        "_entries",
-        "_gone",
-        "_map",
-        "_shared",
+        "_codes",
+        "_mapped",
         "entry_count",
+        "file_identity",
+        "get",
         "gone_count",
         "lineage",
         "lists",
+        "mixing_key",
         "set_seq",
+        "table",
+        "tail",
+        "view",
     )
 
-    def __init__(self, data: mmap.mmap | bytes, *, set_seq: int) -> None:
+    def __init__(
+        self,
+        data: mmap.mmap | bytes | memoryview,
+        *,
+        set_seq: int,
+        file_identity: tuple[int, int, int, int] | None = None,
+    ) -> None:
         """Check everything that bounds later accesses; ``set_seq`` is the set whose file this is."""
         view = memoryview(data)
-        sections = _sections(view)
-        self._map = view
+        tail = read_tail(view)
+        # Read whole on opening, so checked on opening: CODE, PART and LINE, which stand together.
+        check_pieces(view, tail, since=tail.sections[b"CODE"][0])
+        self._mapped: Final = data if isinstance(data, mmap.mmap) else None
+        #: The whole file.
+        self.view: Final = view
+        self.tail: Final = tail
+        self.mixing_key: Final = tail.mixing_key
+        #: Device, inode, size and time of the file that was opened by its name.
+        self.file_identity: Final = file_identity
         self.set_seq: Final = set_seq
-        self.lineage: Final = _lineage(bytes(sections[b"LINE"]))
-        self.lists: Final[Mapping[int, ListState]] = MappingProxyType(_lists(sections[b"PART"]))
-        self._entries = sections[b"ENTR"]
-        self._gone = sections[b"GONE"]
-        self._shared = sections[b"MANY"]
-        self.entry_count: Final = len(self._entries) // _records.ENTRY_SIZE
-        self.gone_count: Final = len(self._gone) // _records.GONE_SIZE
+        self.lineage: Final = _lineage(bytes(self.section(b"LINE")))
+        self.lists: Final[Mapping[int, ListState]] = MappingProxyType(_lists(self.section(b"PART")))
+        self._codes: tuple[Code, ...] | None = None
+        self.table: Final = Table(view, tail)
+        #: Of a listed serial (revocation date in seconds since 1970, reason octet, partition); else None.
+        self.get: Final[Callable[[bytes | int], tuple[int, int, int] | None]] = self.table.get
+        self.entry_count: Final = tail.entries
+        self.gone_count: Final = tail.gone
 
     @classmethod
     def open(cls, path: Path, *, set_seq: int) -> Index:
         """Map a file read-only."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if os.fstat(descriptor).st_size < layout.HEADER_LENGTH:
+            facts = os.fstat(descriptor)
+            if facts.st_size < layout.HEADER.size:
                 raise broken("an index file", "a file shorter than its header")
-            return cls(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), set_seq=set_seq)
+            return cls(
+                mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ),
+                set_seq=set_seq,
+                file_identity=(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns),
+            )
         finally:
             os.close(descriptor)
 
-    @property
-    def entry_section(self) -> memoryview:
-        return self._entries
+    def section(self, tag: bytes) -> memoryview:
+        return self.tail.section(self.view, tag)
 
     @property
-    def gone_section(self) -> memoryview:
-        return self._gone
-
-    @property
-    def shared_section(self) -> memoryview:
-        """Of serials that several lists name, each list's own entry; only the next set's builder needs it."""
-        return self._shared
+    def codes(self) -> tuple[Code, ...]:
+        """What the codes of entries mean, by their numbers."""
+        if self._codes is None:
+            self._codes = tuple(Code(*row) for row in layout.CODE.iter_unpack(self.section(b"CODE")))
+        return self._codes
 
     def lookup(self, serial: bytes) -> Entry | None:
         """The entry of a serial's octets, listed or gone; None says only that neither section has it."""
-        at = _find(self._entries, _records.ENTRY_SIZE, serial)
-        if at >= 0:
-            return self.entry_at(at)
-        at = _find(self._gone, _records.GONE_SIZE, serial)
-        return self.gone_at(at) if at >= 0 else None
+        found = self.table.find(serial)
+        return None if found is None else self._entry(*found)
+
+    def get_many(self, keys: Buffer | Sequence[bytes | int]) -> Answers:
+        """Of many serials at once: states (0 not there, 1 listed, 2 gone, 3 gone on hold), reasons, partitions
+        and dates, each a column in the order of the keys. These are a buffer of unsigned 64-bit numbers,
+        packed octets (20 for each serial, sign-extended, big-endian) or a sequence of bytes and ints.
+        """
+        return get_many(self.table, keys)
 
     def entry_at(self, at: int) -> Entry:
-        record = _record(self._entries, at, _records.ENTRY_SIZE)
-        _, _, reason, _, _, date, partition = layout.ENTRY.unpack(record)
-        return self._entry(reason, date, partition, flags=0, last=None)
+        _, date, reason, partition = self.table.listed_at(at)
+        return self._entry(date, reason, partition)
 
     def gone_at(self, at: int) -> Entry:
-        record = _record(self._gone, at, _records.GONE_SIZE)
-        _, _, reason, _, _, date, partition, flags, last = layout.GONE.unpack(record)
-        return self._entry(reason, date, partition, flags=flags, last=last)
+        _, *said = self.table.gone_at(at)
+        return self._entry(*said)
 
-    def _entry(self, reason: int, date: int, partition: int, *, flags: int, last: int | None) -> Entry:
+    def _entry(
+        self, date: int, reason: int, partition: int, last: int | None = None, flags: int = 0
+    ) -> Entry:
         revocation_date = layout.moment(date)
         state = self.lists.get(partition)
         if state is None or revocation_date is None:
@@ -131,126 +164,39 @@ class Index:
         )
 
     def serial_at(self, at: int) -> bytes:
-        return _serial(_record(self._entries, at, _records.ENTRY_SIZE))
+        return self.table.listed_at(at)[0]
 
     def gone_serial_at(self, at: int) -> bytes:
-        return _serial(_record(self._gone, at, _records.GONE_SIZE))
+        return self.table.gone_at(at)[0]
 
     def items(self) -> Iterator[tuple[bytes, Entry]]:
         """Every listed serial with its entry, in file order."""
-        for at in range(self.entry_count):
-            yield self.serial_at(at), self.entry_at(at)
+        start = 0
+        while found := self.table.positions(start, _AT_ONCE):
+            for at in found:
+                serial, *said = self.table.listed_at(at)
+                yield serial, self._entry(*said)
+            start = found[-1] + 1
 
     def gone_items(self) -> Iterator[tuple[bytes, Entry]]:
         """Every gone serial with its entry, in file order."""
         for at in range(self.gone_count):
-            yield self.gone_serial_at(at), self.gone_at(at)
+            serial, *said = self.table.gone_at(at)
+            yield serial, self._entry(*said)
 
-    def verify(self) -> bytes:
-        """Read everything; the file's SHA-256, from the same pass. Costs a pass over the file."""
-        digest = hashlib.sha256()
-        for at in range(0, len(self._map), _CHUNK):
-            digest.update(self._map[at : at + _CHUNK])
-        for tag, (crc, section) in _directory(self._map).items():
-            if layout.checksum(section) != crc:
-                raise broken("sections with their checksums", f"another in section {tag.decode('ascii')}")
-        partitions = list(self.lists)
-        for section, stride in ((self._entries, _records.ENTRY_SIZE), (self._gone, _records.GONE_SIZE)):
-            at = _records.fault(section, stride, partitions)
-            if at >= 0:
-                raise broken("sorted, well-formed records", f"another at record {at}")
-        if _records.fault(self._shared, _records.ENTRY_SIZE, partitions, True) >= 0:
-            raise broken("sorted, well-formed records", "others among the shared serials")
-        for number, count in _records.tally(self._entries, _records.ENTRY_SIZE).items():
-            if count > self.lists[number].entries:
-                raise broken("at most the entries that each list declares", "more in a partition")
-        return digest.digest()
+    def verify(self) -> None:
+        """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file."""
+        verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
 
 
-def _find(section: memoryview, stride: int, serial: bytes) -> int:
-    """Number of the record, or -1; a file that was damaged since it was opened answers nothing."""
-    at = _records.find(section, stride, serial)
-    if at < -1:
-        raise broken("well-formed records, as when this file was opened", "others")
-    return at
+def differing(old: Index, new: Index) -> Iterator[tuple[int, int]]:
+    """(old position or -1, new position or -1) wherever serial, reason or date of listed entries differ."""
+    return Differences(old.table, new.table, gone=False)
 
 
-def _record(section: memoryview, at: int, stride: int) -> memoryview:
-    if not 0 <= at < len(section) // stride:
-        raise IndexError("expected the number of a record of this index, got another")
-    return section[at * stride : (at + 1) * stride]
-
-
-def _serial(record: memoryview) -> bytes:
-    return bytes(record[1 : 1 + record[0]])
-
-
-def _directory(view: memoryview) -> dict[bytes, tuple[int, memoryview]]:
-    """Section tag to (CRC-32, content); bounds were checked when the index was opened."""
-    found: dict[bytes, tuple[int, memoryview]] = {}
-    for position in range(len(layout.SECTION_TAGS)):
-        start = layout.HEADER.size + position * layout.SECTION.size
-        tag, crc, offset, length, _ = layout.SECTION.unpack(view[start : start + layout.SECTION.size])
-        found[tag] = (crc, view[offset : offset + length])
-    return found
-
-
-def _sections(view: memoryview) -> dict[bytes, memoryview]:
-    """Check the header and the bounds of every section before anything else is read."""
-    if len(view) < layout.HEADER_LENGTH:
-        raise broken("an index file", "a file shorter than its header")
-    head = bytes(view[: layout.HEADER_LENGTH])
-    (magic, version, sections, header_length, file_length, entries, gone, rows, entry, gone_size, _, crc) = (
-        layout.HEADER.unpack_from(head)
-    )
-    if magic != layout.MAGIC:
-        raise broken("an index file's first octets", "others")
-    if version != layout.VERSION:
-        raise broken(f"index format version {layout.VERSION}", f"version {version}")
-    unsealed = head[: layout.HEADER.size - 4] + bytes(4) + head[layout.HEADER.size :]
-    if layout.checksum(unsealed) != crc:
-        raise broken("a header with its checksum", "another")
-    shape = (sections, header_length, file_length, entry, gone_size)
-    if shape != (
-        len(layout.SECTION_TAGS),
-        layout.HEADER_LENGTH,
-        len(view),
-        _records.ENTRY_SIZE,
-        _records.GONE_SIZE,
-    ):
-        raise broken("the sizes that the header declares", "another file length or record size")
-    end = layout.HEADER_LENGTH
-    expected = dict(
-        zip(
-            layout.SECTION_TAGS,
-            (
-                None,
-                rows * layout.PARTITION.size,
-                entries * _records.ENTRY_SIZE,
-                gone * _records.GONE_SIZE,
-                None,
-            ),
-            strict=True,
-        )
-    )
-    for position, tag in enumerate(layout.SECTION_TAGS):
-        found, _, offset, length, _ = layout.SECTION.unpack_from(
-            head, layout.HEADER.size + position * layout.SECTION.size
-        )
-        if found != tag or offset != end or offset + length > len(view):
-            raise broken("sections one after another, inside the file", f"another at section {position}")
-        uneven = tag == b"MANY" and length % _records.ENTRY_SIZE
-        if uneven or (expected[tag] is not None and length != expected[tag]):
-            raise broken("sections as long as their counts", f"another at section {position}")
-        end = offset + length + -length % 8
-    if end != len(view):
-        raise broken("nothing after the last section", "more")
-    directory = _directory(view)
-    for small in (b"LINE", b"PART"):  # read whole on opening, so checked on opening
-        crc, section = directory[small]
-        if layout.checksum(section) != crc:
-            raise broken("sections with their checksums", f"another in section {small.decode('ascii')}")
-    return {tag: section for tag, (_, section) in directory.items()}
+def differing_gone(old: Index, new: Index) -> Iterator[tuple[int, int]]:
+    """The same of gone entries."""
+    return Differences(old.table, new.table, gone=True)
 
 
 def _lineage(line: bytes) -> Lineage:
