@@ -1,8 +1,8 @@
 """Open an index file, look up in it, and compare two. It only reads; it never says good.
 
-``Index.open`` is cheap: the tail, the bounds of every section, the small tables. ``Index.verify`` reads the whole
-file. Maps close by reference count only, so a reader that holds an old set goes on working while a new one
-is published and the old file's name is removed.
+``Index.open`` is cheap: the tail, the bounds of every section, the small tables. ``Index.verify`` reads the
+whole file. Maps close by reference count only, so a reader that holds an old set goes on working while a
+new one is published and the old file's name is removed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from revocation.index._batch import Answers, get_many
 from revocation.index._differ import Differences
 from revocation.index._table import Table
 from revocation.index.layout import Code, ListState, broken
-from revocation.index.tail import Tail, read_tail
+from revocation.index.tail import read_tail
 from revocation.index.verify import check_pieces, verify_file
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ class Index:
         return None if found is None else self._entry(*found)
 
     def get_many(self, keys: Buffer | Sequence[bytes | int]) -> Answers:
-        """Of many serials at once: states (0 not there, 1 listed, 2 gone, 3 gone on hold), reasons, partitions
-        and dates, each a column in the order of the keys. These are a buffer of unsigned 64-bit numbers,
-        packed octets (20 for each serial, sign-extended, big-endian) or a sequence of bytes and ints.
+        """Of many serials at once: states (0 not there, 1 listed, 2 gone, 3 gone on hold), reasons,
+        partitions and dates, each a column in the order of the keys. These are a buffer of unsigned 64-bit
+        numbers, packed octets (20 a serial, sign-extended, big-endian) or a sequence of bytes and ints.
         """
         return get_many(self.table, keys)
 

@@ -51,7 +51,7 @@ def verify_file(
     lists: Mapping[int, ListState],
     mapped: mmap.mmap | None,
 ) -> None:
-    """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped`` is what ``view`` is of, if it is a mapping."""
+    """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped``: what ``view`` is of, if a mapping."""
     if read_tail(view) != tail:
         raise broken("the tail that this file had when it was opened", "another")
     check_pieces(view, tail, since=tail.sections[b"PIEC"][0])
@@ -75,7 +75,7 @@ def verify_file(
 def _check_tables(
     view: memoryview, tail: Tail, codes: Sequence[Code], lists: Mapping[int, ListState]
 ) -> None:
-    """What stands once in a file: rows of CODE, rows of PART as they are packed, zeros between the sections."""
+    """What stands once in a file: rows of CODE, of PART as they are packed, zeros between the sections."""
     if len(set(codes)) != len(codes):
         raise broken("each row of codes once", "one twice")
     if b"".join(state.pack() for state in lists.values()) != tail.section(view, b"PART"):

@@ -6,10 +6,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 TAGS = (
-    b"SHRT", b"LONG", b"LDIR", b"SGON", b"SGDR", b"LGON", b"LGDR", b"SMNY", b"LMNY", b"CODE", b"PART", b"LINE",
-    b"PIEC",
+    b"SHRT", b"LONG", b"LDIR", b"SGON", b"SGDR", b"LGON", b"LGDR",
+    b"SMNY", b"LMNY", b"CODE", b"PART", b"LINE", b"PIEC",
 )  # fmt: skip
 FULL = {1: 7, 2: 6, 4: 5}
 NO_TIME = -(1 << 63)
@@ -27,7 +28,7 @@ def is_short(serial: int) -> bool:
 
 
 def short_key(mixing_key: bytes, serial: int) -> int:
-    s = struct.unpack_from("<4I", mixing_key, 24)
+    s: tuple[int, ...] = struct.unpack_from("<4I", mixing_key, 24)
     x = serial ^ s[0]
     for factor, shift in ((s[1], 16), (s[2], 15), (s[3], 16)):
         x = x * (factor | 1) & W32
@@ -75,48 +76,39 @@ def write_index(
 ) -> bytes:
     """A whole file. ``codes``: (partition, reason, flags, date high); ``states``: rows of PART, in order."""
     octets = code_octets or next(size for size in (1, 2, 4) if len(codes) <= 1 << 8 * size)
-    short = sorted(
-        (short_key(mixing_key, serial), *said) for serial, said in listed.items() if is_short(serial)
-    )
     sections = dict.fromkeys(TAGS, b"")
-    sections[b"SHRT"] = _lines(short, home_lines, octets)
+
+    def by_key(said: Iterable[tuple[int, Any]], *, wide: bool) -> list[tuple[Any, Any]]:
+        key: Callable[[bytes, int], Any] = long_key if wide else short_key
+        return sorted((key(mixing_key, serial), rest) for serial, rest in said if is_short(serial) != wide)
+
+    def packed_key(key: Any, *, wide: bool) -> bytes:
+        return struct.pack("<QQI", *key) if wide else struct.pack("<I", key)
+
+    sections[b"SHRT"] = _lines(by_key(listed.items(), wide=False), home_lines, octets)
+    long = by_key(listed.items(), wide=True)
+    sections[b"LONG"] = b"".join(
+        packed_key(key, wide=True) + struct.pack("<I", date) + code.to_bytes(octets, "little")
+        for key, (date, code) in long
+    )
+    directories = [(b"LDIR", [key[0] for key, _ in long], 64)]
+    for tag, directory, wide in ((b"SGON", b"SGDR", False), (b"LGON", b"LGDR", True)):
+        left = by_key(gone.items(), wide=wide)
+        sections[tag] = b"".join(
+            packed_key(key, wide=wide) + struct.pack("<IIHHI", date, code, flags, 0, last)
+            for key, (date, code, flags, last) in left
+        )
+        directories.append((directory, [key[0] if wide else key for key, _ in left], 64 if wide else 32))
     bits = []
-    code: Callable[[int], bytes] = lambda number: number.to_bytes(octets, "little")  # noqa: E731
-    long = [(long_key(mixing_key, serial), *said) for serial, said in listed.items() if not is_short(serial)]
-    short_gone = [(short_key(mixing_key, serial), *said) for serial, said in gone.items() if is_short(serial)]
-    long_gone = [
-        (long_key(mixing_key, serial), *said) for serial, said in gone.items() if not is_short(serial)
-    ]
-    long.sort()
-    short_gone.sort()
-    long_gone.sort()
-    sections[b"LONG"] = b"".join(struct.pack("<QQII", *key, date) + code(said) for key, date, said in long)
-    sections[b"SGON"] = b"".join(
-        struct.pack("<IIIHHI", key, date, said, flags, 0, last) for key, date, said, flags, last in short_gone
-    )
-    sections[b"LGON"] = b"".join(
-        struct.pack("<QQIIIHHI", *key, date, said, flags, 0, last)
-        for key, date, said, flags, last in long_gone
-    )
-    for tag, keys, width in (
-        (b"LDIR", [key[0] for key, *_ in long], 64),
-        (b"SGDR", [key for key, *_ in short_gone], 32),
-        (b"LGDR", [key[0] for key, *_ in long_gone], 64),
-    ):
+    for tag, keys, width in directories:
         size, sections[tag] = _directory(keys, width)
         bits.append(size)
-    own = sorted(
-        (short_key(mixing_key, serial), codes[said][0], date, said)
-        for serial, date, said in many
-        if is_short(serial)
-    )
-    sections[b"SMNY"] = b"".join(struct.pack("<III", key, date, said) for key, _, date, said in own)
-    wide = sorted(
-        (long_key(mixing_key, serial), codes[said][0], date, said)
-        for serial, date, said in many
-        if not is_short(serial)
-    )
-    sections[b"LMNY"] = b"".join(struct.pack("<QQIII", *key, date, said) for key, _, date, said in wide)
+    own = [(serial, (codes[code][0], date, code)) for serial, date, code in many]
+    for tag, wide in ((b"SMNY", False), (b"LMNY", True)):
+        sections[tag] = b"".join(
+            packed_key(key, wide=wide) + struct.pack("<II", date, code)
+            for key, (_, date, code) in by_key(own, wide=wide)
+        )
     sections[b"CODE"] = b"".join(struct.pack("<HBBi", *each) for each in codes)
     sections[b"PART"] = b"".join(states)
     sections[b"LINE"] = b"".join(struct.pack("<H", len(name)) + name.encode("ascii") for name in lineage)
@@ -125,17 +117,17 @@ def write_index(
     return _file(sections, mixing_key + counts + shape)
 
 
-def _lines(short: Sequence[tuple[int, int, int]], home_lines: int, octets: int) -> bytes:
+def _lines(short: Sequence[tuple[int, tuple[int, int]]], home_lines: int, octets: int) -> bytes:
     """By the document's words: in its home line, or in the next one that is not full."""
     full = FULL[octets]
     lines: list[list[tuple[int, int, int]]] = [[] for _ in range(home_lines)]
-    for key, date, said in short:
+    for key, (date, code) in short:
         at = key * home_lines >> 32
         while at < len(lines) and len(lines[at]) == full:
             at += 1
         if at == len(lines):
             lines.append([])
-        lines[at].append((key, date, said))
+        lines[at].append((key, date, code))
     packed = []
     for line in lines:
         spare = [0] * (full - len(line))
@@ -162,30 +154,23 @@ def _directory(keys: Sequence[int], width: int) -> tuple[int, bytes]:
 
 
 def _file(sections: Mapping[bytes, bytes], facts: bytes) -> bytes:
-    """Header, sections at multiples of 64, tail. ``facts``: what the tail has from its mixing key to CODE's rows."""
+    """Header, sections at multiples of 64, tail; ``facts``: the tail's from its mixing key to CODE's rows."""
     data = bytearray(b"\x89RVX\r\n\x1a\n" + struct.pack("<H", 2) + bytes(54))
-    table = b""
+    table, sums = b"", b""
     for tag in TAGS:
         data += bytes(-len(data) % 64)
-        content = sections[tag]
-        if tag == b"PIEC":
-            pieces = [bytes(data[at : at + 262_144]) for at in range(0, len(data), 262_144)]
-            content = b"".join(struct.pack("<I", zlib.crc32(piece)) for piece in pieces)
-            pieces_crc = zlib.crc32(content)
+        sums = b"".join(
+            struct.pack("<I", zlib.crc32(data[at : at + 262_144])) for at in range(0, len(data), 262_144)
+        )
+        content = sums if tag == b"PIEC" else sections[tag]
         table += tag + bytes(4) + struct.pack("<QQ", len(data), len(content))
         data += content
-    tail = (
-        table
-        + facts
-        + struct.pack("<Q", len(data) + 456)
-        + bytes(36)
-        + struct.pack("<IHH", pieces_crc, 2, 13)
-    )
+    tail = table + facts + struct.pack("<Q36xIHH", len(data) + 456, zlib.crc32(sums), 2, 13)
     return bytes(data) + tail + struct.pack("<I", zlib.crc32(tail)) + b"\n\x1a\n\rXVR\x89"
 
 
 def sealed(data: bytes) -> bytes:
-    """Every checksum of the file written anew, as a publisher at fault would; the sections' table is believed."""
+    """Every checksum written anew, as by a publisher at fault; the table of sections is believed."""
     fixed = bytearray(data)
     tail = len(fixed) - 456
     start, length = struct.unpack_from("<QQ", fixed, tail + 12 * 24 + 8)
