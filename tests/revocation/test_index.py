@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def index_of(parts: dict[int, bytes], previous: Index | None = None, seq: int = 
     return opened(build(parts, previous, **options), seq)
 
 
-def of_states(states: dict[int, ListState], parts: dict[int, bytes]) -> Built:
+def of_states(states: dict[int, ListState], parts: Mapping[int, bytes | Harvest]) -> Built:
     return Built(
         build_index(LINEAGE, states, parts, previous=None, release_holds=False, mixing_key=MIXING_KEY)
     )
@@ -318,3 +319,31 @@ def test_the_sizes_are_those_of_the_format() -> None:
     sizes = (layout.HEADER.size, layout.PARTITION.size, layout.CODE.size, TAIL_OCTETS)
     assert sizes == (64, 164, 8, 456)
     assert GONE_HELD == 1
+
+
+def test_a_large_list_is_packed_and_says_the_same() -> None:
+    """Above 2**18 entries a harvest packs a short entry into 8 octets; from the 257th code on it takes 12.
+    Either way the entries come back as they went in, and the index says of each what the list says."""
+    plain = [record(n, n % 5, T0 - (n % 97) * DAY) for n in range(1000, 1000 + 270_000 * 11, 11)]
+    long = [record(1 << 40 | n, 4) for n in range(3_000)]
+    packed = Harvest.of_records(MIXING_KEY, b"".join(plain + long))
+    assert packed.short_count == len(plain)
+    assert _entries(packed) == sorted(map(_entry, plain + long))
+    more = [record(n, n % 250, T0 - DAY, n // 250 % 2) for n in range(1, 501)]
+    wide = Harvest.of_records(MIXING_KEY, b"".join(plain + long + more))
+    assert len(wide.codes) > 256
+    assert _entries(wide) == sorted(map(_entry, plain + long + more))
+    for harvest in (packed, wide):
+        index = opened(of_states({1: state(1, entries=harvest.count)}, {1: harvest}))
+        assert index.entry_count == harvest.count
+        for serial, date, reason, _ in _entries(harvest)[::53]:
+            assert index.get(serial) == (date, reason, 1)
+
+
+def _entry(packed: bytes) -> tuple[bytes, int, int, int]:
+    length, serial, reason, flags, _, date = struct.unpack("<B20sBBBq", packed)
+    return serial[:length], date, reason, flags
+
+
+def _entries(harvest: Harvest) -> list[tuple[bytes, int, int, int]]:
+    return sorted(harvest)
