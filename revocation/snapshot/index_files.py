@@ -48,8 +48,10 @@ class FileState:
         found = os.stat(file)  # noqa: PTH116 - of descriptors as well
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
-    def is_same_file(self, other: FileState) -> bool:
-        return (self.device, self.inode, self.octets) == (other.device, other.inode, other.octets)
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """As ``Index.file_identity``: what a rename leaves as it is."""
+        return self.device, self.inode, self.octets, self.modified_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class OpenedIndex:
     def named(self, path: Path) -> OpenedIndex:
         """After the rename: it is what ``path`` names now."""
         state = FileState.of(path)
-        if not state.is_same_file(self.state):
+        if not state.identity == self.index.file_identity == self.state.identity:
             raise _another()
         return OpenedIndex(self.index, self.sha256_tree, state)
 
@@ -177,7 +179,6 @@ class _Reading:
             stack.callback(os.close, descriptor)
             self.state: Final = FileState.of(descriptor)
             self.index: Final = Index.open(path, set_seq=seq)
-            named = FileState.of(path)
         except FileNotFoundError as error:
             raise OwnFault(
                 "INDEX_MISSING",
@@ -185,7 +186,7 @@ class _Reading:
                 got="one missing",
                 remedy="restore the folder, or publish again",
             ) from error
-        if not named.is_same_file(self.state):
+        if self.index.file_identity != self.state.identity:
             raise _another()  # put in its place just now: what is hashed would not be what is mapped
         self.file: Final = file
         self.tree: Final = TreeHash(descriptor)

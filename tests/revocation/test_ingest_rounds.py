@@ -97,9 +97,9 @@ async def test_a_list_within_the_wait_joins_the_one_set(second: Night) -> None:
     assert [one.late for one in report.sets] == [False]
     assert not (await thread(second.store.current)).partial
     assert told.count(("waiting for lists", 3, 4)) == 2
-    # One publish: two files and the commit.
+    # One publish: two entries, two files, the commit.
     steps = [step for step in told if step[0] == "publish"]
-    assert (steps[0], steps[-1]) == (("publish", 0, 3), ("publish", 3, 3))
+    assert (steps[0], steps[-1]) == (("publish", 0, 5), ("publish", 5, 5))
     assert steps == sorted(steps)
 
 
