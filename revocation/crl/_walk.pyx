@@ -196,15 +196,3 @@ cdef class PackedRecords:
         self.room = PyBytes_FromStringAndSize(NULL, 0)
         self.capacity = self.used = 0
         return records
-
-
-def walk_revoked_certificates(const uint8_t[::1] data not None, Py_ssize_t start, Py_ssize_t end,
-                              bint extensions_allowed, bint explicit_default, bint generalized_before_2050):
-    """Records of the entries between two offsets, and the refusal: (records, code, offset, got, length)."""
-    entries = EntryWalk(data, start, end, extensions_allowed, explicit_default, generalized_before_2050)
-    sink = PackedRecords()
-    while sink.fill(entries, end - start + 1):
-        pass
-    if entries.refusal is not None:
-        return b"", *entries.refusal
-    return sink.take(), 0, 0, 0, 0
