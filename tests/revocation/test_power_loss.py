@@ -67,7 +67,7 @@ def test_t24_power_loss_in_some_states(tmp_path: Path) -> None:
     folder = start(tmp_path / "sets", leftovers=False)
     disk = RecordingDisk(folder)
     publish(folder, 1, disk)
-    assert len(disk.states) > 100
+    assert len(disk.states) > 60
     check_states(tmp_path, disk, [*random.Random(24).sample(disk.states, 12), *disk.last])
 
 
