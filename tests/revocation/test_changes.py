@@ -52,8 +52,13 @@ def short(change: RevocationChange) -> tuple[str, int, int | None, int | None]:
 def between(
     folder: Path, nights: Nights, *, releasable: bool = False
 ) -> list[tuple[str, int, int | None, int | None]]:
+    """From the first night to the last, sorted: the order within a lineage is that of the files."""
     snapshots = play(folder, nights, releasable=releasable)
-    return [short(change) for change in changes_between(snapshots[0], snapshots[-1])]
+    return shorts(snapshots[0], snapshots[-1])
+
+
+def shorts(old: Snapshot | None, new: Snapshot) -> list[tuple[str, int, int | None, int | None]]:
+    return sorted((short(change) for change in changes_between(old, new)), key=repr)
 
 
 def test_newly_listed_is_added_with_all_that_detection_needs(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_newly_listed_is_added_with_all_that_detection_needs(tmp_path: Path) -> 
 def test_the_first_set_adds_everything(tmp_path: Path) -> None:
     """No older set: every listed certificate, and of later sets the gone ones too."""
     first, second = play(tmp_path, [{1: {1: 3, 2: 6}, 2: {3: 4}}, {1: {2: 6}, 2: {3: 4}}])
-    assert [short(change) for change in changes_between(None, first)] == [
+    assert shorts(None, first) == [
         ("added", 1, None, 3),
         ("added", 2, None, 6),
         ("added", 3, None, 4),

@@ -13,7 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revocation.authorities import Lineage
 from revocation.index import layout
+from revocation.index.build import build_index
+from revocation.index.layout import ListPresence, ListState
+from revocation.index.tail import TAIL_OCTETS
 from revocation.snapshot.current import Snapshot
 from tests.revocation.sets import (
     DAY,
@@ -27,7 +31,7 @@ from tests.revocation.sets import (
     store,
     world,
 )
-from tests.revocation.stranger import Stranger
+from tests.revocation.stranger import Stranger, read_file
 
 FORMAT = Path(__file__).parents[2] / "revocation" / "index" / "FORMAT.md"
 PINNED = PUBLISHER.public_key().public_bytes_raw()
@@ -74,7 +78,7 @@ def test_a_stranger_reads_what_we_publish(tmp_path: Path) -> None:
 
 
 def test_a_stranger_reads_what_several_lists_name(tmp_path: Path) -> None:
-    """MANY has each list's own entry; the united one follows from them by the document's rule, and when one
+    """SMNY has each list's own entry; the united one follows from them by the document's rule, and when one
     list is carried over, its own entry counts again."""
     authorities, authority = world(partitions=3)
     scopes = [scope(authority, number) for number in (1, 2, 3)]
@@ -85,11 +89,11 @@ def test_a_stranger_reads_what_several_lists_name(tmp_path: Path) -> None:
     }
     store(tmp_path).publish(lists, authorities, now=T0)
     lineage = Stranger(tmp_path, PINNED).lineages["card-sign", scopes[0].lineage.key_id]
-    assert [(serial, entry[0], entry[3]) for serial, entry in lineage["many"]] == [
+    assert sorted((serial, entry[0], entry[3]) for serial, entry in lineage["many"]) == [
         (b"\x08", 6, 1),
         (b"\x08", 6, 2),
-        (b"\x09", 4, 1),
         (b"\x09", 1, 2),
+        (b"\x09", 4, 1),
         (b"\x09", 6, 3),
     ]
     assert lineage["entries"][b"\x09"] == (1, 0, int((T0 - 3 * DAY).timestamp()), 2)
@@ -102,8 +106,10 @@ def test_a_stranger_reads_what_several_lists_name(tmp_path: Path) -> None:
     assert [(serial, entry[3]) for serial, entry in lineage["many"]] == [(b"\x09", 1), (b"\x09", 3)]
 
 
+#: Short serials and long ones.
+VALUES = [*range(300), *(value << 40 for value in range(1, 30)), (1 << 159) - 1, 1 << 32]
 words = st.dictionaries(
-    st.integers(1, 300),
+    st.sampled_from(VALUES[1:]),
     st.tuples(st.sampled_from([0xFF, 0, 1, 3, 4, 6, 8, 99]), st.sampled_from([T0, T0 - DAY, T0 - 3 * DAY])),
     max_size=8,
 )
@@ -127,7 +133,7 @@ def test_a_stranger_and_we_answer_alike(
     assert isinstance(ours, Snapshot)
     theirs = Stranger(folder, PINNED)
     lineage = scope(authority, 1).lineage
-    for value in range(302):
+    for value in [*VALUES, 300, 301, (1 << 32) - 1, (1 << 32) + 1]:
         serial = value.to_bytes(value.bit_length() // 8 + 1, "big")
         entry = ours.lookup(lineage, serial)
         told = theirs.lookup(lineage.ca_id, lineage.key_id, serial)
@@ -152,15 +158,26 @@ def test_the_stranger_shares_nothing_with_us() -> None:
     assert tops - set(sys.stdlib_module_names) == {"cryptography"}
 
 
-def test_the_worked_example_is_what_the_code_writes(tmp_path: Path) -> None:
-    """The octets in the document are found in a file."""
-    authorities, authority = world()
-    lists = every_list(authority) | {scope(authority, 2): accepted(record(143, 3))}
-    store(tmp_path).publish(lists, authorities, now=T0)
-    text = FORMAT.read_text().split("```\n")[1]
-    example = bytes.fromhex(text)
-    assert len(example) == 34
-    assert any(example in path.read_bytes() for path in tmp_path.glob("*.index"))
+def test_the_worked_example_is_what_the_code_writes() -> None:
+    """The octets in the document are the line, the long record and the code of a file that is built from
+    its words, and a stranger reads the document's serials out of it."""
+    blocks = FORMAT.read_text().split("## Worked example")[1].split("\n## ")[0].split("```\n")[1::2]
+    line, long, code = (bytes.fromhex(block) for block in blocks)
+    assert (len(line), len(long), len(code)) == (64, 25, 8)
+    serial = bytes.fromhex("0123456789ABCDEF0123456789ABCDEF01234567")
+    when = datetime(2026, 11, 19, tzinfo=UTC)
+    built = build_index(
+        Lineage("card-sign", "ab" * 32),
+        {2: ListState(2, "ab" * 32, ListPresence.ACCEPTED, entries=2)},
+        {2: record(143, 3, when) + record(serial, 3, when)},
+        previous=None,
+        release_holds=False,
+        mixing_key=bytes(range(40)),
+    )
+    sections = read_file(b"".join(bytes(chunk) for chunk in built.chunks()))
+    assert [sections["sections"][tag] for tag in (b"SHRT", b"LONG", b"CODE")] == [line, long, code]
+    said = (3, 0, int(when.timestamp()), 2)
+    assert sections["entries"] == {b"\x00\x8f": said, serial: said}
 
 
 def test_the_tables_of_the_document_are_the_codes_structures() -> None:
@@ -169,11 +186,30 @@ def test_the_tables_of_the_document_are_the_codes_structures() -> None:
     for table in re.findall(
         r"\| at \| size \| content \|\n\|---\|---\|---\|\n((?:\|.*\n)+)", FORMAT.read_text()
     ):
+        if "*n*" in table:
+            continue  # a line of entries: as many as fit beside their codes
         at = 0
         for row in table.splitlines():
             start, size = (int(cell) for cell in row.split("|")[1:3])
             assert start == at
             at += size
         ends.append(at)
-    assert ends == [layout.HEADER.size, layout.PARTITION.size, layout.ENTRY.size]
-    assert layout.GONE.size == layout.ENTRY.size + 2 + 4
+    assert ends == [layout.HEADER.size, TAIL_OCTETS, layout.PARTITION.size, layout.CODE.size]
+
+
+def test_the_sections_of_the_document_are_the_codes() -> None:
+    """Tags in their order, and the octets of one record."""
+    table = FORMAT.read_text().split("| tag | records | octets each | order |\n|---|---|---|---|\n")[1]
+    rows = [[cell.strip() for cell in line.split("|")[1:5]] for line in table.split("\n\n")[0].splitlines()]
+    assert tuple(row[0].strip("`").encode() for row in rows) == layout.SECTION_TAGS
+    told = {row[0].strip("`"): row[2] for row in rows}
+    assert told["LONG"] == f"{layout.LONG_OCTETS} and a code"
+    assert [int(told[tag]) for tag in ("SHRT", "SGON", "LGON", "SMNY", "LMNY", "CODE", "PART")] == [
+        layout.LINE_OCTETS,
+        layout.SHORT_GONE_OCTETS,
+        layout.LONG_GONE_OCTETS,
+        layout.SHORT_MANY_OCTETS,
+        layout.LONG_MANY_OCTETS,
+        layout.CODE.size,
+        layout.PARTITION.size,
+    ]
