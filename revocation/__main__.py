@@ -1,4 +1,4 @@
-"""``python -m revocation``: look at CRL files and at published sets. Changes nothing.
+"""``python -m revocation``: look at CRL files, index files and published sets; build one.
 
 Serial numbers are printed only when asked for (``--serials``): they stand for people.
 """
@@ -25,10 +25,13 @@ _EXAMPLES: Final = """examples:
   python -m revocation stats data/snapshots
   python -m revocation verify-snapshot data/snapshots --publisher keys/publisher.pem
   python -m revocation freshness data/snapshots --authorities data/authorities.json
+  python -m revocation build 131016.crl --ca ca.pem --index 131016.index
+  python -m revocation verify-index 131016.index
+  python -m revocation show 1a2b3c 131016.index
   python -m revocation diff yesterday.crl today.crl
   python -m revocation diff data/snapshots@7 data/snapshots@8
 
-exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference;
+exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference, show no such serial;
 4 freshness found a list that is expired or absent;
 5 input refused (the code says which rule); 6 the outside failed (a disk, or a file that cannot be read);
 130 interrupted."""
@@ -38,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     made = argparse.ArgumentParser(
         prog="python -m revocation",
-        description="Look at certificate revocation lists and published sets; changes nothing.",
+        description="Look at certificate revocation lists, index files and published sets.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,8 +70,35 @@ def parser() -> argparse.ArgumentParser:
 
     decode = command("decode", "decode a CRL file and count what it lists", "decode 131016.crl", _decode)
     decode.add_argument("file", type=Path, metavar="FILE")
-    show = command("show", "show a CRL file, or a set and its lists", "show data/snapshots@8", _show)
-    show.add_argument("what", metavar="FILE|DIR[@SEQ]")
+    build = command(
+        "build",
+        "decode CRL files into one index file, as a night does, each as a partition of its own",
+        "build 131016.crl --ca ca.pem --index 131016.index",
+        _build,
+    )
+    build.add_argument("lists", type=Path, nargs="+", metavar="FILE")
+    build.add_argument("--index", type=Path, required=True, metavar="FILE", help="the new file")
+    build.add_argument(
+        "--ca", type=Path, action="append", default=[], metavar="CERT",
+        help="certificate of the key that signs; without it no signature is verified",
+    )  # fmt: skip
+    verify_index = command(
+        "verify-index",
+        "read an index file whole: every checksum, and every entry where a look-up finds it",
+        "verify-index data/snapshots/card-sign.1a2b.00000008.index",
+        _verify_index,
+    )
+    verify_index.add_argument("file", type=Path, metavar="FILE")
+    show = command(
+        "show",
+        "show a CRL file, or a set and its lists; or what an index file or a set says of a serial number",
+        "show data/snapshots@8",
+        _show,
+    )
+    show.add_argument(
+        "what", nargs="+", metavar="[SERIAL] FILE|DIR[@SEQ]",
+        help="SERIAL in hexadecimal, or - to read it from standard input, where no process list shows it",
+    )  # fmt: skip
     show.add_argument("--serials", action="store_true", help="print every entry of the CRL file")
     publisher(show)
     verify = command(
@@ -80,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("what", metavar="DIR[@SEQ]")
     publisher(verify)
     stats = command("stats", "count the current set by CA key and reason", "stats data/snapshots", _stats)
-    stats.add_argument("what", metavar="DIR[@SEQ]")
+    stats.add_argument("what", metavar="FILE.index|DIR[@SEQ]")
     publisher(stats)
     freshness = command(
         "freshness",
@@ -154,7 +184,17 @@ def _decode(given: argparse.Namespace) -> int:
 def _show(given: argparse.Namespace) -> int:
     from revocation.reports import list_report, set_report
 
-    if _names_a_set(given.what):
+    *serial, what = given.what
+    if len(serial) > 1 or (serial and given.serials):
+        raise _Misused(
+            "ONE_SERIAL",
+            expected="at most one serial number before the file or folder, and then no --serials",
+            got="more",
+            remedy="ask for one after the other: show 1a2b3c DIR",
+        )
+    if serial:
+        return _show_serial(sys.stdin.readline().strip() if serial == ["-"] else serial[0], what, given)
+    if _names_a_set(what):
         if given.serials:
             raise _Misused(
                 "SERIALS_OF_A_SET",
@@ -162,8 +202,61 @@ def _show(given: argparse.Namespace) -> int:
                 got="a set",
                 remedy="show a CRL file, or compare two sets: diff DIR@7 DIR@8 --serials",
             )
-        return _print(set_report(given.what, given.publisher), as_json=given.json)
-    return _print(list_report(Path(given.what), serials=given.serials), as_json=given.json)
+        return _print(set_report(what, given.publisher), as_json=given.json)
+    return _print(list_report(Path(what), serials=given.serials), as_json=given.json)
+
+
+def _show_serial(serial: str, what: str, given: argparse.Namespace) -> int:
+    from revocation.index_reports import serial_report
+    from revocation.reports import set_serial_report
+
+    if _names_a_set(what):
+        report = set_serial_report(what, given.publisher, serial)
+    else:
+        report = serial_report(Path(what), serial)
+    _print(report, as_json=given.json)
+    return Exit.DONE if report["found"] else Exit.NOTHING_NEW
+
+
+def _build(given: argparse.Namespace) -> int:
+    from revocation.clock import SystemClock
+    from revocation.index_reports import build_report
+
+    line = _ProgressLine()
+    try:
+        report = build_report(
+            given.lists,
+            given.index,
+            certificates=given.ca,
+            now=SystemClock().now(),
+            progress=line.update,
+        )
+    finally:
+        line.end()
+    return _print(report, as_json=given.json)
+
+
+class _ProgressLine:
+    """On standard error, where somebody looks at it."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        shown = f"{stage} {100 * done // max(total, 1)} %"
+        if sys.stderr.isatty() and shown != self._shown:
+            print(f"\r{shown:<20}", end="", file=sys.stderr, flush=True)
+            self._shown = shown
+
+    def end(self) -> None:
+        if self._shown:
+            print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _verify_index(given: argparse.Namespace) -> int:
+    from revocation.index_reports import verify_index_report
+
+    return _print(verify_index_report(given.file), as_json=given.json)
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -173,8 +266,11 @@ def _verify(given: argparse.Namespace) -> int:
 
 
 def _stats(given: argparse.Namespace) -> int:
+    from revocation.index_reports import index_stats_report, is_index
     from revocation.reports import stats_report
 
+    if is_index(Path(given.what)):
+        return _print(index_stats_report(Path(given.what)), as_json=given.json)
     return _print(stats_report(given.what, given.publisher), as_json=given.json)
 
 
@@ -204,6 +300,7 @@ def _time(text: str) -> datetime:
 
 
 def _diff(given: argparse.Namespace) -> int:
+    from revocation.index_reports import index_difference, is_index
     from revocation.reports import list_difference, set_difference
 
     if _names_a_set(given.old) != _names_a_set(given.new):
@@ -215,6 +312,8 @@ def _diff(given: argparse.Namespace) -> int:
         )
     if _names_a_set(given.old):
         report = set_difference(given.old, given.new, given.publisher, serials=given.serials)
+    elif is_index(Path(given.old)) and is_index(Path(given.new)):
+        report = index_difference(Path(given.old), Path(given.new), serials=given.serials)
     else:
         report = list_difference(Path(given.old), Path(given.new), serials=given.serials)
     _print(report, as_json=given.json)

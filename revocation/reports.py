@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from revocation.changes import changes_between
 from revocation.crl.decode import CertificateList, decode_certificate_list
 from revocation.errors import InputRefused
-from revocation.identity import serial_to_hex
+from revocation.identity import serial_from_hex, serial_to_hex
 from revocation.purpose import require_unlimited
 from revocation.reasons import REASON_ABSENT, reason_name
 from revocation.snapshot.current import Snapshot
@@ -158,6 +158,27 @@ def set_difference(old: str, new: str, publisher: Path | None, *, serials: bool 
             for change in changes
         ]
     return report
+
+
+def set_serial_report(what: str, publisher: Path | None, serial: str) -> Report:
+    """What the indexes of a set say of one serial, by CA key; that is not yet a status."""
+    snapshot = open_set(what, publisher)
+    require_unlimited(_named(what)[0], (lineage.ca_id for lineage in snapshot.lineages()))
+    octets = serial_from_hex(serial)
+    entries = [(lineage, snapshot.lookup(lineage, octets)) for lineage in snapshot.lineages()]
+    found = [
+        {
+            "lineage": str(lineage),
+            "gone": entry.gone,
+            "left_on_hold": entry.left_on_hold,
+            "reason": _reason(entry.reason),
+            "revocation_date": time_text(entry.revocation_date),
+            "partition": entry.partition_number,
+        }
+        for lineage, entry in entries
+        if entry is not None
+    ]
+    return {"found": bool(found), "set": snapshot.seq, "entries": found}
 
 
 def set_head(snapshot: Snapshot, publisher: Path | None) -> Report:

@@ -57,7 +57,7 @@ class Base:
     def count_kept(self, kept: Sequence[bool]) -> int:
         """Short entries that go on under the lists of the set before, at most."""
         sections = self.sections(short=True)
-        if sections.listed is None:
+        if sections.listed is None or sections.many is None:
             return 0
         return count_kept(
             sections.listed,

@@ -34,7 +34,7 @@ class Output:
         self.short_gone_bits = 0
         self.long_gone_bits = 0
 
-    def header(self) -> Iterator[bytes]:
+    def header(self) -> Iterator[memoryview | bytes]:
         yield from self._out(layout.HEADER.pack(layout.MAGIC, layout.VERSION, b""))
 
     def section(self, tag: bytes, chunks: Iterable[memoryview | bytes]) -> Iterator[memoryview | bytes]:
