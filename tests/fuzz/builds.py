@@ -65,10 +65,12 @@ class Build:
     preload: tuple[Path, ...]
     sanitized: bool
 
-    def environment(self) -> dict[str, str]:
-        """For the child. CPython leaves memory to the end of the process, so leaks say nothing."""
-        # Each block lies among 2048 poisoned octets on either side: so far beyond the end is seen as well.
-        options = "detect_leaks=0:allocator_may_return_null=1:redzone=2048:exitcode=77"
+    def environment(self, redzone: int) -> dict[str, str]:
+        """For the child. CPython leaves memory to the end of the process, so leaks say nothing.
+
+        ``redzone``: each block lies among so many poisoned octets, so far beyond its end is seen as well.
+        """
+        options = f"detect_leaks=0:allocator_may_return_null=1:redzone={redzone}:exitcode=77"
         return {
             **os.environ,
             "LD_PRELOAD": " ".join(map(str, self.preload)),
@@ -167,11 +169,19 @@ def driver(name: str, flags: tuple[str, ...] = _PLAIN) -> Module:
     return Module(name, NATIVE / f"{name}.pyx", flags)
 
 
-def asan(*products: str, drivers: tuple[str, ...], thorough: bool = True, plant: str = "") -> Build:
+def asan(
+    *products: str,
+    drivers: tuple[str, ...] = (),
+    checked_drivers: tuple[str, ...] = (),
+    traced: tuple[str, ...] = (),
+    thorough: bool = True,
+    plant: str = "",
+) -> Build:
     """The product's modules with AddressSanitizer; ``plant`` names a fault of rig.c to be found.
 
-    ``thorough``: optimized as in production, and once more in ``traced/`` to see what an input reaches.
-    Otherwise not optimized: built in a third of the time, for the smoke test.
+    ``checked_drivers`` have inline code of the product in them, so they are built like it. ``traced`` ones
+    are built once more in ``traced/``, to see what an input reaches. ``thorough``: optimized as in
+    production. Otherwise not, and not traced: built in a third of the time, for the smoke test.
     """
     libraries = [library(name) for name in ("libasan.so", "libubsan.so")]
     if None in libraries:
@@ -183,9 +193,10 @@ def asan(*products: str, drivers: tuple[str, ...], thorough: bool = True, plant:
     driving = _PLAIN if thorough else ("-O1", "-g1")
     jobs = [(product(one, flags), folder) for one in products]
     jobs += [(driver(one, driving), folder) for one in drivers]
+    jobs += [(driver(one, flags), folder) for one in checked_drivers]
     if thorough:
         tracing = (*flags, "-fsanitize-coverage=trace-pc")
-        jobs += [(product(one, tracing), folder / "traced") for one in products]
+        jobs += [(product(one, tracing), folder / "traced") for one in traced]
     _compile_all(jobs)
     # The rig is instrumented only where a fault is planted in it: its other half runs at every basic block.
     rig = (*_ASAN, f"-DPLANT_{plant}") if plant else _PLAIN

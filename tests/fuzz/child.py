@@ -81,10 +81,19 @@ def walk(task: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def index(task: dict[str, Any]) -> dict[str, Any]:
+    """Many runs of the index reader."""
+    names = [f"revocation.index.{name}" for name in ("_table", "_batch", "_check", "_differ")]
+    *_, loop = use(Path(task["folder"]), *names, "_index_loop")
+    from tests.fuzz import index_child
+
+    return index_child.run(task, loop)
+
+
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    sys.stdout.write(json.dumps({"walk": walk}[task["target"]](task)) + "\n")
+    sys.stdout.write(json.dumps({"walk": walk, "index": index}[task["target"]](task)) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ LOOP: Final = "_walk_loop"
 
 
 def build(*, thorough: bool = True, plant: str = "") -> builds.Build:
-    return builds.asan(MODULE, drivers=(LOOP,), thorough=thorough, plant=plant)
+    return builds.asan(MODULE, drivers=(LOOP,), traced=(MODULE,), thorough=thorough, plant=plant)
 
 
-def child(build: builds.Build, task: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
+def run_child(build: builds.Build, task: dict[str, Any], *, redzone: int) -> tuple[int, dict[str, Any], str]:
     """One child to its end: its exit status, its answer (empty where it died), what it wrote as error."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.child"],
         input=json.dumps({"folder": str(build.folder), **task}),
-        env=build.environment(),
+        env=build.environment(redzone),
         cwd=builds.ROOT,
         capture_output=True,
         text=True,
@@ -60,7 +60,7 @@ def run_once(
             "sweeping": sweeping,
             "last": last.name,
         }
-        status, answer, errors = child(build, task)
+        status, answer, errors = run_child(build, task, redzone=2048)
         if status == 0:
             return {"seed": seed, "guided": guided, **answer}
         held = Path(last.name).read_bytes()
