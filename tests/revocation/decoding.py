@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from revocation.crl.decode import DecodedList, Entries, decode_certificate_list
+from revocation.crl.decode import DecodedList, Entries, Octets, decode_certificate_list
 from revocation.errors import InputRefused
 from tests import pki
 
@@ -22,7 +22,7 @@ def decode(signer: pki.SigningGeneration, *entries: bytes, **forged: Any) -> Dec
     return decode_certificate_list(pki.build_crl(signer, entries=entries, **forged))
 
 
-def refusal(der: bytes, tolerances: frozenset[str] = frozenset()) -> InputRefused:
+def refusal(der: Octets, tolerances: frozenset[str] = frozenset()) -> InputRefused:
     """The refusal, which says all four things that an operator needs."""
     with pytest.raises(InputRefused) as caught:
         decode_certificate_list(der, tolerances=tolerances)

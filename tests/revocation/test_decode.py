@@ -99,8 +99,8 @@ def test_anything_left_over_is_refused(signer: pki.SigningGeneration) -> None:
     assert offset_of(error) == len(der)
 
 
-def test_a_list_cut_at_any_octet_is_refused(signer: pki.SigningGeneration) -> None:
-    """T02: no prefix of a list is a list."""
+def test_t02_a_list_cut_at_any_octet_is_refused(signer: pki.SigningGeneration) -> None:
+    """No prefix of a list is a list."""
     der = pki.build_crl(signer, entries=[entry(n, reason=3) for n in range(1, 6)])
     for size in range(len(der)):
         refusal(der[:size])
@@ -115,8 +115,8 @@ def test_signature_value_is_whole_octets(signer: pki.SigningGeneration) -> None:
         assert refusal(seq(tbs, algorithm, tlv(0x03, bits))).code == "DER_SIGNATURE"
 
 
-def test_a_list_over_the_limit_is_not_read(signer: pki.SigningGeneration) -> None:
-    """T16: the size is asked before anything else."""
+def test_t16_a_list_over_the_limit_is_not_read(signer: pki.SigningGeneration) -> None:
+    """The size is asked before anything else."""
     der = pki.build_crl(signer)
     with pytest.raises(InputRefused) as error:
         decode_certificate_list(der, max_octets=len(der) - 1)
@@ -124,8 +124,8 @@ def test_a_list_over_the_limit_is_not_read(signer: pki.SigningGeneration) -> Non
     decode_certificate_list(der, max_octets=len(der))
 
 
-def test_deep_nesting_costs_nothing(signer: pki.SigningGeneration) -> None:
-    """Bad input 73: 10^5 levels inside an extension are octets, not recursion."""
+def test_item_73_deep_nesting_costs_nothing(signer: pki.SigningGeneration) -> None:
+    """10^5 levels inside an extension are octets, not recursion."""
     nested = b""
     for _ in range(300):
         nested = seq(nested)

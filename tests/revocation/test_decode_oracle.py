@@ -187,8 +187,8 @@ def agree_or_refused(der: bytes, *, head: tuple[object, ...] | None = None) -> b
 
 @settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_one_wrong_octet(vector: bytes, data: st.DataObject) -> None:
-    """T01: any octet replaced anywhere: refused, or the same meaning for the oracle; never a crash."""
+def test_t01_one_wrong_octet(vector: bytes, data: st.DataObject) -> None:
+    """Any octet replaced anywhere: refused, or the same meaning for the oracle; never a crash."""
     at = data.draw(st.integers(min_value=0, max_value=len(vector) - 1))
     octet = data.draw(st.integers(min_value=0, max_value=255))
     agree_or_refused(vector[:at] + bytes([octet]) + vector[at + 1 :])
@@ -209,8 +209,8 @@ def test_cut_and_pasted_octets(vector: bytes, cuts: list[tuple[int, int, bytes]]
     agree_or_refused(der)
 
 
-def test_every_bit_of_the_entries_flipped(vector: bytes) -> None:
-    """T01, exhaustively where entries stand: refused or equal; and both happen."""
+def test_t01_every_bit_of_the_entries_flipped(vector: bytes) -> None:
+    """Exhaustively where entries stand: refused or equal; and both happen."""
     start = vector.index(_ODD_ENTRIES[0])
     end = start + sum(map(len, _ODD_ENTRIES))
     read = 0

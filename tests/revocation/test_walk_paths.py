@@ -120,7 +120,7 @@ def test_t15_serials_of_every_size_and_edge(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 21, 22, 30, 75])
 def test_item_66_serials_of_no_size_on_both_paths(size: int) -> None:
-    """None at all, more than 20 octets, so many that the entry is still a short one: refused by their size."""
+    """None, more than 20 octets, as many as leave the entry a short one: refused by their size."""
     for reason in (None, 3):
         found = first_entry(entry(b"\x01" * size, T0, reason) + _BEHIND)
         assert found.refusal == (7, 2, size, 0)
