@@ -143,7 +143,9 @@ class _Cycle:
         self._tell: Final = tell
         self._at_least: Final = at_least
         self._expected: Final = authorities.expected_lists()
+        #: The accepted lists of the cycles before and of this one; what of that the archive has written down.
         self._known: dict[str, StoredList] = {}
+        self._remembered: dict[str, StoredList] = {}
         self._first: Snapshot | None = None
         self._now: Snapshot | None = None
         #: Accepted, not yet in a set of this cycle.
@@ -162,6 +164,7 @@ class _Cycle:
 
     async def begin(self) -> None:
         self._known = await asyncio.to_thread(self._archive.stored)
+        self._remembered = dict(self._known)
 
     async def _open(self) -> None:
         """The set to build upon, which is read whole: beside the first fetch, which does not need it."""
@@ -244,6 +247,9 @@ class _Cycle:
             self._sets.append(CycleSet(self._now.seq, count, missing, self._now.partial, late))
         # What follows is convenience: a crash here costs fetching the same lists once more.
         self._known = await asyncio.to_thread(_archive, self._archive, files, self._known)
+        if self._known != self._remembered:
+            await asyncio.to_thread(self._archive.remember, self._known)
+            self._remembered = dict(self._known)
         if count and published is not None and self._now is not None:
             await published(self._now)
 
@@ -283,15 +289,13 @@ def _archive(
     files: Iterable[tuple[ListScope, StoredList, datetime]],
     known: Mapping[str, StoredList],
 ) -> dict[str, StoredList]:
-    """Move the new files to their day and remember what the server called them, without what rotted."""
+    """Move the new files to their day; what the server called them, without what rotted."""
     stored = dict(known)
     for scope, file, this_update in files:
         path = file.path
         if path.parent == archive.incoming:
             path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
         stored[str(scope)] = replace(file, path=path)
-    if stored != archive.stored():
-        archive.remember(stored)
     return stored
 
 

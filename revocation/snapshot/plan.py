@@ -109,7 +109,7 @@ def plan_set(
     wanted = {
         scope: plan.states[scope.partition_number]
         for plan in plans
-        for scope in sorted(expected)
+        for scope in expected
         if scope.lineage == plan.lineage
     }
     days = [business_day(state.this_update) for state in wanted.values() if state.this_update is not None]

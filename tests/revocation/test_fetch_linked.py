@@ -102,10 +102,10 @@ async def test_a_file_of_somebody_else_is_copied(source: Path, monkeypatch: pyte
 async def test_what_cannot_be_linked_is_copied(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file system; or a kernel that lets nobody link what is not his."""
 
-    def refusing(self: Path, target: Path) -> None:
+    def refusing(source: Path, target: Path) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(Path, "hardlink_to", refusing)
+    monkeypatch.setattr(os, "link", refusing)
     result = await take(source)
     assert isinstance(result, Fetched)
     assert await content(result.path) == OLD
@@ -128,16 +128,16 @@ async def test_a_file_that_changes_just_as_it_is_linked(
     source: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path, bytes], Any]
 ) -> None:
     """Replaced by a rename, or written to all the same (by root): the old list whole or the new one whole."""
-    real, changes = Path.hardlink_to, [change]
+    real, changes = os.link, [change]
 
-    def linking(self: Path, target: Path) -> None:
+    def linking(file: Path, target: Path) -> None:
         while changes:
             source.chmod(0o644)
             changes.pop()(source, NEW)
             source.chmod(0o444)
-        real(self, target)
+        real(file, target)
 
-    monkeypatch.setattr(Path, "hardlink_to", linking)
+    monkeypatch.setattr(os, "link", linking)
     result = await take(source)
     assert changes == []
     assert isinstance(result, Fetched)

@@ -17,7 +17,10 @@ import os
 import stat
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -28,13 +31,15 @@ from revocation.crl.fetch import failures
 from revocation.crl.fetch.results import Failed, Fetched, FetchLimits, FetchResult, NotModified, final_path
 from revocation.crl.fetch.turns import Turns, fetch_all
 from revocation.crl.parts import Part
-from revocation.errors import OutsideFailed
+from revocation.errors import InputRefused, OutsideFailed
 
 #: A file's times move in ticks of the kernel, at most 10 ms long (CONFIG_HZ=100): a file changed less than
 #: that ago may be changed again without its times telling.
 _SETTLED_NS: Final = 20_000_000
 #: Compared first, at the beginning and at the end: numbers and times there, the signature here.
 _END_OCTETS: Final = 65_536
+#: A thread takes lists for so long before the loop hears of them.
+_MOMENT_S: Final = 0.02
 _ADDRESS: Final = "folder"
 
 
@@ -57,33 +62,87 @@ class FolderSource:
         stored: Mapping[str, StoredList],
         done: Callable[[], None],
     ) -> dict[ListScope, FetchResult]:
-        turns = Turns(self._limits.parallel)
-        now_ns = await asyncio.to_thread(_file_time_ns, folder)
-        failing: dict[ListScope, Failed] = {}
+        present = await asyncio.to_thread(_Present, folder)
+        began = time.monotonic()
+        waiting = deque(sorted(wanted))
+        tried: dict[ListScope, FetchResult] = {}
 
-        async def one(scope: ListScope) -> FetchResult:
-            target, known = final_path(folder, scope), stored.get(str(scope))
+        def take(scope: ListScope) -> FetchResult:
+            known = stored.get(str(scope))
             try:
-                # Only what changes is tried again: a missing file is as missing a second later.
+                return _take(self._files[scope], final_path(folder, scope), self._limits, known, present)
+            except OutsideFailed as error:
+                return Failed(error)
+
+        def take_some() -> dict[ListScope, FetchResult]:
+            """In a thread, for a moment: a call for each of 1,900 small lists costs more than they do."""
+            some: dict[ListScope, FetchResult] = {}
+            until = time.monotonic() + _MOMENT_S
+            while waiting and (not some or time.monotonic() < until):
+                try:
+                    scope = waiting.popleft()
+                except IndexError:
+                    break  # another thread was quicker
+                some[scope] = take(scope)
+            return some
+
+        async def worker() -> None:
+            while waiting:
+                for scope, result in (await asyncio.to_thread(take_some)).items():
+                    tried[scope] = result
+                    if not _passes(result):
+                        done()
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.deadline_s), asyncio.TaskGroup() as group:
+                for _ in range(min(self._limits.parallel, len(waiting))):
+                    group.create_task(worker())
+        turns = Turns(self._limits.parallel)
+        failing = {scope: one for scope, one in tried.items() if isinstance(one, Failed)}
+
+        async def again(scope: ListScope) -> FetchResult:
+            """Only what changes is tried again: a missing file is as missing a second later."""
+            result = tried.get(scope)
+            try:
                 async for attempt in failures.tries(self._limits, {"FETCH_CHANGING"}):
                     with attempt:
-                        async with turns.turn():
-                            try:
-                                return await asyncio.to_thread(
-                                    _take, self._files[scope], target, self._limits, known, now_ns
-                                )
-                            except OutsideFailed as error:
-                                failing[scope] = Failed(error)
-                                raise
-            except OutsideFailed as error:
+                        if result is None:
+                            async with turns.turn():
+                                result = await asyncio.to_thread(take, scope)
+                        found, result = result, None
+                        if isinstance(found, Failed):
+                            failing[scope] = found
+                            raise found.error
+                        return found
+            except (InputRefused, OutsideFailed) as error:
                 return Failed(error)
             raise AssertionError("the tries end with a result or an error")
 
-        return await fetch_all(wanted, one, self._limits, done, failing)
+        left = [scope for scope in wanted if scope not in tried or _passes(tried[scope])]
+        if not left:
+            return tried
+        rest = max(0.0, self._limits.deadline_s - (time.monotonic() - began))
+        return tried | await fetch_all(left, again, replace(self._limits, deadline_s=rest), done, failing)
+
+
+class _Present:
+    """The present as files are stamped with it; without one, every file counts as just written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._began: Final = time.monotonic_ns()
+        self._then: Final = _file_time_ns(folder)
+
+    def ns(self) -> int:
+        """Never later than the file system's clock, as long as nobody sets that back."""
+        return self._then + (time.monotonic_ns() - self._began) if self._then else 0
+
+
+def _passes(result: FetchResult) -> bool:
+    return isinstance(result, Failed) and result.error.code == "FETCH_CHANGING"
 
 
 def _take(
-    source: Path, target: Path, limits: FetchLimits, known: StoredList | None, now_ns: int
+    source: Path, target: Path, limits: FetchLimits, known: StoredList | None, present: _Present
 ) -> Fetched | NotModified:
     """Link or copy a file that rests meanwhile, whole; or find that it is the stored list.
 
@@ -95,7 +154,7 @@ def _take(
             if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
                 raise failures.failed("FETCH_UNREACHABLE", "a regular file", "something else")
             before = _state(reader)
-            if max(before[1:]) > now_ns - _SETTLED_NS:
+            if max(before[1:]) > present.ns() - _SETTLED_NS:
                 time.sleep(_SETTLED_NS / 1e9)
                 before = _state(reader)
             if before[0] > limits.max_octets:
@@ -135,8 +194,11 @@ def _link(reader: FileIO, source: Path, target: Path) -> bool:
     if _is_writable(before):
         return False
     try:
-        target.unlink(missing_ok=True)
-        target.hardlink_to(source)
+        try:
+            os.link(source, target)
+        except FileExistsError:  # of an earlier round
+            target.unlink()
+            os.link(source, target)
     except OSError:
         return False  # another file system, or a kernel that lets nobody link what is not his
     # ``source`` may be a symbolic link, or another file by now; its change time moves with the link itself.
@@ -174,13 +236,15 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
 def _is_known(reader: FileIO, octets: int, known: StoredList, piece_octets: int) -> bool:
     """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
     try:
+        found, kept = os.fstat(reader.fileno()), os.stat(known.path)  # noqa: PTH116 - of 1,900 lists
+        if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
+            # Comparing it with itself would prove nothing.
+            is_tagged = known.address == _ADDRESS and known.etag == _tag(reader)
+            return is_tagged and not _is_writable(found)
+        if kept.st_size != octets:
+            return False
         with FileIO(known.path) as stored:
-            found, kept = os.fstat(reader.fileno()), os.fstat(stored.fileno())
-            if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
-                # Comparing it with itself would prove nothing.
-                is_tagged = known.address == _ADDRESS and known.etag == _tag(reader)
-                return is_tagged and not _is_writable(found)
-            return kept.st_size == octets and _is_same(reader, stored, octets, piece_octets)
+            return _is_same(reader, stored, octets, piece_octets)
     except OSError:
         return False
 
