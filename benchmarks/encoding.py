@@ -67,8 +67,8 @@ def sizes_of(octets: U8, reasons: U8) -> I64:
 
 
 @lru_cache(maxsize=64)
-def _shape(octets: int, with_reason: bool) -> tuple[np.dtype[Any], NDArray[Any]]:
-    """The record of one length, and one with everything in it that is the same for all."""
+def _blank(octets: int, with_reason: bool) -> NDArray[Any]:
+    """One record of its length, with everything in it that is the same for all."""
     serial = "u4" if octets == 4 else f"V{octets}"
     fields = [
         ("head", "V4"),
@@ -87,39 +87,61 @@ def _shape(octets: int, with_reason: bool) -> tuple[np.dtype[Any], NDArray[Any]]
     blank["z"] = np.void(b"Z")
     if with_reason:
         blank["reason_head"] = np.void(_REASON_HEAD)
-    return shape, blank
+    return blank
 
 
-def encode(columns: Columns) -> U8:
-    """The content of revokedCertificates that these entries are."""
-    sizes = sizes_of(columns.octets, columns.reasons)
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    out: U8 = np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint8)
-    since = columns.dates - _OFFSET
-    hours = since // _HOUR
-    hour, minute = _hours()[hours], _minutes()[since - hours * _HOUR]
-    kinds = columns.octets * np.uint8(2) + (columns.reasons != NO_REASON).astype(np.uint8)
-    order = np.argsort(kinds, kind="stable")
-    present = np.bincount(kinds)
-    at = 0
-    for kind in np.flatnonzero(present):
-        chosen = order[at : at + int(present[kind])]
-        at += len(chosen)
-        octets, with_reason = divmod(int(kind), 2)
-        shape, blank = _shape(octets, bool(with_reason))
-        records = np.repeat(blank, len(chosen))
-        if octets == 4:
-            records["serial"] = columns.short[chosen].byteswap()
-        else:
-            records["serial"] = np.ascontiguousarray(columns.long[chosen, :octets]).view(f"V{octets}")[:, 0]
-        records["hour"], records["minute"] = hour[chosen], minute[chosen]
-        if with_reason:
-            records["reason"] = columns.reasons[chosen]
-        # One window of this length at every octet: a record is put down by one copy.
-        whole = f"V{shape.itemsize}"
-        windows: NDArray[np.void] = np.ndarray(
-            (len(out) - shape.itemsize + 1,), dtype=whole, buffer=out.data, strides=(1,)
-        )
-        windows[starts[chosen]] = records.view(whole)
-    return out
+class Encoder:
+    """Encodes chunk after chunk, in memory that it keeps: fresh pages may cost more than the work."""
+
+    def __init__(self) -> None:
+        self._records: Final[dict[tuple[int, bool], NDArray[Any]]] = {}
+        self._rooms: Final[list[U8]] = [np.empty(0, dtype=np.uint8) for _ in range(2)]
+
+    def _records_of(self, octets: int, with_reason: bool, count: int) -> NDArray[Any]:
+        """So many records in which only serial, time and reason are still to be filled in."""
+        key = octets, with_reason
+        if key not in self._records or len(self._records[key]) < count:
+            self._records[key] = np.repeat(_blank(octets, with_reason), count + count // 4)
+        return self._records[key][:count]
+
+    def _room(self, size: int) -> U8:
+        """The two rooms in turn: while one is hashed the other is filled."""
+        room = self._rooms.pop(0)
+        if len(room) < size:
+            room = np.empty(size + size // 4, dtype=np.uint8)
+        self._rooms.append(room)
+        return room[:size]
+
+    def encode(self, columns: Columns) -> memoryview:
+        """The content of revokedCertificates that these entries are; it lasts until the call after next."""
+        sizes = sizes_of(columns.octets, columns.reasons)
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        out = self._room(int(ends[-1]) if len(ends) else 0)
+        since = columns.dates - _OFFSET
+        hours = since // _HOUR
+        hour, minute = _hours()[hours], _minutes()[since - hours * _HOUR]
+        kinds = columns.octets * np.uint8(2) + (columns.reasons != NO_REASON).astype(np.uint8)
+        order = np.argsort(kinds, kind="stable")
+        present = np.bincount(kinds)
+        at = 0
+        for kind in np.flatnonzero(present):
+            chosen = order[at : at + int(present[kind])]
+            at += len(chosen)
+            octets, with_reason = divmod(int(kind), 2)
+            records = self._records_of(octets, bool(with_reason), len(chosen))
+            if octets == 4:
+                records["serial"] = columns.short[chosen].byteswap()
+            else:
+                serials = np.ascontiguousarray(columns.long[chosen, :octets])
+                records["serial"] = serials.view(f"V{octets}")[:, 0]
+            records["hour"], records["minute"] = hour[chosen], minute[chosen]
+            if with_reason:
+                records["reason"] = columns.reasons[chosen]
+            # One window of this length at every octet: a record is put down by one copy.
+            size = records.itemsize
+            windows: NDArray[np.void] = np.ndarray(
+                (len(out) - size + 1,), dtype=f"V{size}", buffer=out.data, strides=(1,)
+            )
+            windows[starts[chosen]] = records.view(f"V{size}")
+        return out.data

@@ -35,7 +35,8 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 @lru_cache(maxsize=2)
 def key_of(kind: str) -> Key:
     """The CA's key; worth nothing, since everybody can make it."""
-    rng = random.Random(kind)
+    # The number is one whose sequence begins with two primes, so that no time is spent on looking for them.
+    rng = random.Random(f"{kind} 404")
     if kind == "p-256":
         return ec.derive_private_key(rng.getrandbits(255) + 1, ec.SECP256R1())
     p, q = _prime(rng), _prime(rng)
@@ -49,7 +50,7 @@ def key_of(kind: str) -> Key:
         rsa.rsa_crt_dmq1(private, q),
         rsa.rsa_crt_iqmp(p, q),
         public,
-    ).private_key()
+    ).private_key(unsafe_skip_rsa_key_validation=True)
 
 
 def _prime(rng: random.Random) -> int:

@@ -23,7 +23,7 @@ from benchmarks.columns import (
     leaving,
     traits,
 )
-from benchmarks.encoding import encode, head, sizes_of
+from benchmarks.encoding import Encoder, head, sizes_of
 from benchmarks.issuer import DAY, START, Issuer
 from benchmarks.workload import Workload
 
@@ -32,6 +32,7 @@ _CHUNK: Final = 1 << 16
 _FEW: Final = 64
 _DAY_SECONDS: Final = int(DAY.total_seconds())
 _START_SECONDS: Final = int(START.timestamp())
+_ENCODER: Final = Encoder()
 _HASHER: Final = ThreadPoolExecutor(1, thread_name_prefix="hasher")
 
 
@@ -153,7 +154,7 @@ def _write_signed(
     write(before)
     pending: Future[None] | None = None
     for columns in chunks:
-        content = encode(columns).data
+        content = _ENCODER.encode(columns)
         if pending is not None:
             pending.result()
         pending = _HASHER.submit(digest.update, content)
