@@ -198,7 +198,7 @@ cdef int merge_lines(Differences d) noexcept nogil:
     cdef const uint8_t *y
     cdef uint64_t i = d.old_at, j = d.new_at, same
     cdef uint32_t p = d.old_place, q = d.new_place, in_x = 0, in_y = 0, old_key, new_key, c, e
-    cdef bint old_left, new_left
+    cdef bint old_left, new_left, take_old, take_new
     while d.pairs.count < ROOM:
         i = at_entry(a, i, &p, &in_x)
         j = at_entry(b, j, &q, &in_y)
@@ -222,21 +222,19 @@ cdef int merge_lines(Differences d) noexcept nogil:
                 break
             old_key = load32(x + 4 * p) if old_left else 0
             new_key = load32(y + 4 * q) if new_left else 0
-            if old_left and new_left and old_key == new_key:
-                c = load_code(x + 8 * a.full + p * a.code_octets, a.code_octets)
-                e = load_code(y + 8 * b.full + q * b.code_octets, b.code_octets)
-                if c >= a.row_count or e >= b.row_count:
-                    return DAMAGED
-                if not same_word(a.rows[c], load32(x + 4 * a.full + 4 * p), b.rows[e], load32(y + 4 * b.full + 4 * q)):
-                    put(&d.pairs, i * PLACES + p, j * PLACES + q)
-                p += 1
-                q += 1
-            elif not new_left or (old_left and old_key < new_key):
-                put(&d.pairs, i * PLACES + p, NONE)
-                p += 1
-            else:
-                put(&d.pairs, NONE, j * PLACES + q)
-                q += 1
+            take_old = old_left and (not new_left or old_key <= new_key)
+            take_new = new_left and (not old_left or new_key <= old_key)
+            # Both take part where the keys are equal; who takes part has a code that means something.
+            c = load_code(x + 8 * a.full + p * a.code_octets, a.code_octets) if take_old else 0
+            e = load_code(y + 8 * b.full + q * b.code_octets, b.code_octets) if take_new else 0
+            if (take_old and c >= a.row_count) or (take_new and e >= b.row_count):
+                return DAMAGED
+            if not take_old or not take_new or not same_word(
+                a.rows[c], load32(x + 4 * a.full + 4 * p), b.rows[e], load32(y + 4 * b.full + 4 * q)
+            ):
+                put(&d.pairs, i * PLACES + p if take_old else NONE, j * PLACES + q if take_new else NONE)
+            p += take_old
+            q += take_new
     d.old_at = i
     d.new_at = j
     d.old_place = p
@@ -249,7 +247,7 @@ cdef int merge_runs(Differences d, const Run *a, const Run *b, int64_t old_from,
     cdef uint64_t i = d.old_at, j = d.new_at, same
     cdef const uint8_t *x
     cdef const uint8_t *y
-    cdef uint32_t c, e, fields = 20 if a.wide else 4
+    cdef uint32_t c = 0, e = 0, fields = 20 if a.wide else 4
     cdef LongKey old_key, new_key
     cdef int order
     cdef bint may_be_same = True
@@ -271,26 +269,25 @@ cdef int merge_runs(Differences d, const Run *a, const Run *b, int64_t old_from,
             old_key = record_key(a, i)
             new_key = record_key(b, j)
             order = compare_long(&old_key, &new_key)
-        if order < 0:
-            put(&d.pairs, old_from + i, NONE)
-            i += 1
-        elif order > 0:
-            put(&d.pairs, NONE, new_from + j)
-            j += 1
-        else:
+        if order <= 0:
             c = load_code(x + fields + 4, a.code_octets)
+        if order >= 0:
             e = load_code(y + fields + 4, b.code_octets)
-            if c >= d.old.s.row_count or e >= d.new.s.row_count:
-                return DAMAGED
-            if same_word(d.old.s.rows[c], load32(x + fields), d.new.s.rows[e], load32(y + fields)):
-                may_be_same = True
-            else:
-                put(&d.pairs, old_from + i, new_from + j)
-            i += 1
-            j += 1
+        if (order <= 0 and c >= d.old.s.row_count) or (order >= 0 and e >= d.new.s.row_count):
+            return DAMAGED
+        if order == 0 and same_word(d.old.s.rows[c], load32(x + fields), d.new.s.rows[e], load32(y + fields)):
+            may_be_same = True
+        else:
+            put(&d.pairs, old_from + i if order <= 0 else NONE, new_from + j if order >= 0 else NONE)
+        i += order <= 0
+        j += order >= 0
     d.old_at = i
     d.new_at = j
     return 0
+
+
+cdef inline int read_entry(const Sections *s, int64_t at, bint gone, Found *found) noexcept nogil:
+    return read_gone(s, at, found) if gone else read_listed(s, at, found)
 
 
 cdef int find_others(Differences d) noexcept nogil:
@@ -314,16 +311,13 @@ cdef int find_others(Differences d) noexcept nogil:
         else:
             listed_serial(a, at, &serial)
             other = find_listed(b, &serial)
-        if other == DAMAGED:
+        if other == DAMAGED or read_entry(a, at, d.gone, &was) != 0:
             return DAMAGED
         if other == NONE:
             put(&d.pairs, at if old_first else NONE, NONE if old_first else at)
-        elif old_first:
-            if d.gone:
-                if read_gone(a, at, &was) != 0 or read_gone(b, other, &now) != 0:
-                    return DAMAGED
-            elif read_listed(a, at, &was) != 0 or read_listed(b, other, &now) != 0:
-                return DAMAGED
-            if not same_word(was.row, was.date, now.row, now.date):
-                put(&d.pairs, at, other)
+            continue
+        if read_entry(b, other, d.gone, &now) != 0:
+            return DAMAGED
+        if old_first and not same_word(was.row, was.date, now.row, now.date):
+            put(&d.pairs, at, other)
     return 0

@@ -8,6 +8,7 @@ import hashlib
 import json
 import struct
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ class Mixing:
     """The six numbers of a mixing key, and serials from keys and back: "Keys"."""
 
     def __init__(self, key: bytes) -> None:
-        self.long = struct.unpack_from("<3Q", key)
-        self.short = struct.unpack_from("<4I", key, 24)
+        self.long: tuple[int, ...] = struct.unpack_from("<3Q", key)
+        self.short: tuple[int, ...] = struct.unpack_from("<4I", key, 24)
 
     def short_key(self, serial: int) -> int:
         s0, s1, s2, s3 = self.short
@@ -114,6 +115,7 @@ class Stranger:
         assert len(data) == file["size"]
         assert tree(data) == file["sha256_tree"]
         read = read_file(data)
+        check_many(read)
         assert read["lineage"] == [file["ca_id"], file["key_id"]]
         assert (len(read["entries"]), len(read["gone"])) == (file["entries"], file["gone"])
         return read
@@ -169,12 +171,12 @@ def read_file(data: bytes) -> dict[str, Any]:
     short_gone = list(struct.iter_unpack("<IIIHHI", sections[b"SGON"]))
     assert [key for key, *_ in short_gone] == sorted({key for key, *_ in short_gone})
     for short, date, code, flags, zeros, last in short_gone:
-        assert (flags in (0, 1), zeros) == (True, 0)
+        assert (flags in (0, 1), zeros, last > 0) == (True, 0, True)
         left[octets(mixing.short_serial(short))] = (*said(date, code), flags, last)
     long_gone = list(long_records(sections[b"LGON"], 36))
     for key, date, rest in long_gone:
         code, flags, zeros, last = struct.unpack("<IHHI", rest)
-        assert (flags in (0, 1), zeros) == (True, 0)
+        assert (flags in (0, 1), zeros, last > 0) == (True, 0, True)
         left[octets(mixing.long_serial(*key))] = (*said(date, code), flags, last)
     assert (len(listed), len(left)) == (entries, gone)
     assert not set(listed) & set(left)
@@ -203,7 +205,7 @@ def read_file(data: bytes) -> dict[str, Any]:
         "many": many,
         "sections": sections,
     }
-    check_many(read)
+    check_counts(read)
     return read
 
 
@@ -289,5 +291,13 @@ def check_many(read: dict[str, Any]) -> None:
 
         reason, flags, _, partition = min(own, key=rank)
         assert read["entries"][serial] == (reason, flags, min(entry[2] for entry in own), partition)
-    for _, entry in [*read["entries"].items(), *read["gone"].items()]:
-        assert entry[3] in read["lists"]
+
+
+def check_counts(read: dict[str, Any]) -> None:
+    """Entries of declared lists, no more of each than its row says; several own entries of listed serials."""
+    counts = Counter(entry[3] for entry in read["entries"].values())
+    assert all(count <= read["lists"][partition]["entries"] for partition, count in counts.items())
+    assert {entry[3] for entry in read["gone"].values()} <= set(read["lists"])
+    assert {entry[3] for _, entry in read["many"]} <= set(read["lists"])
+    several = Counter(serial for serial, _ in read["many"])
+    assert all(count > 1 and serial in read["entries"] for serial, count in several.items())
