@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_OK := $(VENV)/.run-installed
 TEST_OK := $(VENV)/.test-installed
-CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx)
+CORE   := $(wildcard revocation/*/*.pyx revocation/*/*.pxd revocation/*/*.pxi)
 ARGS   ?=
 # Tests run in this many processes, each with a database of its own; a file stays in one of them.
 JOBS   ?= 2

@@ -33,7 +33,7 @@ from revocation.clock import SystemClock, jst_day
 from revocation.errors import RevocationError
 
 #: The extensions without which nothing can be decoded or looked up.
-COMPILED: Final = ("revocation.crl._walk", "revocation.index._records")
+COMPILED: Final = ("revocation.crl._walk", "revocation.index._place", "revocation.index._table")
 _CONNECT_TIMEOUT_S: Final = 3.0
 PROGRAMS: Final = (("setpriv", "util-linux"), ("setsid", "util-linux"), ("openssl", "openssl"))
 

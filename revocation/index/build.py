@@ -66,6 +66,7 @@ class IndexBuild:
         self._carried: Final = _carried(states, self._new, previous)
         self._merged: Final = frozenset(merged)
         self._tell: Final[Progress] = progress or _silent
+        self._out: Output | None = None
         self.entries = self.gone = self.repeated = self.conflicting = 0
 
     def _harvest(self, found: Harvest | PackedEntries | bytes | memoryview) -> Harvest:
@@ -77,6 +78,11 @@ class IndexBuild:
 
     def chunks(self) -> Iterator[memoryview | bytes]:
         """The file's octets in order; each view holds until the next one is taken. Once."""
+        yield from self.entries_first()
+        yield from self.tables(self._states)
+
+    def entries_first(self) -> Iterator[memoryview | bytes]:
+        """All but the tables at the end: of what the lists' states say only thisUpdate counts here."""
         table = code_table(
             {number: harvest.codes for number, harvest in self._new.items()},
             () if self._previous is None else self._previous.codes,
@@ -88,7 +94,7 @@ class IndexBuild:
             for code in base.codes
         ]
         harvest, numbers = self._together(table)
-        out = Output(self._lineage, self._states, self._key, table)
+        self._out = out = Output(self._lineage, self._key, table)
         yield from out.header()
         # One class of serials after the other; of the first the gone ones wait for their place in the file.
         short = self._place(True, harvest, numbers, table, base, kept, out)
@@ -112,8 +118,13 @@ class IndexBuild:
         self.gone = out.gone = short.gone_count + long.gone_count
         self.repeated = short.repeated + long.repeated
         self.conflicting = short.conflicting + long.conflicting
-        yield from out.end()
         base.release()
+
+    def tables(self, states: Mapping[int, ListState]) -> Iterator[memoryview | bytes]:
+        """After ``entries_first``: the rest, with the lists' states as they are by then."""
+        if self._out is None or states.keys() != self._states.keys():
+            raise ValueError("expected the entries first, and the same partitions")
+        yield from self._out.end(states)
 
     def _together(self, table: CodeTable) -> tuple[Harvest | None, list[int]]:
         """One harvest of all lists, and the set's code for each of its own."""

@@ -16,11 +16,8 @@ from revocation.index.tail import Tail, aligned
 class Output:
     """Counts every octet. Whoever builds fills in what the tail says."""
 
-    def __init__(
-        self, lineage: Lineage, states: Mapping[int, ListState], mixing_key: bytes, table: CodeTable
-    ) -> None:
+    def __init__(self, lineage: Lineage, mixing_key: bytes, table: CodeTable) -> None:
         self._lineage: Final = lineage
-        self._states: Final = states
         self._key: Final = mixing_key
         self._table: Final = table
         self._at = 0
@@ -44,11 +41,11 @@ class Output:
             yield from self._out(chunk)
         self._sections[tag] = (start, self._at - start)
 
-    def end(self) -> Iterator[memoryview | bytes]:
+    def end(self, states: Mapping[int, ListState]) -> Iterator[memoryview | bytes]:
         """The tables, the checksums, the tail."""
         names = [self._lineage.ca_id.encode("ascii"), self._lineage.key_id.encode("ascii")]
         yield from self.section(b"CODE", [self._table.packed])
-        yield from self.section(b"PART", [self._states[number].pack() for number in sorted(self._states)])
+        yield from self.section(b"PART", [states[number].pack() for number in sorted(states)])
         yield from self.section(b"LINE", [b"".join(len(name).to_bytes(2, "little") + name for name in names)])
         yield from self._out(bytes(aligned(self._at) - self._at))
         if self._at % layout.PIECE_OCTETS:
@@ -66,7 +63,7 @@ class Output:
             long_bits=self.long_bits,
             short_gone_bits=self.short_gone_bits,
             long_gone_bits=self.long_gone_bits,
-            partition_rows=len(self._states),
+            partition_rows=len(states),
             code_rows=len(self._table.rows),
             file_octets=0,
             pieces_crc=layout.checksum(sums),

@@ -121,7 +121,7 @@ def test_a_serial_that_no_list_can_hold_is_not_found(serial: bytes) -> None:
     assert index_of({1: record(b"\x01")}).lookup(serial) is None
 
 
-def test_the_same_lists_in_any_order_give_the_same_octets() -> None:
+def test_item_65_the_same_lists_in_any_order_give_the_same_octets() -> None:
     """Deterministic: descending, ascending and shuffled input make one file."""
     records = [record(n, n % 7) for n in range(1, 200)]
     files = {

@@ -1,4 +1,4 @@
-"""``python -m revocation build``, ``verify-index``, ``show SERIAL``, ``stats`` and ``diff`` of index files."""
+"""``python -m revocation``: build, verify-index, show SERIAL, stats and diff of index files."""
 
 from __future__ import annotations
 
