@@ -12,7 +12,7 @@ from typing import Final
 from revocation.crl.pages import PagesBehind, windows
 
 #: Below it a thread costs more than it saves.
-_LARGE_OCTETS: Final = 1024 * 1024
+_LARGE_OCTETS: Final = 2 * 1024 * 1024
 
 #: How often the one who waits for the hash says how far it is.
 _LOOK_S: Final = 0.1
