@@ -295,7 +295,7 @@ def _archive(
         path = file.path
         if path.parent == archive.incoming:
             path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
-        stored[str(scope)] = replace(file, path=path)
+        stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)
     return stored
 
 

@@ -113,13 +113,13 @@ class ListArchive:
         """Move an accepted list's file from ``incoming`` to its day; the same list again is the same file."""
         day = f"{this_update.astimezone(_JST):%Y-%m-%d}"
         lineage = scope.lineage
-        folder = self.folder / day / f"{lineage.ca_id}.{scope.signing_key[:16]}"
-        target = folder / f"{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
+        folder = f"{day}/{lineage.ca_id}.{scope.signing_key[:16]}"
+        target = self.folder / f"{folder}/{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
         with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
             try:
                 _move(file, target)
             except FileNotFoundError:  # the first one of its day
-                folder.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 _move(file, target)
         return target
 

@@ -199,10 +199,13 @@ def _states(
     base: Snapshot | None,
 ) -> dict[int, ListState]:
     index = None if base is None else base.index(lineage)
+    given = {scope.partition_number for scope in lists if scope.lineage == lineage}
     states: dict[int, ListState] = {}
     if base is not None and index is not None:
         # A partition that is no longer expected (closed, merged) keeps its list: its revoked stay revoked.
         for number, old in index.lists.items():
+            if number in given:
+                continue  # declared below
             partition = authority.partition(number)
             scope = ListScope(lineage, old.signing_key, number, old.point_sha256)
             if partition is not None and partition.point_sha256 != old.point_sha256:
