@@ -130,7 +130,7 @@ def compile_module(module: Module, folder: Path) -> None:
     cython += ["-I", str(ROOT), "-o", str(text), str(module.source.relative_to(ROOT))]
     include = sysconfig.get_path("include")
     c = ["gcc", "-shared", "-fPIC", *module.flags, f"-I{include}", f"-I{NATIVE}", "-o", temporary, text]
-    sources = [*_sources(module.source), *sorted(NATIVE.glob("*.h"))]
+    sources = [*_sources(module.source), *sorted(NATIVE.glob("*.h")), *sorted(NATIVE.glob("*.pxi"))]
     mark = _stale(target, sources, repr((cython, c, platform.python_version())))
     if mark is None:
         return
