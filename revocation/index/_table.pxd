@@ -208,16 +208,21 @@ cdef inline uint64_t likely_place(const Run *run, uint64_t m, uint64_t low, uint
 
 
 cdef inline int64_t find_between(const Run *run, const LongKey *key, uint64_t low, uint64_t high) noexcept nogil:
-    """Number of the record, NONE or DAMAGED. NONE is proved: a lower key before, a greater one behind."""
-    cdef uint64_t at, middle
+    """Number of the record, NONE or DAMAGED.
+
+    NONE is proved: there is a lower key before and a greater one behind, and each of the two begins like the key
+    if, and only if, the directory says so.
+    """
+    cdef uint64_t at = low, end = high, middle, start = key.m >> (64 - run.bits)
+    cdef LongKey other
+    cdef int order
     if high - low > NEAR:
-        while low < high:
-            middle = low + (high - low) // 2
+        while at < end:
+            middle = at + (end - at) // 2
             if record_order(run, middle, key) < 0:
-                low = middle + 1
+                at = middle + 1
             else:
-                high = middle
-        at = low
+                end = middle
     else:
         at = likely_place(run, key.m, low, high)
         while at < high and record_order(run, at, key) < 0:
@@ -225,13 +230,16 @@ cdef inline int64_t find_between(const Run *run, const LongKey *key, uint64_t lo
         while at > low and record_order(run, at - 1, key) >= 0:
             at -= 1
     if at < run.count:
-        middle = record_order(run, at, key) + 1
-        if middle == 1:
+        other = record_key(run, at)
+        order = compare_long(&other, key)
+        if order == 0:
             return at
-        if middle == 0:
+        if order < 0 or (other.m >> (64 - run.bits) == start) != (at < high):
             return DAMAGED
-    if at > 0 and record_order(run, at - 1, key) >= 0:
-        return DAMAGED
+    if at > 0:
+        other = record_key(run, at - 1)
+        if compare_long(&other, key) >= 0 or (other.m >> (64 - run.bits) == start) != (at > low):
+            return DAMAGED
     return NONE
 
 
