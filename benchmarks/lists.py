@@ -30,6 +30,8 @@ from benchmarks.workload import Workload
 _CHUNK: Final = 1 << 16
 #: So many files are synchronised one by one; above it is cheaper to wait for all that is going on.
 _FEW: Final = 64
+#: Octets that are hashed sooner than another thread has them.
+_SMALL: Final = 1 << 19
 _DAY_SECONDS: Final = int(DAY.total_seconds())
 _START_SECONDS: Final = int(START.timestamp())
 _ENCODER: Final = Encoder()
@@ -157,7 +159,11 @@ def _write_signed(
         content = _ENCODER.encode(columns)
         if pending is not None:
             pending.result()
-        pending = _HASHER.submit(digest.update, content)
+            pending = None
+        if len(content) < _SMALL:
+            digest.update(content)
+        else:
+            pending = _HASHER.submit(digest.update, content)
         write(content)
     if pending is not None:
         pending.result()
