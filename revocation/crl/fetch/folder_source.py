@@ -28,6 +28,7 @@ from typing import Final
 from revocation.authorities import ListScope
 from revocation.crl.archive import StoredList
 from revocation.crl.fetch import failures
+from revocation.crl.fetch.linked import FOLDER, is_known, link_file, tag_of
 from revocation.crl.fetch.results import Failed, Fetched, FetchLimits, FetchResult, NotModified, final_path
 from revocation.crl.fetch.turns import Turns, fetch_all
 from revocation.crl.parts import Part
@@ -36,11 +37,8 @@ from revocation.errors import InputRefused, OutsideFailed
 #: A file's times move in ticks of the kernel, at most 10 ms long (CONFIG_HZ=100): a file changed less than
 #: that ago may be changed again without its times telling.
 _SETTLED_NS: Final = 20_000_000
-#: Compared first, at the beginning and at the end: numbers and times there, the signature here.
-_END_OCTETS: Final = 65_536
 #: A thread takes lists for so long before the loop hears of them.
 _MOMENT_S: Final = 0.02
-_ADDRESS: Final = "folder"
 
 
 class FolderSource:
@@ -159,59 +157,19 @@ def _take(
                 before = _state(reader)
             if before[0] > limits.max_octets:
                 raise failures.too_large(limits.max_octets)
-            if known is not None and _is_known(reader, before[0], known, limits.piece_octets):
+            if known is not None and is_known(reader, before[0], known, limits.piece_octets):
                 if _state(reader) != before:
                     raise _changing()
                 return NotModified(known)
-            if _link(reader, source, target):
-                return Fetched(target, _ADDRESS, _tag(reader))
+            if link_file(reader, source, target):
+                return Fetched(target, FOLDER, tag_of(reader))
             reader.seek(0)
             _copy(reader, before, target, limits.piece_octets)
-            return Fetched(target, _ADDRESS, None)
+            return Fetched(target, FOLDER, None)
     except OSError as error:
         raise failures.failed(
             "FETCH_UNREACHABLE", "a readable file", error.strerror or "an I/O error"
         ) from error
-
-
-def _is_writable(found: os.stat_result) -> bool:
-    """May anybody write to it, or give himself the right to, who could not write into the archive as well?
-
-    The rights of an access list show in the group's bits.
-    """
-    return bool(found.st_mode & 0o222) or found.st_uid not in (0, os.geteuid())
-
-
-def _tag(reader: FileIO) -> str:
-    """Of a linked file, for the next time: a write moves its modification time, a rename does not."""
-    found = os.fstat(reader.fileno())
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
-
-
-def _link(reader: FileIO, source: Path, target: Path) -> bool:
-    """Give the file that was opened a second name, if nobody may write to it; else it must be copied."""
-    before = os.fstat(reader.fileno())
-    if _is_writable(before):
-        return False
-    try:
-        try:
-            os.link(source, target)
-        except FileExistsError:  # of an earlier round
-            target.unlink()
-            os.link(source, target)
-    except OSError:
-        return False  # another file system, or a kernel that lets nobody link what is not his
-    # ``source`` may be a symbolic link, or another file by now; its change time moves with the link itself.
-    after, named = os.fstat(reader.fileno()), target.lstat()
-    rested = (before.st_size, before.st_mtime_ns, before.st_mode) == (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_mode,
-    )
-    if (named.st_dev, named.st_ino) != (after.st_dev, after.st_ino) or not rested:
-        target.unlink()
-        return False
-    return True
 
 
 def _open(path: str, flags: int) -> int:
@@ -231,34 +189,6 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
     except BaseException:
         part.drop()
         raise
-
-
-def _is_known(reader: FileIO, octets: int, known: StoredList, piece_octets: int) -> bool:
-    """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
-    try:
-        found, kept = os.fstat(reader.fileno()), os.stat(known.path)  # noqa: PTH116 - of 1,900 lists
-        if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
-            # Comparing it with itself would prove nothing.
-            is_tagged = known.address == _ADDRESS and known.etag == _tag(reader)
-            return is_tagged and not _is_writable(found)
-        if kept.st_size != octets:
-            return False
-        with FileIO(known.path) as stored:
-            return _is_same(reader, stored, octets, piece_octets)
-    except OSError:
-        return False
-
-
-def _is_same(reader: FileIO, stored: FileIO, octets: int, piece_octets: int) -> bool:
-    if octets > 2 * _END_OCTETS:
-        for at in (0, octets - _END_OCTETS):
-            ends = [os.pread(file.fileno(), _END_OCTETS, at) for file in (reader, stored)]
-            if ends[0] != ends[1]:
-                return False
-    while piece := reader.read(piece_octets):
-        if stored.read(len(piece)) != piece:
-            return False
-    return reader.tell() == octets
 
 
 def _state(reader: FileIO) -> tuple[int, int, int]:

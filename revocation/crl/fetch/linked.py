@@ -1,0 +1,83 @@
+"""Is a file in a folder the stored list, and may it be linked instead of copied? (``folder_source.py``)"""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from revocation.crl.archive import StoredList
+
+#: Where a list of a folder came from.
+FOLDER: Final = "folder"
+#: Compared first, at the beginning and at the end: numbers and times there, the signature here.
+_END_OCTETS: Final = 65_536
+
+
+def link_file(reader: FileIO, source: Path, target: Path) -> bool:
+    """Give the file that was opened a second name, if nobody may write to it; else it must be copied."""
+    before = os.fstat(reader.fileno())
+    if _is_writable(before):
+        return False
+    try:
+        try:
+            os.link(source, target)
+        except FileExistsError:  # of an earlier round
+            target.unlink()
+            os.link(source, target)
+    except OSError:
+        return False  # another file system, or a kernel that lets nobody link what is not his
+    # ``source`` may be a symbolic link, or another file by now; its change time moves with the link itself.
+    after, named = os.fstat(reader.fileno()), target.lstat()
+    rested = (before.st_size, before.st_mtime_ns, before.st_mode) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_mode,
+    )
+    if (named.st_dev, named.st_ino) != (after.st_dev, after.st_ino) or not rested:
+        target.unlink()
+        return False
+    return True
+
+
+def is_known(reader: FileIO, octets: int, known: StoredList, piece_octets: int) -> bool:
+    """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
+    try:
+        found, kept = os.fstat(reader.fileno()), os.stat(known.path)  # noqa: PTH116 - of 1,900 lists
+        if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
+            # Comparing it with itself would prove nothing.
+            is_tagged = known.address == FOLDER and known.etag == tag_of(reader)
+            return is_tagged and not _is_writable(found)
+        if kept.st_size != octets:
+            return False
+        with FileIO(known.path) as stored:
+            return _is_same(reader, stored, octets, piece_octets)
+    except OSError:
+        return False
+
+
+def _is_same(reader: FileIO, stored: FileIO, octets: int, piece_octets: int) -> bool:
+    if octets > 2 * _END_OCTETS:
+        for at in (0, octets - _END_OCTETS):
+            ends = [os.pread(file.fileno(), _END_OCTETS, at) for file in (reader, stored)]
+            if ends[0] != ends[1]:
+                return False
+    while piece := reader.read(piece_octets):
+        if stored.read(len(piece)) != piece:
+            return False
+    return reader.tell() == octets
+
+
+def _is_writable(found: os.stat_result) -> bool:
+    """May anybody write to it, or give himself the right to, who could not write into the archive as well?
+
+    The rights of an access list show in the group's bits.
+    """
+    return bool(found.st_mode & 0o222) or found.st_uid not in (0, os.geteuid())
+
+
+def tag_of(reader: FileIO) -> str:
+    """Of a linked file, for the next time: a write moves its modification time, a rename does not."""
+    found = os.fstat(reader.fileno())
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
