@@ -28,7 +28,7 @@ from revocation.index.layout import ListPresence, ListState
 from revocation.index.search import Index, differing
 from revocation.reasons import REASON_ABSENT, reason_name
 from revocation.snapshot.durable import Disk, disk_errors
-from revocation.snapshot.index_files import stage_index
+from revocation.snapshot.staged import stage_index
 from revocation.snapshot.tree_hash import tree_hash
 
 Report = dict[str, Any]

@@ -77,7 +77,7 @@ def temporary_name(target: Path) -> Path:
 def stage(disk: Disk, target: Path, chunks: Iterable[bytes]) -> Path:
     """Write and sync a temporary file beside ``target``; its path, for checking and renaming.
 
-    For small files; ``index_files.stage_index`` is for those that are worth several threads. On any failure
+    For small files; ``staged.stage_index`` is for those that are worth several threads. On any failure
     the temporary file is removed; nothing that readers know has changed.
     """
     temporary = temporary_name(target)

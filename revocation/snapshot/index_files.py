@@ -1,14 +1,13 @@
-"""Index files as they are written and as they are opened: read whole each time, by several threads if large.
+"""Index files as they are opened: read whole each time, by several threads if large.
 
-One thread goes through the reader's checks (``Index.verify``: structure and checksums) while others hash, and
-while the kernel syncs. The hash of a file that is being written follows the writer, so that little is left to
-do when its last octet is there. Small files are done in the caller's thread, one step after the other.
+One thread goes through the reader's checks (``Index.verify``: structure and checksums) while others hash.
+Small files are done in the caller's thread. ``staged.py`` is for those that are being written.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,16 +17,13 @@ from typing import Final
 from revocation.authorities import Lineage
 from revocation.errors import OwnFault
 from revocation.index.search import Index
-from revocation.snapshot.durable import Disk, discard, temporary_name
 from revocation.snapshot.manifest import IndexFile
 from revocation.snapshot.tree_hash import TreeHash
 
 #: Hashing beyond this many threads gains nothing: the disk, or the checks beside it, take longer.
-_THREADS: Final = max(1, min(4, os.cpu_count() or 1))
+THREADS: Final = max(1, min(4, os.cpu_count() or 1))
 #: Files, or sets, up to this size are not worth a thread.
-_ALONE_OCTETS: Final = 8 << 20
-#: Chunks below it are written together.
-_GATHERED_OCTETS: Final = 64 << 10
+ALONE_OCTETS: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,89 +74,11 @@ class OpenedIndex:
             return False
 
 
-def stage_index(
-    disk: Disk, target: Path, chunks: Iterable[bytes | memoryview], *, set_seq: int
-) -> tuple[Path, OpenedIndex]:
-    """Write, sync and read back a temporary file beside ``target``: its path, and the file as its readers
-    will see it.
-
-    Each chunk is written before the next one is asked for: its memory may be used again then. A file whose
-    fsync failed is thrown away like any other, whatever reading it back said.
-    """
-    temporary = temporary_name(target)
-    try:
-        with ExitStack() as stack:
-            writer = disk.create(temporary)
-            stack.callback(os.close, writer)
-            reader = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, reader)
-            tree = TreeHash(reader)
-            index = _write(disk, writer, chunks, tree, temporary, set_seq)
-            opened = OpenedIndex(index, tree.digest().hex(), FileState.of(reader))
-    except BaseException:
-        discard(disk, temporary)
-        raise
-    return temporary, opened
-
-
-def _write(
-    disk: Disk, writer: int, chunks: Iterable[bytes | memoryview], tree: TreeHash, path: Path, set_seq: int
-) -> Index:
-    written = 0
-    followers: list[Future[None]] = []
-    with ThreadPoolExecutor(_THREADS + 2) as pool:
-        try:
-            for octets in _gathered(chunks):
-                disk.write(writer, octets)
-                written += len(octets)
-                tree.grow(written)
-                if not followers and written > _ALONE_OCTETS:
-                    # One core is the builder's, who is still at work.
-                    followers = [pool.submit(tree.work) for _ in range(max(1, _THREADS - 1))]
-            tree.end(written)
-            if not followers:
-                disk.sync_file(writer)
-                tree.work()
-                return _checked(path, set_seq)
-            synced = pool.submit(disk.sync_file, writer)
-            checked = pool.submit(_checked, path, set_seq)
-            tree.work()
-            # The disk's own word first: what could not be synced may well be read back as something else.
-            for job in (synced, *followers):
-                job.result()
-            return checked.result()
-        finally:
-            tree.stop()
-
-
-def _gathered(chunks: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
-    """The same octets in fewer writes: the small parts of a file together."""
-    buffer = bytearray()
-    for chunk in chunks:
-        view = memoryview(chunk).cast("B")
-        if len(buffer) + len(view) > _GATHERED_OCTETS and buffer:
-            yield memoryview(bytes(buffer))
-            buffer.clear()
-        if len(view) > _GATHERED_OCTETS:
-            yield view
-        else:
-            buffer += view
-    if buffer:
-        yield memoryview(bytes(buffer))
-
-
-def _checked(path: Path, set_seq: int) -> Index:
-    """Through the readers' own code."""
-    index = Index.open(path, set_seq=set_seq)
-    index.verify()
-    return index
-
-
 def open_indexes(folder: Path, files: Iterable[IndexFile], *, set_seq: int) -> dict[Lineage, OpenedIndex]:
     """Open files of a set and read each whole: all of them are what its manifest says, or none is used."""
     with ExitStack() as stack:
         readings = [_Reading(folder, file, set_seq, stack) for file in files]
-        if sum(one.state.octets for one in readings) <= _ALONE_OCTETS:
+        if sum(one.state.octets for one in readings) <= ALONE_OCTETS:
             for one in readings:
                 one.index.verify()
                 one.tree.work()
@@ -203,13 +121,13 @@ class _Reading:
 
 
 def _read_side_by_side(files: Sequence[_Reading]) -> None:
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         jobs: list[Future[None]] = []
         try:
             for one in files:
                 jobs.append(pool.submit(one.index.verify))
                 # A thread too many finds nothing to do.
-                jobs += [pool.submit(one.tree.work) for _ in range(_THREADS)]
+                jobs += [pool.submit(one.tree.work) for _ in range(THREADS)]
             for job in jobs:
                 job.result()
         finally:

@@ -25,7 +25,7 @@ from revocation.snapshot.durable import (
     disk_errors,
     stage,
 )
-from revocation.snapshot.index_files import OpenedIndex, open_indexes, stage_index
+from revocation.snapshot.index_files import OpenedIndex, open_indexes
 from revocation.snapshot.manifest import IndexFile, Manifest, public_hex, read_manifest, sign_manifest
 from revocation.snapshot.names import (
     CURRENT,
@@ -38,6 +38,7 @@ from revocation.snapshot.names import (
     read_pointer,
 )
 from revocation.snapshot.plan import LineagePlan, SetPlan
+from revocation.snapshot.staged import stage_index
 
 #: Told of entries that are done, of how many in all.
 Told = Callable[[int, int], None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Condition
 from typing import Final
 
@@ -70,6 +70,17 @@ class TreeHash:
         """Hash pieces that no other thread has, until the file has ended and none is left."""
         buffer = memoryview(bytearray(PIECE_OCTETS))
         for number in self._pieces():
+            self._digests[number] = hashlib.sha256(self._read(buffer, number * PIECE_OCTETS)).digest()
+
+    def work_ahead(self, stop: Callable[[], bool]) -> None:
+        """Hash whole pieces that are written already, until none is left or ``stop`` says so."""
+        buffer = memoryview(bytearray(PIECE_OCTETS))
+        while not stop():
+            with self._changed:
+                if self._stopped or not self._is_ready():
+                    return
+                number = self._taken
+                self._taken += 1
             self._digests[number] = hashlib.sha256(self._read(buffer, number * PIECE_OCTETS)).digest()
 
     def digest(self) -> bytes:

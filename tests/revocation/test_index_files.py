@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from revocation.errors import OutsideFailed, OwnFault
-from revocation.snapshot import index_files
+from revocation.snapshot import index_files, staged
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.durable import Disk
 from revocation.snapshot.index_files import FileState
@@ -32,8 +32,8 @@ def index_file(folder: Path, seq: int) -> Path:
 @pytest.fixture
 def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file counts as a large one."""
-    monkeypatch.setattr(index_files, "_ALONE_OCTETS", -1)
-    monkeypatch.setattr(index_files, "_GATHERED_OCTETS", 64)
+    monkeypatch.setattr(index_files, "ALONE_OCTETS", -1)
+    monkeypatch.setattr(staged, "_GATHERED_OCTETS", 64)
 
 
 @pytest.mark.usefixtures("side_by_side")
@@ -42,7 +42,7 @@ def test_threads_write_and_open_the_same_sets(tmp_path: Path, monkeypatch: pytes
     for day in range(3):
         night(store(tmp_path / "many"), day, *range(1, 40 + day))
     check_folder(tmp_path / "many", [1, 2, 3])
-    monkeypatch.setattr(index_files, "_ALONE_OCTETS", 1 << 30)
+    monkeypatch.setattr(index_files, "ALONE_OCTETS", 1 << 30)
     for day in range(3):
         night(store(tmp_path / "one"), day, *range(1, 40 + day))
     for path in (tmp_path / "one").iterdir():
@@ -154,7 +154,7 @@ def test_chunks_share_their_memory(tmp_path: Path) -> None:
             buffer[:length] = bytes([octet]) * length
             yield memoryview(buffer)[:length]
 
-    written = b"".join(bytes(view) for view in index_files._gathered(chunks()))
+    written = b"".join(bytes(view) for view in staged._gathered(chunks()))
     assert written == b"\1" * 10 + b"\2" * 70_000 + b"\3" * 20 + b"\4" * 100_000 + b"\5" * 5
 
 
