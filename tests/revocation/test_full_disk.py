@@ -16,8 +16,8 @@ from tests.revocation.children import REFUSED, Child
 from tests.revocation.disks import publish, small_world
 from tests.revocation.sets import T0, accepted, check_folder, reader, record, scope, store
 
-#: A list that needs some 170 kB.
-ENTRIES = 5_000
+#: A list whose index needs some 160 kB.
+ENTRIES = 13_000
 
 
 def publish_large(folder: Path) -> int:
