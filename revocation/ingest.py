@@ -38,6 +38,7 @@ from revocation.ingest_report import (
 )
 from revocation.rounds import ONE_PASS, MonotonicTimer, Patience, Timer, Window
 from revocation.snapshot.current import Snapshot
+from revocation.snapshot.drafts import Drafts
 from revocation.snapshot.store import SnapshotStore, before_lost
 from revocation.take import ARCHIVE_CORRUPT, Refused, Taken, Taker
 
@@ -71,11 +72,11 @@ async def ingest_cycle(
     """
     timer = timer or MonotonicTimer()
     began = timer.now()
-    async with _held(archive):
+    async with _held(archive), _dropped(store.drafts(authorities, at_least=at_least)) as drafts:
         tell = progress or _silent
         marks: tuple[HighWater, ...] = (store,) if high_water is None else (store, high_water)
-        taker = Taker(authorities, marks, clock, tell, sink_for=_sinks(store))
-        cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least)
+        taker = Taker(authorities, marks, clock, tell, sink_for=_sinks(store), ahead=drafts.begin)
+        cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least, drafts)
         await cycle.begin()
         waiting = Window(timer, patience.wait_s, patience.poll_s)
         await cycle.ask()
@@ -100,6 +101,15 @@ async def _held(archive: ListArchive) -> AsyncIterator[None]:
     finally:
         # How it ended decides which unfinished downloads wait for the next cycle.
         await asyncio.to_thread(stack.__exit__, *sys.exc_info())
+
+
+@asynccontextmanager
+async def _dropped(drafts: Drafts) -> AsyncIterator[Drafts]:
+    """What was begun and not published goes, however this coroutine ends."""
+    try:
+        yield drafts
+    finally:
+        await asyncio.to_thread(drafts.drop)
 
 
 def _sinks(store: SnapshotStore) -> Callable[[ListScope], Harvest]:
@@ -133,6 +143,7 @@ class _Cycle:
         taker: Taker,
         tell: Progress,
         at_least: int,
+        drafts: Drafts,
     ) -> None:
         self._authorities: Final = authorities
         self._source: Final = source
@@ -142,6 +153,7 @@ class _Cycle:
         self._taker: Final = taker
         self._tell: Final = tell
         self._at_least: Final = at_least
+        self._drafts: Final = drafts
         self._expected: Final = authorities.expected_lists()
         #: The accepted lists of the cycles before and of this one; what of that the archive has written down.
         self._known: dict[str, StoredList] = {}
@@ -240,6 +252,7 @@ class _Cycle:
                 confirmed=[scope for scope in self._accepted if scope not in new],
                 at_least=self._at_least,
                 progress=progress,
+                drafts=self._drafts,
             )
             # Of tens of millions of entries nothing stays in memory while others work on the set.
             new.clear()

@@ -18,13 +18,20 @@ from revocation.authorities import Authorities, Authority, Generation, ListScope
 from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater, accept_list
 from revocation.crl.archive import StoredList
-from revocation.crl.decode import DecodedList, OctetProgress, decode_certificate_list
+from revocation.crl.decode import (
+    DecodedList,
+    Meanwhile,
+    OctetProgress,
+    Unverified,
+    decode_certificate_list,
+)
 from revocation.crl.digest import list_digest
 from revocation.crl.entries import EntrySink
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
 from revocation.crl.verify import verify_list
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
 from revocation.ingest_report import Progress
+from revocation.snapshot.draft import ListHead
 from revocation.snapshot.plan import AcceptedList, PackedEntries
 
 ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
@@ -64,11 +71,15 @@ class ListSink(EntrySink, PackedEntries, Protocol):
     """What a list's entries are taken into: filled by the decoder, read when the set is planned."""
 
 
+#: What may be done with a list's entries while its hash is computed, in the thread that would wait for it.
+Ahead = Callable[[ListScope, ListHead, Callable[[], bool]], None]
+
+
 class Taker:
     """Takes the files of one cycle, round by round, in worker threads, a bounded number at a time.
 
     ``sink_for`` makes the sink for the entries of one list, in one of those threads; without it they are
-    packed records.
+    packed records. ``ahead`` gets them before they may be believed, to begin what needs no signature.
     """
 
     def __init__(
@@ -78,12 +89,14 @@ class Taker:
         clock: Clock,
         tell: Progress,
         sink_for: Callable[[ListScope], ListSink] | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._authorities: Final = authorities
         self._marks: Final = marks
         self._clock: Final = clock
         self._tell: Final = tell
         self._sink_for: Final = sink_for
+        self._ahead: Final = ahead
         self._refused: Final[dict[ListScope, Refused]] = {}
 
     def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
@@ -173,15 +186,28 @@ class Taker:
                 got="none",
                 remedy="report this as a bug",
             )
+        sink = None if self._sink_for is None else self._sink_for(scope)
         decoded = decode_certificate_list(
             data,
             tolerances=authority.tolerances,
-            sink=None if self._sink_for is None else self._sink_for(scope),
+            sink=sink,
             progress=progress,
+            # A list that the server says we have is published already, or will be refused.
+            meanwhile=None if isinstance(result, NotModified) else self._meanwhile(scope, sink),
         )
         if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
             raise _corrupt()
         return authority, decoded, verify_list(decoded, authority)
+
+    def _meanwhile(self, scope: ListScope, sink: ListSink | None) -> Meanwhile | None:
+        ahead = self._ahead
+        if ahead is None or sink is None:
+            return None
+
+        def meanwhile(found: Unverified, stop: Callable[[], bool]) -> None:
+            ahead(scope, ListHead(found.this_update, found.next_update, found.crl_number, sink), stop)
+
+        return meanwhile
 
     def _accept(
         self,

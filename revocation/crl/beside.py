@@ -61,6 +61,10 @@ class SignedPartHashes(AbstractContextManager["SignedPartHashes"]):
         if self._thread is not None:
             self._thread.join()
 
+    def is_done(self) -> bool:
+        """Also where nothing runs beside: then there is no time to fill."""
+        return self._thread is None or not self._thread.is_alive()
+
     def digests(self, waiting: Callable[[], None]) -> Mapping[str, bytes]:
         """By the names that hashlib knows; ``waiting`` is called now and then until they are there."""
         if self._thread is None:

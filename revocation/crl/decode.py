@@ -36,7 +36,9 @@ __all__ = [
     "Counted",
     "DecodedList",
     "Entries",
+    "Meanwhile",
     "OctetProgress",
+    "Unverified",
     "decode_certificate_list",
 ]
 
@@ -51,6 +53,19 @@ Sink = TypeVar("Sink", bound=EntrySink)
 #: Told how many of how many octets are done.
 OctetProgress = Callable[[int, int], None]
 Octets = bytes | bytearray | memoryview | mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """What a list says of itself, before anybody knows whose word that is."""
+
+    this_update: datetime
+    next_update: datetime | None
+    crl_number: int | None
+
+
+#: Called while the hash of a list goes on beside; the second argument tells whether it has ended.
+Meanwhile = Callable[[Unverified, Callable[[], bool]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,7 @@ def decode_certificate_list(
     max_octets: int = ...,
     sink: None = None,
     progress: OctetProgress | None = ...,
+    meanwhile: Meanwhile | None = ...,
 ) -> DecodedList[Entries]: ...
 
 
@@ -110,6 +126,7 @@ def decode_certificate_list(
     max_octets: int = ...,
     sink: Sink,
     progress: OctetProgress | None = ...,
+    meanwhile: Meanwhile | None = ...,
 ) -> DecodedList[Sink]: ...
 
 
@@ -120,13 +137,15 @@ def decode_certificate_list(
     max_octets: int = MAX_LIST_OCTETS,
     sink: EntrySink | None = None,
     progress: OctetProgress | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> DecodedList[Counted]:
     """The list, or ``InputRefused`` with a code, the byte offset, what was expected and what was got.
 
     Takes one octet string that does not change while it is read; a mapped file must never be rewritten
     in place. ``tolerances`` are the CA's named ones; only those about encoding matter here. A ``sink`` that
     was filled by a list that is refused in the end is worth nothing. ``progress`` is called from this thread
-    after every few megabytes.
+    after every few megabytes. ``meanwhile`` is called when the entries of a large list are in the sink
+    and its hash is still being computed beside: nothing of it is to be believed then.
     """
     data = memoryview(der).cast("B").toreadonly()
     _check_envelope(data, max_octets)
@@ -181,6 +200,8 @@ def decode_certificate_list(
         )
         if walk.refusal is not None:
             raise walk_refused(data, *walk.refusal)
+        if meanwhile is not None and not hashes.is_done():
+            meanwhile(Unverified(this_update, next_update, extensions.crl_number), hashes.is_done)
         digests = hashes.digests(lambda: _tell(progress, hashes.at, data))
     _tell(progress, len(data), data)
     return DecodedList(

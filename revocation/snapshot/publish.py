@@ -7,7 +7,7 @@ after it, nothing. There is no recovery code: the next publish starts with the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from revocation.authorities import Lineage
 from revocation.errors import OwnFault, RevocationError
 from revocation.index.build import IndexBuild, build_index
+from revocation.index.search import Index
 from revocation.snapshot.current import Snapshot
+from revocation.snapshot.draft import DRAFT_SUFFIX, Draft, is_leftover
 from revocation.snapshot.durable import (
     TEMPORARY_SUFFIX,
     Disk,
@@ -89,6 +91,9 @@ def settle(disk: Disk, folder: Path) -> int:
     with disk_errors("PUBLISH_FAILED", "the snapshot folder"):
         for path in leftovers(folder, TEMPORARY_SUFFIX):
             disk.remove(path)
+        for path in leftovers(folder, DRAFT_SUFFIX):
+            if is_leftover(path):
+                disk.remove(path)
         numbers = manifest_numbers(folder)
         try:
             pointer = read_pointer(folder)
@@ -116,27 +121,28 @@ def publish_set(
     now: datetime,
     mixing_key: Callable[[Lineage], bytes],
     progress: Told | None = None,
+    drafts: Mapping[Lineage, Draft] | None = None,
 ) -> Snapshot:
     """Write, check and commit ``plan``, built upon ``base``; the caller holds the folder's lock.
 
     ``mixing_key`` is asked for a lineage that the base does not have. Returns the new set as its readers see
     it: each file was read back whole through the mapping that answers, and is what the manifest names.
+    ``drafts``: files begun beforehand; one that fits is finished, the others are the caller's to drop.
     """
     entries = Entries(plan, progress)
 
     def one_index(one: LineagePlan) -> tuple[IndexFile, OpenedIndex]:
         previous = None if base is None else base.index(one.lineage)
-        built = build_index(
-            one.lineage,
-            one.states,
-            one.records,
-            previous=previous,
-            release_holds=one.release_holds,
-            merged=one.merged,
-            mixing_key=mixing_key(one.lineage) if previous is None else previous.mixing_key,
-            progress=entries.of(one),
-        )
-        written = _publish_index(disk, folder, plan.seq, one.lineage, built)
+        draft = (drafts or {}).get(one.lineage)
+        if draft is not None and draft.fits(one, previous):
+            opened = draft.finish(one.states, set_seq=plan.seq)
+            written = _name_index(disk, folder, plan.seq, one.lineage, draft.build, draft.path, opened)
+        else:
+            key = mixing_key(one.lineage) if previous is None else previous.mixing_key
+            built = build_of(one, previous, mixing_key=key, progress=entries.of(one))
+            target = folder / index_name(one.lineage, plan.seq)
+            temporary, opened = stage_index(disk, target, built.chunks(), set_seq=plan.seq)
+            written = _name_index(disk, folder, plan.seq, one.lineage, built, temporary, opened)
         entries.finished(one)
         return written
 
@@ -194,13 +200,34 @@ def _commit(disk: Disk, folder: Path, pointer: Pointer) -> None:
         disk.sync_folder(folder)
 
 
-def _publish_index(
-    disk: Disk, folder: Path, seq: int, lineage: Lineage, built: IndexBuild
+def build_of(
+    plan: LineagePlan, previous: Index | None, *, mixing_key: bytes, progress: Told | None = None
+) -> IndexBuild:
+    """The builder of a planned lineage."""
+    return build_index(
+        plan.lineage,
+        plan.states,
+        plan.records,
+        previous=previous,
+        release_holds=plan.release_holds,
+        merged=plan.merged,
+        mixing_key=mixing_key,
+        progress=progress,
+    )
+
+
+def _name_index(
+    disk: Disk,
+    folder: Path,
+    seq: int,
+    lineage: Lineage,
+    built: IndexBuild,
+    temporary: Path,
+    opened: OpenedIndex,
 ) -> tuple[IndexFile, OpenedIndex]:
-    """Write, read back and name one lineage's file."""
+    """Name one lineage's file, which was written, synced and read back."""
     name = index_name(lineage, seq)
     target = folder / name
-    temporary, opened = stage_index(disk, target, built.chunks(), set_seq=seq)
     try:
         index = opened.index
         if (index.lineage, index.entry_count, index.gone_count) != (lineage, built.entries, built.gone):

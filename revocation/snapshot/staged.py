@@ -46,6 +46,10 @@ class StagedIndex:
             self.drop()
             raise
 
+    def hold(self, lock: Callable[[int], None]) -> None:
+        """``lock`` gets the descriptor that stays open until the end."""
+        lock(self._writer)
+
     def write(self, chunks: Iterable[bytes | memoryview], *, follow: bool = True) -> None:
         """Each chunk is written before the next one is asked for: its memory may be used again then.
 

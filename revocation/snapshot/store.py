@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from revocation.authorities import Authorities, Lineage, ListScope
 from revocation.errors import OutsideFailed, OwnFault, RevocationError
 from revocation.snapshot.current import Snapshot, load_manifest, newest_good, open_snapshot
+from revocation.snapshot.drafts import Drafts
 from revocation.snapshot.durable import Disk, disk_errors, folder_lock
 from revocation.snapshot.marks import Mark, Reached, mark_beside, mark_of
 from revocation.snapshot.names import CURRENT, LOCK, Pointer, manifest_numbers, newest_number, read_pointer
@@ -284,6 +285,7 @@ class SnapshotStore:
         confirmed: Collection[ListScope] = (),
         at_least: int = 0,
         progress: Told | None = None,
+        drafts: Drafts | None = None,
     ) -> Snapshot:
         """Publish the next set: ``lists`` replace theirs, every other list is carried over or absent.
 
@@ -291,6 +293,7 @@ class SnapshotStore:
         ``at_least``: sets up to the one below this number were published and are lost. The new one is
         numbered from here on, and what it takes from an older set is outdated until its list comes anew.
         ``progress`` is told, in the caller's thread, of listed entries that are done, of how many.
+        ``drafts``: index files begun beforehand; those that fit save building them.
         Raises with the old set in place; ``OutsideFailed`` after the commit is told apart by ``current()``.
         """
         key = self._key
@@ -320,6 +323,7 @@ class SnapshotStore:
                         now=now,
                         mixing_key=self._mixing_key,
                         progress=progress,
+                        drafts=None if drafts is None else drafts.begun,
                     )
 
                 published = self._publish_upon_held(upon) or upon(newest_good(self.folder, self._trusted)[0])
@@ -328,6 +332,15 @@ class SnapshotStore:
                 self._held, self._refusal, self._seen = published, None, None
                 self._note_ancestors()
         return published
+
+    def drafts(self, authorities: Authorities, *, at_least: int = 0) -> Drafts:
+        """For one cycle: begins index files of lists that are not accepted yet. Drop them at its end."""
+
+        def base() -> Snapshot | None:
+            current = self.current()
+            return None if current is None else before_lost(current, at_least)
+
+        return Drafts(self._disk, self.folder, authorities, base, self._mixing_key)
 
     def mixing_key(self, lineage: Lineage) -> bytes:
         """Under which the entries of new lists are best gathered (FORMAT.md, "Index file"): that of the set
