@@ -7,12 +7,13 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_OK := $(VENV)/.run-installed
 TEST_OK := $(VENV)/.test-installed
+BENCH_OK := $(VENV)/.bench-installed
 CORE   := $(wildcard revocation/*/*.pyx revocation/*/*.pxd revocation/*/*.pxi)
 ARGS   ?=
 # Tests run in this many processes, each with a database of its own; a file stays in one of them.
 JOBS   ?= 2
 
-.PHONY: run test test-slow lint check coverage mutation bench lock clean preflight
+.PHONY: run test test-slow lint check coverage mutation fuzz bench aarch64 lock clean preflight
 
 run: $(RUN_OK)
 	$(BIN)/jpki demo $(ARGS)
@@ -40,8 +41,16 @@ mutation: $(TEST_OK)
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-mutation.lock
 	$(BIN)/python -m tests.mutation $(ARGS)
 
-bench: $(RUN_OK)
+# Decoder and index reader under AddressSanitizer, 10^8 inputs, and the branches they reach; a finding fails it.
+fuzz: $(TEST_OK)
+	$(BIN)/python -m tests.fuzz all --executions 100000000 --json $(ARGS)
+
+bench: $(BENCH_OK)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# The compiled core for aarch64, run under qemu-user. As root: it installs a cross compiler.
+aarch64: $(TEST_OK)
+	sh deploy/check-aarch64.sh
 
 # One sentence for each thing that is missing on this machine, before anything is downloaded.
 preflight:
@@ -57,7 +66,12 @@ $(RUN_OK): requirements-build.lock requirements.lock pyproject.toml setup.py $(C
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(TEST_OK): $(RUN_OK) requirements-test.lock
+# Neighbours that the core is measured against; the tests of the benchmarks need them too.
+$(BENCH_OK): $(RUN_OK) requirements-bench.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-bench.lock
+	@touch $@
+
+$(TEST_OK): $(BENCH_OK) requirements-test.lock
 	@echo "installing the test tools (once) ..."
 	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements-test.lock
 	@touch $@
@@ -70,6 +84,7 @@ lock: $(RUN_OK)
 	$(COMPILE) -o requirements.lock pyproject.toml
 	$(COMPILE) --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
 	$(COMPILE) -c requirements-test.lock -o requirements-mutation.lock requirements-mutation.in
+	$(COMPILE) -c requirements-test.lock -o requirements-bench.lock requirements-bench.in
 
 clean:
 	rm -rf $(VENV) build demo-data *.egg-info
