@@ -14,6 +14,7 @@ import aiohttp
 from revocation.crl.archive import StoredList
 from revocation.crl.fetch import failures
 from revocation.crl.fetch.results import Fetched, FetchLimits, NotModified
+from revocation.crl.fetch.room import check_room
 from revocation.crl.http_fields import entity_tag, goes_on, is_tag, retry_after_s, strong_validator
 from revocation.crl.parts import Note, Part, Unfinished
 from revocation.errors import InputRefused, OutsideFailed
@@ -120,6 +121,17 @@ class Download:
         """The body, behind the ``at`` octets that are there, into the part; whole, it gets its name."""
         limits, part = self._limits, self._part
         piece = bytearray()
+
+        def write(octets: bytearray) -> None:
+            """In a thread. Room for all that is still to come, where that was announced; else for this."""
+            check_room(self._target.parent, len(octets) if total is None else len(octets) + total - at)
+            part.write(octets, note)
+
+        def finish(octets: bytearray) -> None:
+            if octets:
+                check_room(self._target.parent, len(octets))
+            part.finish(octets)
+
         try:
             if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 raise failures.encoded()
@@ -135,11 +147,11 @@ class Download:
                 if len(piece) >= limits.piece_octets:
                     # Taken out before the write: cancelled in it, nothing may be written twice.
                     ready, piece = piece, bytearray()
-                    await asyncio.to_thread(part.write, ready, note)
+                    await asyncio.to_thread(write, ready)
             if total is not None and at != total:
                 raise failures.failed("FETCH_TRUNCATED", f"{total} octets as announced", str(at))
             ready, piece = piece, bytearray()
-            await asyncio.to_thread(part.finish, ready)
+            await asyncio.to_thread(finish, ready)
         except (OutsideFailed, InputRefused):
             # Our own verdict: the disk is full, or this body is none to go on with.
             await asyncio.to_thread(part.drop)

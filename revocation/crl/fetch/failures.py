@@ -64,6 +64,15 @@ def too_large(limit: int) -> OutsideFailed:
     )
 
 
+def no_room(wanted: int, free: int) -> OutsideFailed:
+    return OutsideFailed(
+        "FETCH_NO_ROOM",
+        expected=f"{wanted} octets free for the rest of the list and as a margin",
+        got=f"{free} octets",
+        remedy="free space on the disk of the list archive, then run again",
+    )
+
+
 def no_address() -> InputRefused:
     return InputRefused(
         "FETCH_ADDRESS",

@@ -30,6 +30,7 @@ from revocation.crl.archive import StoredList
 from revocation.crl.fetch import failures
 from revocation.crl.fetch.linked import FOLDER, is_known, link_file, tag_of
 from revocation.crl.fetch.results import Failed, Fetched, FetchLimits, FetchResult, NotModified, final_path
+from revocation.crl.fetch.room import check_room
 from revocation.crl.fetch.turns import Turns, fetch_all
 from revocation.crl.parts import Part
 from revocation.errors import InputRefused, OutsideFailed
@@ -180,7 +181,11 @@ def _open(path: str, flags: int) -> int:
 def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octets: int) -> None:
     part, left = Part(target), before[0]
     try:
-        while left and (piece := reader.read(min(left, piece_octets))):
+        while left:
+            check_room(target.parent, left)
+            piece = reader.read(min(left, piece_octets))
+            if not piece:
+                break
             part.write(piece, None)
             left -= len(piece)
         if left or _state(reader) != before:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from revocation.authorities import ListScope
 from revocation.crl.archive import StoredList
+from revocation.crl.decode import MAX_LIST_OCTETS
 from revocation.errors import InputRefused, OutsideFailed
 
 
@@ -18,8 +19,8 @@ class FetchLimits:
 
     #: Downloads at the same time.
     parallel: int = 8
-    #: Octets of one list.
-    max_octets: int = 1024 * 1024 * 1024
+    #: Octets of one list: as many as the decoder takes.
+    max_octets: int = MAX_LIST_OCTETS
     #: Octets gathered in memory before they are written; less than this is not worth going on with.
     piece_octets: int = 1024 * 1024
     #: Tries of one list, and seconds before the second; then doubled, with jitter of up to five times this.
