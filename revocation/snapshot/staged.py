@@ -33,6 +33,8 @@ class StagedIndex:
         self._disk: Final = disk
         self._open: Final = ExitStack()
         self._written = 0
+        #: Up to here the kernel was asked to write it out.
+        self._begun = 0
         self._followers: list[Future[None]] = []
         try:
             self._writer = disk.create(temporary)
@@ -59,6 +61,9 @@ class StagedIndex:
             self._disk.write(self._writer, octets)
             self._written += len(octets)
             self._tree.grow(self._written)
+            if self._written - self._begun > index_files.ALONE_OCTETS:
+                self._disk.start_writeback(self._writer, self._begun, self._written - self._begun)
+                self._begun = self._written
             if follow:
                 self._follow()
 

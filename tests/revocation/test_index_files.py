@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,49 @@ def test_threads_write_and_open_the_same_sets(tmp_path: Path, monkeypatch: pytes
         night(store(tmp_path / "one"), day, *range(1, 40 + day))
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "many" / path.name).read_bytes()
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_a_large_file_is_written_out_while_it_is_built(tmp_path: Path) -> None:
+    """Every octet of it is given to the kernel before the fsync, each once; the fsync comes all the same."""
+    begun: list[tuple[int, int]] = []
+    done: dict[str, list[tuple[int, int]]] = {}
+
+    class Watched(Disk):
+        def create(self, path: Path) -> int:
+            begun.clear()
+            return super().create(path)
+
+        def start_writeback(self, descriptor: int, start: int, octets: int) -> None:
+            super().start_writeback(descriptor, start, octets)
+            begun.append((start, octets))
+
+        def sync_file(self, descriptor: int) -> None:
+            asked = list(begun)
+            super().sync_file(descriptor)
+            assert begun == asked
+
+        def rename(self, old: Path, new: Path) -> None:
+            super().rename(old, new)
+            done[new.name] = list(begun)
+
+    snapshot = night(store(tmp_path, disk=Watched()), 0, *range(1, 60))
+    for file in snapshot.manifest.files:
+        ends = [0, *(start + octets for start, octets in done[file.name])]
+        assert [start for start, _ in done[file.name]] == ends[:-1]
+        assert ends[-1] == file.size
+
+
+def test_a_file_that_takes_no_advice() -> None:
+    """Writing out early is a favour: a pipe refuses it (ESPIPE), and the publish goes on to its fsync."""
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(OSError, match="Illegal seek"):
+            os.posix_fadvise(writer, 0, 1, os.POSIX_FADV_DONTNEED)
+        Disk().start_writeback(writer, 0, 1)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.usefixtures("side_by_side")
