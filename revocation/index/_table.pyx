@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, binding=False
 """One index file: look-ups from Python, and its entries by position. The searching itself is in _table.pxd.
 
 ``Table`` takes its bounds from a tail that was checked, and checks once more that every section lies inside
@@ -6,12 +6,13 @@ the octets it is given and has the length that its counts demand: from there on 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
 from cpython.long cimport PyLong_Check
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from revocation.index._keys cimport join_serial, read_mixing, split_serial, swapped32, swapped64
+from revocation.index._keys cimport is_short, join_serial, mix32, read_mixing, split_serial, swapped32, swapped64
 
 from revocation.index import layout
 
@@ -39,6 +40,9 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object number, int *overflow) except? -1
+
+
+cdef list SMALL = list(range(256))
 
 
 cdef int take_serial(object given, Serial *serial) except -1:
@@ -124,9 +128,11 @@ cdef class Table:
         cdef int64_t at
         if take_serial(serial, &wanted) == 0:
             return None
+        if is_short(wanted.a, wanted.b0, wanted.b1):
+            return short_said(self, <uint32_t>wanted.a)
         at = find_listed(&self.s, &wanted)
         if at >= 0 and read_listed(&self.s, at, &found) == 0 and ends_whole(&self.s):
-            return date_of(found.row, found.date), found.row.reason, found.row.partition
+            return found_said(found.row, found.date)
         if at != NONE or not ends_whole(&self.s):
             raise damaged()
         return None
@@ -210,6 +216,32 @@ cdef class Table:
     @property
     def gone_count(self):
         return self.s.short_gone.count + self.s.long_gone.count
+
+
+cdef inline object found_said(Row row, uint32_t date):
+    """What ``get`` answers. Reasons, and partitions that are not many, are numbers that exist already."""
+    cdef object partition = <object>PyList_GET_ITEM(SMALL, row.partition) if row.partition < 256 else row.partition
+    return date_of(row, date), <object>PyList_GET_ITEM(SMALL, row.reason), partition
+
+
+cdef inline object short_said(Table table, uint32_t serial):
+    """Most serials are short, so this is the path that is timed: one line of the cache, in most cases.
+
+    A line that has its mark was not cut, so what is found in it needs no other proof.
+    """
+    cdef const Sections *s = &table.s
+    cdef int64_t at = find_in_lines(s.lines, s.line_count, s.home_lines, s.full, mix32(&s.mixing, serial))
+    cdef const uint8_t *line
+    cdef uint32_t place, code
+    if at >= 0:
+        line = s.lines + at // PLACES * LINE + 4 * s.full
+        place = at % PLACES
+        code = load_code(line + 4 * s.full + place * s.code_octets, s.code_octets)
+        if code < s.row_count:
+            return found_said(s.rows[code], load32(line + 4 * place))
+    elif at == NONE and ends_whole(s):
+        return None
+    raise damaged()
 
 
 cdef int64_t position_of(object position) except? -1:
