@@ -32,3 +32,13 @@ class OutsideFailed(RevocationError):
 
 class OwnFault(RevocationError):
     """Our fault: a stored file or an invariant of ours is broken."""
+
+
+def out_of_memory() -> OutsideFailed:
+    """The host, or its limit for this process, has no more; what is in hand goes on answering."""
+    return OutsideFailed(
+        "OUT_OF_MEMORY",
+        expected="memory for the entries of a list (8 to 28 octets each) and its pages",
+        got="none left",
+        remedy="raise this process's limit, or end what else runs on this host, then run again",
+    )

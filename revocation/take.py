@@ -29,7 +29,7 @@ from revocation.crl.digest import list_digest
 from revocation.crl.entries import EntrySink
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
 from revocation.crl.verify import verify_list
-from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
+from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError, out_of_memory
 from revocation.ingest_report import Progress
 from revocation.snapshot.draft import ListHead
 from revocation.snapshot.plan import AcceptedList, PackedEntries
@@ -148,6 +148,9 @@ class Taker:
             return self._judge_file(scope, result, now, _seldom(progress))
         except (OutsideFailed, OwnFault) as error:
             return Refused(scope, _without_frames(error))
+        except MemoryError:
+            # This list waits for another night; the others are smaller, perhaps.
+            return Refused(scope, out_of_memory())
 
     def _judge_file(
         self, scope: ListScope, result: Fetched | NotModified, now: datetime, progress: OctetProgress

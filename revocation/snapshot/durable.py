@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from revocation.errors import OutsideFailed
+from revocation.errors import OutsideFailed, out_of_memory
 
 #: Leftovers of a crash are known by this ending, and by nothing else.
 TEMPORARY_SUFFIX: Final = ".tmp"
@@ -112,7 +112,7 @@ def discard(disk: Disk, path: Path) -> None:
 
 @contextmanager
 def disk_errors(code: str, what: str) -> Iterator[None]:
-    """An operating system error as ``OutsideFailed``; the text has no path, since paths end in logs."""
+    """An operating system error, or want of memory, as ``OutsideFailed``; no path in its text: it ends in logs."""
     try:
         yield
     except OSError as error:
@@ -123,6 +123,8 @@ def disk_errors(code: str, what: str) -> Iterator[None]:
             got=name,
             remedy="free space or repair the disk, then run the same command again",
         ) from error
+    except MemoryError as error:
+        raise out_of_memory() from error
 
 
 @contextmanager
