@@ -112,7 +112,7 @@ def discard(disk: Disk, path: Path) -> None:
 
 @contextmanager
 def disk_errors(code: str, what: str) -> Iterator[None]:
-    """An operating system error, or want of memory, as ``OutsideFailed``; no path in its text: it ends in logs."""
+    """An operating system error, or want of memory, as ``OutsideFailed``; no path in its text."""
     try:
         yield
     except OSError as error:

@@ -12,13 +12,14 @@ import pytest
 
 from revocation.authorities import Authorities
 from revocation.crl import beside
-from revocation.errors import OwnFault
+from revocation.errors import OutsideFailed, OwnFault
 from revocation.ingest import Outcome
 from revocation.snapshot import drafts as drafts_module
-from revocation.snapshot.draft import DRAFT_SUFFIX, Draft, ListHead
+from revocation.snapshot.draft import DRAFT_SUFFIX, Draft, ListHead, is_leftover
 from revocation.snapshot.drafts import Drafts
-from revocation.snapshot.durable import Disk
+from revocation.snapshot.durable import Disk, disk_errors
 from revocation.snapshot.store import SnapshotStore
+from revocation.snapshot.tree_hash import PIECE_OCTETS, TreeHash, tree_hash_of
 from tests import pki
 from tests.pki import T0, entry
 from tests.revocation.nights import DAY, KEY, Night, thread
@@ -279,3 +280,89 @@ async def test_of_many_lists_no_draft_is_made(night: Night, drafting: list[Draft
     report = await night.run()
     assert report.outcome is Outcome.PUBLISHED
     assert drafting == []
+
+
+def test_a_draft_that_cannot_be_held_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its lock anybody's next publish would take it for a leftover: so it goes at once."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    night = OneList(tmp_path, pki.make_ca())
+    cycle = night.store.drafts(night.authorities)
+    facts = accepted({1: 1}).list
+    head = ListHead(facts.this_update, facts.next_update, facts.crl_number, facts.entries)
+    monkeypatch.setattr("revocation.snapshot.draft.fcntl.flock", refused)
+    cycle.begin(night.scopes[0], head, lambda: True)
+    assert not cycle.begun
+    assert night.left() == []
+
+
+def test_a_draft_whose_thread_is_interrupted_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C where a draft is written, or before there is one, is Ctrl-C; nothing is left of it."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    night = OneList(tmp_path, pki.make_ca())
+    cycle = night.store.drafts(night.authorities)
+    facts = accepted({1: 1}).list
+    head = ListHead(facts.this_update, facts.next_update, facts.crl_number, facts.entries)
+    with monkeypatch.context() as patch:
+        patch.setattr(Draft, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cycle.begin(night.scopes[0], head, lambda: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(drafts_module, "plan_set", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cycle.begin(night.scopes[0], head, lambda: True)
+    assert not cycle.begun
+    assert night.left() == []
+
+
+def test_a_second_draft_of_a_list_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    """In a later round the CA serves another list: the draft of the one before goes."""
+    night = OneList(tmp_path, pki.make_ca())
+    cycle = night.store.drafts(night.authorities)
+    facts = accepted({1: 1}).list
+    head = ListHead(facts.this_update, facts.next_update, facts.crl_number, facts.entries)
+    for _ in range(2):
+        cycle.begin(night.scopes[0], head, lambda: True)
+        assert len(night.left()) == 1
+    cycle.drop()
+    assert night.left() == []
+
+
+def test_a_draft_that_is_gone_is_no_leftover(tmp_path: Path) -> None:
+    """Somebody collected it between the look into the folder and this one."""
+    assert not is_leftover(tmp_path / f".x{DRAFT_SUFFIX}")
+
+
+def test_a_draft_is_hashed_ahead_only_while_there_is_time(tmp_path: Path) -> None:
+    """Whole pieces until told to stop, none once nobody wants the hash; the rest comes later, and the hash is
+    the same."""
+    path = tmp_path / "file"
+    octets = bytes(range(256)) * (5 * PIECE_OCTETS // 256) + b"rest"
+    path.write_bytes(octets)
+    with path.open("rb") as file:
+        for looks in range(8):
+            tree = TreeHash(file.fileno())
+            tree.grow(len(octets))
+            answers = iter([False] * looks + [True] * 9)
+            tree.work_ahead(lambda answers=answers: next(answers))
+            tree.end(len(octets))
+            tree.work()
+            assert tree.digest() == tree_hash_of(octets)
+        stopped = TreeHash(file.fileno())
+        stopped.grow(len(octets))
+        stopped.stop()
+        stopped.work_ahead(lambda: False)
+        stopped.end(len(octets))
+        with pytest.raises(KeyError):
+            stopped.digest()
+
+
+def test_want_of_memory_is_told_as_such(tmp_path: Path) -> None:
+    """Wherever a set is written: a code of its own, and the remedy."""
+    with pytest.raises(OutsideFailed, match="OUT_OF_MEMORY"), disk_errors("PUBLISH_FAILED", "the new set"):
+        raise MemoryError
