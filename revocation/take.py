@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final, Protocol
 
 from revocation.authorities import Authorities, Authority, Generation, ListScope
@@ -28,11 +27,13 @@ from revocation.crl.decode import (
 from revocation.crl.digest import list_digest
 from revocation.crl.entries import EntrySink
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
+from revocation.crl.list_file import ListFile
+from revocation.crl.moments import in_moments
 from revocation.crl.verify import verify_list
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError, out_of_memory
 from revocation.ingest_report import Progress
 from revocation.snapshot.draft import ListHead
-from revocation.snapshot.plan import AcceptedList, PackedEntries
+from revocation.snapshot.plan import AcceptedList, ListEntries
 
 ARCHIVE_CORRUPT: Final = "ARCHIVE_CORRUPT"
 
@@ -67,7 +68,7 @@ class Refused:
     signed: bool = False
 
 
-class ListSink(EntrySink, PackedEntries, Protocol):
+class ListSink(EntrySink, ListEntries, Protocol):
     """What a list's entries are taken into: filled by the decoder, read when the set is planned."""
 
 
@@ -114,29 +115,28 @@ class Taker:
 
     async def take(self, fetched: Mapping[ListScope, FetchResult]) -> tuple[list[Taken], list[Refused]]:
         """Each file judged, sorted by scope."""
-        results: list[Taken | Refused] = []
+        results: dict[ListScope, Taken | Refused] = {}
         loop = asyncio.get_running_loop()
 
         def decoded(done: int, total: int) -> None:
             loop.call_soon_threadsafe(self._tell, "decode", done, total)
 
-        queue = iter(sorted(fetched.items(), key=lambda item: item[0]))
+        order = sorted(fetched)
 
-        async def worker() -> None:
-            for scope, result in queue:
-                now = self._clock.now()
-                results.append(await asyncio.to_thread(self._judge, scope, result, now, decoded))
-                self._tell("accept", len(results), len(fetched))
+        def judge(scope: ListScope) -> Taken | Refused:
+            return self._judge(scope, fetched[scope], self._clock.now(), decoded)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_THREADS, len(fetched))):
-                group.create_task(worker())
-        results.sort(key=lambda one: one.scope)
-        refused = [one for one in results if isinstance(one, Refused)]
+        def heard(scope: ListScope, one: Taken | Refused) -> None:
+            results[scope] = one
+            self._tell("accept", len(results), len(fetched))
+
+        await in_moments(order, judge, heard, _THREADS)
+        judged = [results[scope] for scope in order]
+        refused = [one for one in judged if isinstance(one, Refused)]
         for one in refused:
             if one.stored is not None:
                 self._refused[one.scope] = one
-        return [one for one in results if isinstance(one, Taken)], refused
+        return [one for one in judged if isinstance(one, Taken)], refused
 
     def _judge(
         self, scope: ListScope, result: FetchResult, now: datetime, progress: OctetProgress
@@ -155,7 +155,20 @@ class Taker:
     def _judge_file(
         self, scope: ListScope, result: Fetched | NotModified, now: datetime, progress: OctetProgress
     ) -> Taken | Refused:
-        data = _mapped(result.stored.path if isinstance(result, NotModified) else result.path)
+        with ListFile(result.stored.path if isinstance(result, NotModified) else result.path) as file:
+            judged = self._judge_octets(scope, result, file.octets, now, progress)
+            # Also of a refusal: it may be for what was half written.
+            file.check_rested()
+        return judged
+
+    def _judge_octets(
+        self,
+        scope: ListScope,
+        result: Fetched | NotModified,
+        data: bytes | mmap.mmap,
+        now: datetime,
+        progress: OctetProgress,
+    ) -> Taken | Refused:
         before = self._refused.get(scope)
         if before is not None and before.stored is not None:
             stored = _described(result, data)
@@ -179,7 +192,7 @@ class Taker:
         result: Fetched | NotModified,
         data: bytes | mmap.mmap,
         progress: OctetProgress,
-    ) -> tuple[Authority, DecodedList[PackedEntries], Generation]:
+    ) -> tuple[Authority, DecodedList[ListEntries], Generation]:
         """The list as its CA signed it, or the error of the first rule that is broken."""
         authority = self._authorities.by_id(scope.lineage.ca_id)
         if authority is None:
@@ -217,7 +230,7 @@ class Taker:
         scope: ListScope,
         result: Fetched | NotModified,
         authority: Authority,
-        decoded: DecodedList[PackedEntries],
+        decoded: DecodedList[ListEntries],
         generation: Generation,
         now: datetime,
     ) -> Taken:
@@ -234,8 +247,8 @@ class Taker:
             else StoredList(result.path, decoded.sha256, result.address, result.etag)
         )
         # Without the file's octets, which would stay in memory until the publish.
-        facts = replace(decoded, tbs=memoryview(b""))
-        return Taken(scope, found[0], AcceptedList(facts, decoded.sha256, now), stored)
+        head = ListHead(decoded.this_update, decoded.next_update, decoded.crl_number, decoded.entries)
+        return Taken(scope, found[0], AcceptedList(head, decoded.sha256, now), stored)
 
 
 def _described(result: Fetched | NotModified, data: bytes | mmap.mmap) -> StoredList:
@@ -243,26 +256,6 @@ def _described(result: Fetched | NotModified, data: bytes | mmap.mmap) -> Stored
     if isinstance(result, NotModified):
         return result.stored
     return StoredList(result.path, list_digest(data), result.address, result.etag)
-
-
-def _mapped(path: Path) -> bytes | mmap.mmap:
-    """The file's octets without reading them; mapped for as long as anything refers to them.
-
-    It is ours, and renamed but never written to once it is whole.
-    """
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                # Nothing cannot be mapped; the decoder says what is wrong with it.
-                return b""
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise OutsideFailed(
-            "ARCHIVE_UNREADABLE",
-            expected="a fetched list that can be read back",
-            got=error.strerror or "an I/O error",
-            remedy="check the disk, then run again",
-        ) from error
 
 
 def _seldom(progress: OctetProgress) -> OctetProgress:

@@ -107,6 +107,10 @@ _KINDS: Final = _table()
 #: The OIDs of the table, to tell "wrong parameters" from "unknown".
 _KNOWN_OIDS: Final = {identifier[2 : 4 + identifier[3]] for identifier in _KINDS}
 
+#: What names a list, and for each identifier that together with what signs it.
+_NAMING: Final = frozenset({"sha256"})
+_HASHES: Final = {identifier: _NAMING | ({kind.digest} - {""}) for identifier, kind in _KINDS.items()}
+
 
 def algorithm_name(identifier: bytes) -> SignatureAlgorithm | None:
     """The name of an AlgorithmIdentifier (DER), or None for one that nothing here verifies."""
@@ -135,8 +139,7 @@ def digest_size(name: SignatureAlgorithm) -> int:
 
 def signed_hashes(identifier: bytes) -> frozenset[str]:
     """The hashes that a list with this AlgorithmIdentifier needs: SHA-256 names it, another may sign it."""
-    kind = _KINDS.get(identifier)
-    return frozenset({"sha256", kind.digest} if kind is not None and kind.digest else {"sha256"})
+    return _HASHES.get(identifier, _NAMING)
 
 
 def signature_verifies(

@@ -1,16 +1,19 @@
 """May this CA certificate's key sign lists, with this algorithm, at this moment? (RFC 5280 section 6.3.3 (f))
 
-The certificates were looked at when the authority was configured. They are looked at again with every
-list: a certificate runs out, a rule gets stricter, and a data file is edited by hand.
+The certificates were looked at when the authority was configured. They are looked at again by every process
+that verifies lists, and their dates with every list: a certificate runs out, a rule gets stricter, and a data
+file is edited by hand.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from revocation.authorities import Generation
 from revocation.crl.algorithms import algorithm_name, digest_size
@@ -24,6 +27,17 @@ _BARE_PSS: Final = bytes.fromhex("300b06092a864886f70d01010a")
 #: Named where it cannot be read; a certificate that was loaded can.
 _TBS: Final = "TBSCertificate"
 _CORRECT: Final = "correct the CA certificate of this authority"
+
+
+# One certificate signs 1,900 lists. What is said of it here can never change, so it is found out once; a
+# refusal is found out anew each time. A certificate of other octets is another one.
+
+
+@lru_cache(maxsize=256)
+def signer_key(generation: Generation) -> CertificatePublicKeyTypes:
+    """The key of this generation, if its certificate lets it sign lists at all."""
+    check_signer(generation)
+    return generation.certificate.public_key()
 
 
 def check_signer(generation: Generation) -> None:
@@ -86,6 +100,7 @@ def check_key_strength(generation: Generation) -> None:
     )
 
 
+@lru_cache(maxsize=256)
 def check_algorithm_fits_key(generation: Generation, identifier: bytes) -> None:
     """What the key's own kind demands of the algorithm, though the signature holds."""
     name = algorithm_name(identifier)

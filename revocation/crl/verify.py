@@ -12,7 +12,7 @@ from __future__ import annotations
 from revocation.authorities import Authority, Generation
 from revocation.crl.algorithms import algorithm_name, signature_verifies, unverifiable
 from revocation.crl.decode import CertificateList
-from revocation.crl.signer import check_algorithm_fits_key, check_signer
+from revocation.crl.signer import check_algorithm_fits_key, signer_key
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 
@@ -52,22 +52,25 @@ def check_algorithms_agree(certificate_list: CertificateList) -> None:
 def check_algorithm_allowed(certificate_list: CertificateList, authority: Authority) -> None:
     """The CA's allow-list; SHA-1, MD5 and odd RSASSA-PSS parameters (RFC 4055 section 3.1) are on none."""
     name = algorithm_name(certificate_list.tbs_signature_algorithm)
-    allowed = ", ".join(sorted(authority.signature_algorithms))
     if name is None:
         code, got = unverifiable(certificate_list.tbs_signature_algorithm)
         raise InputRefused(
             code,
-            expected=f"one of {allowed}",
+            expected=_one_of(authority),
             got=got,
             remedy="ask the CA what it signs with; no setting lets this one pass",
         )
     if name not in authority.signature_algorithms:
         raise InputRefused(
             "ALGORITHM_NOT_ALLOWED",
-            expected=f"one of {allowed}",
+            expected=_one_of(authority),
             got=str(name),
             remedy="ask the CA; if it announced it, add it to the authority's signature_algorithms",
         )
+
+
+def _one_of(authority: Authority) -> str:
+    return f"one of {', '.join(sorted(authority.signature_algorithms))}"
 
 
 def _signer(certificate_list: CertificateList, authority: Authority) -> Generation:
@@ -80,9 +83,8 @@ def _signer(certificate_list: CertificateList, authority: Authority) -> Generati
     named = [g for g in authority.generations if g.subject_key_identifier == identifier]
     # Newest first: its lists are the ones that come every day.
     for generation in named or reversed(authority.generations):
-        check_signer(generation)
         if signature_verifies(
-            generation.certificate.public_key(),
+            signer_key(generation),
             certificate_list.tbs_signature_algorithm,
             certificate_list.signature,
             certificate_list.tbs,

@@ -26,7 +26,7 @@ class ListEntries(Protocol):
     def count(self) -> int: ...
 
 
-#: As ``take.py`` calls them.
+#: As ``draft.py`` calls them.
 PackedEntries = ListEntries
 
 

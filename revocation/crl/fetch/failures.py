@@ -73,6 +73,15 @@ def no_room(wanted: int, free: int) -> OutsideFailed:
     )
 
 
+def changing() -> OutsideFailed:
+    return OutsideFailed(
+        "FETCH_CHANGING",
+        expected="a file that rests while it is read",
+        got="one that changed",
+        remedy="write lists under another name and rename them when they are whole, then run again",
+    )
+
+
 def no_address() -> InputRefused:
     return InputRefused(
         "FETCH_ADDRESS",

@@ -3,7 +3,10 @@
 A file that nobody may write to (mode 0444, say), of our own or the administrator's and on the archive's file
 system, is not copied but linked: one inode under two names, whatever its size. Who replaces such a file by a
 rename, or removes it, leaves ours as it is. Only its owner can break that, by giving himself the right to
-write and writing into it; what he does to the archive's list then is found when that is used again.
+write, or through a descriptor that he has had all along. What he writes into a list while it is decoded is
+found there (``crl/list_file.py``), and what he does to the archive's list when that is used again. If he cuts
+the file while it is mapped, reading behind its end is a SIGBUS, and the night dies as by a power cut: so
+nothing is linked that anybody may write to, and nobody but root and we ourselves may own it.
 
 Whether a list is still the stored one is decided by its octets alone: sizes and times may agree where
 contents do not. Comparing looks at both ends, then stops at the first difference. Of a linked file there is
@@ -17,7 +20,6 @@ import os
 import stat
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -32,14 +34,13 @@ from revocation.crl.fetch.linked import FOLDER, is_known, link_file, tag_of
 from revocation.crl.fetch.results import Failed, Fetched, FetchLimits, FetchResult, NotModified, final_path
 from revocation.crl.fetch.room import check_room
 from revocation.crl.fetch.turns import Turns, fetch_all
+from revocation.crl.moments import in_moments
 from revocation.crl.parts import Part
 from revocation.errors import InputRefused, OutsideFailed
 
 #: A file's times move in ticks of the kernel, at most 10 ms long (CONFIG_HZ=100): a file changed less than
 #: that ago may be changed again without its times telling.
 _SETTLED_NS: Final = 20_000_000
-#: A thread takes lists for so long before the loop hears of them.
-_MOMENT_S: Final = 0.02
 
 
 class FolderSource:
@@ -63,7 +64,6 @@ class FolderSource:
     ) -> dict[ListScope, FetchResult]:
         present = await asyncio.to_thread(_Present, folder)
         began = time.monotonic()
-        waiting = deque(sorted(wanted))
         tried: dict[ListScope, FetchResult] = {}
 
         def take(scope: ListScope) -> FetchResult:
@@ -73,29 +73,14 @@ class FolderSource:
             except OutsideFailed as error:
                 return Failed(error)
 
-        def take_some() -> dict[ListScope, FetchResult]:
-            """In a thread, for a moment: a call for each of 1,900 small lists costs more than they do."""
-            some: dict[ListScope, FetchResult] = {}
-            until = time.monotonic() + _MOMENT_S
-            while waiting and (not some or time.monotonic() < until):
-                try:
-                    scope = waiting.popleft()
-                except IndexError:
-                    break  # another thread was quicker
-                some[scope] = take(scope)
-            return some
-
-        async def worker() -> None:
-            while waiting:
-                for scope, result in (await asyncio.to_thread(take_some)).items():
-                    tried[scope] = result
-                    if not _passes(result):
-                        done()
+        def heard(scope: ListScope, result: FetchResult) -> None:
+            tried[scope] = result
+            if not _passes(result):
+                done()
 
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.deadline_s), asyncio.TaskGroup() as group:
-                for _ in range(min(self._limits.parallel, len(waiting))):
-                    group.create_task(worker())
+            async with asyncio.timeout(self._limits.deadline_s):
+                await in_moments(sorted(wanted), take, heard, self._limits.parallel)
         turns = Turns(self._limits.parallel)
         failing = {scope: one for scope, one in tried.items() if isinstance(one, Failed)}
 
@@ -160,7 +145,7 @@ def _take(
                 raise failures.too_large(limits.max_octets)
             if known is not None and is_known(reader, before[0], known, limits.piece_octets):
                 if _state(reader) != before:
-                    raise _changing()
+                    raise failures.changing()
                 return NotModified(known)
             if link_file(reader, source, target):
                 return Fetched(target, FOLDER, tag_of(reader))
@@ -189,7 +174,7 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
             part.write(piece, None)
             left -= len(piece)
         if left or _state(reader) != before:
-            raise _changing()
+            raise failures.changing()
         part.finish(b"")
     except BaseException:
         part.drop()
@@ -209,12 +194,3 @@ def _file_time_ns(folder: Path) -> int:
             return os.fstat(probe.fileno()).st_mtime_ns
     except OSError:
         return 0
-
-
-def _changing() -> OutsideFailed:
-    return OutsideFailed(
-        "FETCH_CHANGING",
-        expected="a file that rests while it is read",
-        got="one that changed",
-        remedy="write lists under another name and rename them when they are whole, then run again",
-    )
