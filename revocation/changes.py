@@ -78,14 +78,14 @@ def _all_of(lineage: Lineage, after: Index) -> Iterator[RevocationChange]:
 
 
 def _between(lineage: Lineage, before: Index, after: Index) -> Iterator[RevocationChange]:
-    for old_at, new_at in differing(before, after):
+    for old_at, new_at in differing(before, after, once=True):
         if new_at < 0:
             yield from _left(lineage, before.serial_at(old_at), before.entry_at(old_at), after)
             continue
         serial = after.serial_at(new_at)
         # Not listed before, but perhaps gone: then it came back, and only a new reason is a change.
         yield from _now_known(lineage, serial, before.lookup(serial), after.entry_at(new_at))
-    for old_at, new_at in differing_gone(before, after):
+    for old_at, new_at in differing_gone(before, after, once=True):
         if old_at < 0:
             serial = after.gone_serial_at(new_at)
             if before.lookup(serial) is None:  # came and went between the two sets

@@ -67,10 +67,18 @@ cdef extern from *:
     """
     size_t same_pieces(const uint8_t *a, const uint8_t *b, size_t pieces) noexcept nogil
 
+cdef extern from "sys/mman.h":
+    int madvise(void *address, size_t length, int advice) noexcept nogil
+    int MADV_DONTNEED
+
 cdef enum:
     #: Differences found before Python takes them.
     ROOM = 1024
+    FEW = 128
     PIECE = 64
+    #: Lines or records after which mapped pages are let go of: some megabytes.
+    STRETCH = 65536
+    PAGE = 65536
     MERGE_LINES
     MERGE_LONG
     MERGE_SHORT_GONE
@@ -111,12 +119,20 @@ cdef class Differences:
     cdef uint32_t new_place
     cdef Pairs pairs
     cdef Py_ssize_t taken
+    cdef bint lets_go
+    cdef Py_ssize_t room
+    cdef uint64_t old_kept
+    cdef uint64_t new_kept
 
-    def __cinit__(self, Table old not None, Table new not None, bint gone):
+    def __cinit__(self, Table old not None, Table new not None, bint gone, bint lets_go=False):
+        """``lets_go``: both are mapped files, read once now: what was read need not stay in memory."""
         cdef uint64_t common = min(old.s.row_count, new.s.row_count)
         self.old = old
         self.new = new
         self.gone = gone
+        self.lets_go = lets_go
+        # Whoever takes a difference looks at its place: few at a time, while those pages are there.
+        self.room = FEW if lets_go else ROOM
         # Codes keep their meaning from set to set: then equal octets are equal words.
         self.same_codes = memcmp(old.s.rows, new.s.rows, common * sizeof(Row)) == 0 and (
             gone or old.s.code_octets == new.s.code_octets
@@ -150,7 +166,7 @@ cdef int go_on(Differences d) noexcept nogil:
     cdef int told = 0
     cdef Sections *old = &d.old.s
     cdef Sections *new = &d.new.s
-    while d.phase != END and d.pairs.count < ROOM and told == 0:
+    while d.phase != END and d.pairs.count < d.room and told == 0:
         if d.phase == MERGE_LINES:
             told = merge_lines(d)
         elif d.phase == MERGE_LONG:
@@ -163,9 +179,10 @@ cdef int go_on(Differences d) noexcept nogil:
             told = merge_runs(d, &old.long_gone, &new.long_gone, old.short_gone.count, new.short_gone.count)
         else:
             told = find_others(d)
-        if told == 0 and d.pairs.count < ROOM:
+        if told == 0 and d.pairs.count < d.room:
             d.old_at = d.new_at = 0
             d.old_place = d.new_place = 0
+            d.old_kept = d.new_kept = 0
             d.phase = following(d.phase)
     return told
 
@@ -189,6 +206,19 @@ cdef inline uint64_t at_entry(const Sections *s, uint64_t at, uint32_t *place, u
     return at
 
 
+cdef inline void let_go(const uint8_t *records, uint64_t stride, uint64_t at, uint64_t *kept) noexcept nogil:
+    """Of a mapped file: whole pages before record ``at``, once they are worth it. They stay in the page cache."""
+    cdef size_t start, end
+    if at - kept[0] < STRETCH:
+        return
+    # From the start: what was looked at meanwhile is mapped again.
+    start = (<size_t>records + PAGE - 1) // PAGE * PAGE
+    end = (<size_t>records + at * stride) // PAGE * PAGE
+    if start < end:
+        madvise(<void *>start, end - start, MADV_DONTNEED)
+    kept[0] = at
+
+
 cdef int merge_lines(Differences d) noexcept nogil:
     cdef const Sections *a = &d.old.s
     cdef const Sections *b = &d.new.s
@@ -197,7 +227,10 @@ cdef int merge_lines(Differences d) noexcept nogil:
     cdef uint64_t i = d.old_at, j = d.new_at, same
     cdef uint32_t p = d.old_place, q = d.new_place, in_x = 0, in_y = 0, old_key, new_key, c, e
     cdef bint old_left, new_left, take_old, take_new
-    while d.pairs.count < ROOM:
+    while d.pairs.count < d.room:
+        if d.lets_go:
+            let_go(a.lines, LINE, i, &d.old_kept)
+            let_go(b.lines, LINE, j, &d.new_kept)
         i = at_entry(a, i, &p, &in_x)
         j = at_entry(b, j, &q, &in_y)
         old_left = i < a.line_count
@@ -205,7 +238,9 @@ cdef int merge_lines(Differences d) noexcept nogil:
         if not old_left and not new_left:
             break
         if old_left and new_left and p == 0 and q == 0 and d.same_codes:
-            same = same_pieces(a.lines + i * LINE, b.lines + j * LINE, min(a.line_count - i, b.line_count - j))
+            same = same_pieces(
+                a.lines + i * LINE, b.lines + j * LINE, min(min(a.line_count - i, b.line_count - j), STRETCH)
+            )
             if same:
                 i += same
                 j += same
@@ -215,7 +250,7 @@ cdef int merge_lines(Differences d) noexcept nogil:
         x = a.lines + i * LINE
         y = b.lines + j * LINE
         # To the end of one of the two lines, or of the room.
-        while d.pairs.count < ROOM:
+        while d.pairs.count < d.room:
             if old_left and p == in_x or new_left and q == in_y:
                 break
             old_key = load32(x + 4 * p) if old_left else 0
@@ -249,7 +284,10 @@ cdef int merge_runs(Differences d, const Run *a, const Run *b, int64_t old_from,
     cdef LongKey old_key, new_key
     cdef int order
     cdef bint may_be_same = True
-    while d.pairs.count < ROOM and (i < a.count or j < b.count):
+    while d.pairs.count < d.room and (i < a.count or j < b.count):
+        if d.lets_go:
+            let_go(a.records, a.stride, i, &d.old_kept)
+            let_go(b.records, b.stride, j, &d.new_kept)
         x = a.records + i * a.stride
         y = b.records + j * b.stride
         if i == a.count:
@@ -258,7 +296,8 @@ cdef int merge_runs(Differences d, const Run *a, const Run *b, int64_t old_from,
             order = -1
         else:
             if may_be_same and d.same_codes:
-                same = same_pieces(x, y, min(a.count - i, b.count - j) * a.stride // PIECE) * PIECE // a.stride
+                same = min(min(a.count - i, b.count - j), STRETCH) * a.stride // PIECE
+                same = same_pieces(x, y, same) * PIECE // a.stride
                 may_be_same = same > 0
                 i += same
                 j += same
@@ -296,7 +335,7 @@ cdef int find_others(Differences d) noexcept nogil:
     cdef Serial serial
     cdef Found was, now
     cdef int64_t at, other
-    while d.pairs.count < ROOM:
+    while d.pairs.count < d.room:
         at = next_gone(a, d.old_at) if d.gone else next_listed(a, d.old_at)
         if at == NONE:
             return 0

@@ -189,14 +189,22 @@ class Index:
         verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
 
 
-def differing(old: Index, new: Index) -> Iterator[tuple[int, int]]:
-    """(old position or -1, new position or -1) wherever serial, reason or date of listed entries differ."""
-    return Differences(old.table, new.table, gone=False)
+def differing(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:
+    """(old position or -1, new position or -1) wherever serial, reason or date of listed entries differ.
+
+    ``once``: nobody reads the files again soon, so mapped pages are let go of behind the comparison.
+    """
+    return Differences(old.table, new.table, gone=False, lets_go=once and _are_mapped(old, new))
 
 
-def differing_gone(old: Index, new: Index) -> Iterator[tuple[int, int]]:
+def differing_gone(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:
     """The same of gone entries."""
-    return Differences(old.table, new.table, gone=True)
+    return Differences(old.table, new.table, gone=True, lets_go=once and _are_mapped(old, new))
+
+
+def _are_mapped(old: Index, new: Index) -> bool:
+    """Both files: of other memory dropping pages would lose what is in them."""
+    return isinstance(old.view.obj, mmap.mmap) and isinstance(new.view.obj, mmap.mmap)
 
 
 def _lineage(line: bytes) -> Lineage:
