@@ -158,7 +158,11 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     match = _SIGNATURE.match(lines[1])
     if not match:
         raise _corrupt("a line with an Ed25519 signature", "another")
-    return lines[0], base64.b64decode(match.group(1))
+    signature = base64.b64decode(match.group(1))
+    # RFC 4648 section 3.5: the last character has four bits that decode to nothing; one spelling counts.
+    if base64.b64encode(signature) != match.group(1):
+        raise _corrupt("canonical base64", "another spelling")
+    return lines[0], signature
 
 
 def _parse(value: dict[str, Any], digest: str) -> Manifest:

@@ -147,7 +147,8 @@ async def test_a_draft_upon_another_set_is_not_taken(
     monkeypatch.setattr(Draft, "write", write)
     report = await night.run()
     assert (report.outcome, report.set_seq) == (Outcome.PUBLISHED, 3)
-    assert not any(draft._finished for draft in drafting)
+    # The other key's draft may have begun after that publish, and then it fits.
+    assert not drafting[0]._finished
     found = (await thread(night.store.current)).lookup(first.lineage, b"\x09")
     assert found is not None
     assert found.gone

@@ -44,13 +44,14 @@ def test_a_manifest_survives_writing_and_reading(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_of_a_manifest_is_refused(tmp_path: Path) -> None:
-    """Whichever octet: never read as another manifest."""
+    """Whichever octet: never read as another manifest. Of the end each bit: base64 has some that mean nothing."""
     _, data = manifest_of(tmp_path)
     for at in range(len(data)):
-        broken = bytearray(data)
-        broken[at] ^= 1 << (at % 8)
-        with pytest.raises(OwnFault):
-            read_manifest(bytes(broken), [PUBLISHER.public_key()])
+        for bit in range(8) if at >= len(data) - 8 else [at % 8]:
+            broken = bytearray(data)
+            broken[at] ^= 1 << bit
+            with pytest.raises(OwnFault):
+                read_manifest(bytes(broken), [PUBLISHER.public_key()])
 
 
 @pytest.mark.parametrize(
