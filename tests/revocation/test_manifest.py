@@ -44,7 +44,7 @@ def test_a_manifest_survives_writing_and_reading(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_of_a_manifest_is_refused(tmp_path: Path) -> None:
-    """Whichever octet: never read as another manifest. At the end each bit: base64 has some without meaning."""
+    """Whichever octet: never read as another manifest. At the end each bit: some of base64's mean nothing."""
     _, data = manifest_of(tmp_path)
     for at in range(len(data)):
         for bit in range(8) if at >= len(data) - 8 else [at % 8]:
