@@ -1,9 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The merge that makes a set out of new lists and the set before, one class of serials (short, long) at a time.
 
-Three streams in the order of keys: new entries, the listed and the gone ones of the set before. Of each serial the
-entries that count now are united and written; one that has none any more is gone. Nothing is held but the bucket of
-new entries at hand, a buffer of output, and what changed: departures, returns, serials of several lists.
+Four streams in the order of keys: new entries, the listed and the gone ones of the set before, and of lists that
+are known by what changed in them the entries that left. Of each serial the entries that count now are united and
+written; one that has none any more is gone. Nothing is held but the bucket of new entries at hand, a buffer of
+output, and what changed: departures, returns, serials of several lists. Between the changes whole stretches of the
+set before are copied (_passed.pxd).
 
 What is read of the set before is checked piece by piece ahead of the merge, by whoever drives ``listed``.
 """
@@ -13,12 +15,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from revocation.index._arena cimport LONG, bucket_count
+from revocation.index._arena cimport LONG, PACKED, bucket_count
 from revocation.index._entry cimport Buffer, Entry, Row, compare, extend, get_key, key_octets, put_key
 from revocation.index._harvest cimport Harvest
 from revocation.index._lines cimport Lines, finish_short, write_long, write_short
+from revocation.index._passed cimport (
+    all_go_on, catch_up, copy_lines, line_as_before, stands_by_itself, word64,
+)
 from revocation.index._streams cimport (
-    DAMAGED, READ, UNCHECKED, NewEntries, Section, next_listed, next_new, next_record,
+    DAMAGED, READ, UNCHECKED, NewEntries, Section, finish_line, next_listed, next_new, next_record,
 )
 from revocation.index._united cimport Group, close_group, note, open_group, unite
 
@@ -46,12 +51,16 @@ cdef class Place:
 
     ``new``: the harvest, or None; ``numbers``: the new set's row for each of its codes. ``rows``: the new set's
     CODE, packed. ``base_*``: sections of the set before (views), ``base_numbers`` its codes' rows in the new set,
-    ``base_kept`` for each of its codes whether an entry of it still counts, as its list has no newer one.
+    ``base_kept`` for each of its codes whether an entry of it still counts, as its list has no newer one or is
+    known by its changes: then ``left`` has the entries that left it, with ``left_numbers`` as ``numbers``. All of
+    them stand in the set before, each as its list's own entry.
     """
 
     cdef bint short_ones, release_holds, started, has_pending, at_end
+    cdef bint all_kept, none_kept, same_shape
     cdef uint32_t last_seq
     cdef NewEntries new
+    cdef NewEntries left
     cdef Section listed_before, gone_before, many_before
     cdef uint8_t *kept
     cdef Row *rows
@@ -72,7 +81,8 @@ cdef class Place:
     def __cinit__(self, *, bint short_ones, Harvest new, numbers, const uint8_t[::1] rows, dict ranks, int width,
                   int in_line, uint64_t home_lines, int directory_bits, base_listed=None, base_gone=None,
                   base_many=None, base_numbers=(), base_kept=(), int base_width=1, int base_in_line=7,
-                  uint32_t last_seq=0, bint release_holds=False):
+                  uint64_t base_home_lines=0, Harvest left=None, left_numbers=(), uint32_t last_seq=0,
+                  bint release_holds=False):
         self.short_ones = short_ones
         self.last_seq = last_seq
         self.release_holds = release_holds
@@ -82,7 +92,7 @@ cdef class Place:
         self.lines.code_octets = width
         self.lines.in_line = in_line
         self.lines.home_lines = home_lines
-        self.held = [new, base_listed, base_gone, base_many]
+        self.held = [new, left, base_listed, base_gone, base_many]
         self.fine_bits = directory_bits
         self.fine = <uint32_t *>calloc((<size_t>1 << directory_bits) + 1, sizeof(uint32_t))
         self.rows = <Row *>malloc(max(rows.shape[0], 1))
@@ -93,12 +103,20 @@ cdef class Place:
             memcpy(self.rows, &rows[0], rows.shape[0])
         for number, kept in enumerate(base_kept):
             self.kept[<Py_ssize_t>number] = kept
+        self.all_kept = all(base_kept)
+        self.none_kept = not any(base_kept)
+        # An old line can only be a new one where entries keep their places, and codes their numbers.
+        self.same_shape = (
+            base_home_lines == home_lines and base_width == width and base_in_line == in_line
+            and list(base_numbers) == list(range(len(base_numbers)))
+        )
         open_group(&self.group)
         self.group.rows = self.rows
         self.group.rows_count = rows.shape[0] // <Py_ssize_t>sizeof(Row)
         for partition, rank in ranks.items():
             self.group.ranks[<uint16_t>partition] = rank
-        self.open_new(new, numbers)
+        self.open_new(&self.new, new, numbers)
+        self.open_new(&self.left, left, left_numbers)
         before = self.numbers_of(base_numbers)
         self.open_section(&self.listed_before, base_listed, LINE if short_ones else 24 + base_width, before)
         self.listed_before.code_octets = base_width
@@ -111,6 +129,7 @@ cdef class Place:
 
     def __dealloc__(self):
         free(self.new.records)
+        free(self.left.records)
         free(self.fine)
         free(self.rows)
         free(self.kept)
@@ -129,22 +148,22 @@ cdef class Place:
         self.held.append(made)
         return made
 
-    cdef int open_new(self, Harvest new, numbers) except -1:
+    cdef int open_new(self, NewEntries *stream, Harvest harvest, numbers) except -1:
         cdef Py_ssize_t bucket, largest = 1
         cdef bytearray made = self.numbers_of(numbers)
-        self.new.bucket = -1
-        self.new.numbers = <const uint32_t *><char *>made
-        if new is None:
+        stream.bucket = -1
+        stream.numbers = <const uint32_t *><char *>made
+        if harvest is None:
             return 0
-        if not new.settled:
+        if not harvest.settled:
             raise ValueError("expected a harvest that has taken its last entry")
-        if len(new.known_codes) > len(numbers):
+        if len(harvest.known_codes) > len(numbers):
             raise ValueError("expected a number for each code")
-        self.new.arena = &new.short_ones if self.short_ones else &new.long_ones
-        for bucket in range(<Py_ssize_t>1 << self.new.arena.bits):
-            largest = max(largest, bucket_count(self.new.arena, bucket))
-        self.new.records = <uint8_t *>malloc(largest * LONG)
-        if self.new.records == NULL:
+        stream.arena = &harvest.short_ones if self.short_ones else &harvest.long_ones
+        for bucket in range(<Py_ssize_t>1 << stream.arena.bits):
+            largest = max(largest, bucket_count(stream.arena, bucket))
+        stream.records = <uint8_t *>malloc(largest * LONG)
+        if stream.records == NULL:
             raise MemoryError
         return 0
 
@@ -246,6 +265,7 @@ cdef class Place:
         if not self.started:
             self.started = True
             next_new(&self.new)
+            next_new(&self.left)
         while True:
             if self.has_pending:
                 if not (write_short(&self.lines, &self.pending) if self.short_ones
@@ -258,26 +278,124 @@ cdef class Place:
             if self.at_end:
                 return READ if not self.short_ones or finish_short(&self.lines) else FULL
             if not self.listed_before.more:
-                outcome = next_listed(&self.listed_before)
+                outcome = self.pass_lines() if self.short_ones else self.pass_records()
+                if outcome == READ:
+                    outcome = next_listed(&self.listed_before)
                 if outcome != READ:
                     self.wanted = LISTED
-                    return outcome
-            if not self.gone_before.more:
-                outcome = next_record(&self.gone_before)
-                if outcome != READ:
-                    self.wanted = GONE
                     return outcome
             least = &self.new.head if self.new.more else NULL
             if self.listed_before.more and (least == NULL or compare(&self.listed_before.head, least) < 0):
                 least = &self.listed_before.head
-            if self.gone_before.more and (least == NULL or compare(&self.gone_before.head, least) < 0):
-                least = &self.gone_before.head
+            outcome = self.pass_gone(least)
+            if outcome != READ:
+                self.wanted = GONE
+                return outcome
             if least == NULL:
+                # What left stood in the set before, each of it.
+                if self.left.more:
+                    return DAMAGED
                 self.at_end = True
                 continue
             outcome = self.decide(least[0])
             if outcome != READ:
                 return outcome
+
+    cdef uint64_t untouched(self) noexcept nogil:
+        """Below this key (of a long one, its ``m``) nothing is new, nothing left, and several lists have nothing."""
+        cdef uint64_t limit = <uint64_t>-1
+        cdef Section *many = &self.many_before
+        if many.octets and not many.more and next_record(many) != READ:
+            return 0
+        if many.more:
+            limit = many.head.m
+        if self.new.more:
+            limit = min(limit, self.new.head.m)
+        if self.left.more:
+            limit = min(limit, self.left.head.m)
+        return limit
+
+    cdef int pass_lines(self) noexcept nogil:
+        """Copy lines of the set before as long as they stand unchanged in the new one. READ, or FULL and so on."""
+        cdef Section *section = &self.listed_before
+        cdef Lines *lines = &self.lines
+        cdef const uint8_t *kept = NULL if self.all_kept else self.kept
+        cdef uint64_t limit
+        cdef Py_ssize_t end, copied
+        if not self.same_shape or not finish_line(section):
+            return READ
+        while section.at + LINE <= section.octets:
+            if section.at + LINE > section.checked:
+                return UNCHECKED
+            if not stands_by_itself(section, lines):
+                return READ
+            if self.none_kept:
+                # The list was read whole, and mostly says what it said.
+                if not self.new.more or self.new.arena.octets != PACKED:
+                    return READ
+                copied = line_as_before(section, lines, &self.new)
+                if copied < 0:
+                    return READ
+                if not catch_up(lines, section.at // LINE) or lines.used + LINE > lines.room:
+                    return FULL
+                copy_lines(section, lines, section.at + LINE, NULL)
+                if copied:
+                    self.new.at += copied - 1
+                    next_new(&self.new)
+                self.entries += copied
+                continue
+            limit = self.untouched()
+            end = section.octets
+            if limit <= <uint64_t>0xFFFFFFFF:
+                end = min(end, <Py_ssize_t>((limit * lines.home_lines) >> 32) * LINE)
+            if section.at >= end or (kept != NULL and not all_go_on(section, section.data + section.at, kept)):
+                return READ
+            if not catch_up(lines, section.at // LINE) or lines.used + LINE > lines.room:
+                return FULL
+            end = min(end, section.checked // LINE * LINE)
+            copied = section.at
+            self.entries += copy_lines(section, lines, end, kept)
+            if section.at == copied:
+                return READ
+        return READ
+
+    cdef int pass_records(self) noexcept nogil:
+        """The same of long entries."""
+        cdef Section *section = &self.listed_before
+        cdef Lines *lines = &self.lines
+        cdef uint64_t limit = self.untouched(), m
+        cdef Py_ssize_t stride = section.stride
+        if not self.same_shape or not self.all_kept:
+            return READ
+        while section.at + stride <= section.octets:
+            if section.at + stride > section.checked:
+                return UNCHECKED
+            m = word64(section.data + section.at)
+            if m >= limit:
+                return READ
+            if lines.used + stride > lines.room:
+                return FULL
+            memcpy(lines.out + lines.used, section.data + section.at, stride)
+            lines.used += stride
+            section.at += stride
+            self.count(m)
+            self.entries += 1
+        return READ
+
+    cdef int pass_gone(self, const Entry *until) noexcept nogil:
+        """The gone ones below a serial stay gone, unless they were holds and holds are released now."""
+        cdef Section *gone = &self.gone_before
+        cdef int outcome
+        while True:
+            if not gone.more:
+                outcome = next_record(gone)
+                if outcome != READ or not gone.more:
+                    return outcome
+            if until != NULL and compare(&gone.head, until) >= 0:
+                return READ
+            if self.release_holds and self.rows[gone.head.code].reason == HOLD and not self.drop():
+                return NO_MEMORY
+            gone.more = False
 
     cdef int decide(self, Entry key) noexcept nogil:
         """What the new set says of one serial: ``pending``, or a departure, or nothing."""
@@ -286,6 +404,8 @@ cdef class Place:
         cdef Py_ssize_t found = 0
         cdef bint differs = False
         cdef int outcome
+        if self.left.more and compare(&self.left.head, &key) < 0:
+            return DAMAGED
         while self.new.more and compare(&self.new.head, &key) == 0:
             if not self.take(&self.new.head, &found):
                 return NO_MEMORY
@@ -329,6 +449,11 @@ cdef class Place:
         cdef Section *many = &self.many_before
         cdef bint shared = False
         cdef int outcome
+        # The partition whose list has let go of this serial.
+        cdef int left = -1
+        if self.left.more and compare(&self.left.head, key) == 0:
+            left = self.rows[self.left.head.code].partition
+            next_new(&self.left)
         if many.octets:
             while True:
                 if not many.more:
@@ -339,10 +464,12 @@ cdef class Place:
                     break
                 if compare(&many.head, key) == 0:
                     shared = True
-                    if self.kept[many.old_code] and not self.take(&many.head, found):
+                    if (self.kept[many.old_code] and self.rows[many.head.code].partition != left
+                            and not self.take(&many.head, found)):
                         return NO_MEMORY
                 many.more = False
-        if not shared and self.kept[self.listed_before.old_code] and not self.take(key, found):
+        if (not shared and self.kept[self.listed_before.old_code] and self.rows[key.code].partition != left
+                and not self.take(key, found)):
             return NO_MEMORY
         return READ
 

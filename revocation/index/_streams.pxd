@@ -114,6 +114,18 @@ cdef inline int next_listed(Section *section) noexcept nogil:
     return READ
 
 
+cdef inline bint finish_line(Section *section) noexcept nogil:
+    """Does the next entry begin a line? Lines that were read to their last entry are left behind."""
+    cdef const uint8_t *line
+    if section.place and section.at + LINE <= section.octets:
+        line = section.data + section.at
+        if section.place != line[63] - MARKER:
+            return False
+        section.place = 0
+        section.at += LINE
+    return True
+
+
 cdef inline int next_record(Section *section) noexcept nogil:
     """The next record of SGON, LGON, SMNY or LMNY into ``head``: key, date, code of 4 octets, and what follows."""
     cdef const uint8_t *at

@@ -172,6 +172,7 @@ class IndexBuild:
             base_kept=kept,
             base_width=base.width,
             base_in_line=layout.ENTRIES_IN_LINE[base.width],
+            base_home_lines=base.geometry.home_lines if short and base.geometry is not None else 0,
             last_seq=base.set_seq,
             release_holds=self._release_holds,
         )
