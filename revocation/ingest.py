@@ -14,7 +14,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +36,7 @@ from revocation.ingest_report import (
     outcome_of,
 )
 from revocation.rounds import ONE_PASS, MonotonicTimer, Patience, Timer, Window
+from revocation.since_before import SinceBefore
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.drafts import Drafts
 from revocation.snapshot.store import SnapshotStore, before_lost
@@ -75,8 +75,18 @@ async def ingest_cycle(
     async with _held(archive), _dropped(store.drafts(authorities, at_least=at_least)) as drafts:
         tell = progress or _silent
         marks: tuple[HighWater, ...] = (store,) if high_water is None else (store, high_water)
-        taker = Taker(authorities, marks, clock, tell, sink_for=_sinks(store), ahead=drafts.begin)
-        cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least, drafts)
+        sinks = _sinks(store)
+        since = SinceBefore(store, archive, sinks)
+        taker = Taker(
+            authorities,
+            marks,
+            clock,
+            tell,
+            sink_for=sinks,
+            ahead=drafts.begin,
+            told_by_changes=since.entries,
+        )
+        cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least, drafts, since)
         await cycle.begin()
         waiting = Window(timer, patience.wait_s, patience.poll_s)
         await cycle.ask()
@@ -144,7 +154,9 @@ class _Cycle:
         tell: Progress,
         at_least: int,
         drafts: Drafts,
+        since: SinceBefore,
     ) -> None:
+        self._since: Final = since
         self._authorities: Final = authorities
         self._source: Final = source
         self._store: Final = store
@@ -234,8 +246,7 @@ class _Cycle:
     async def publish(self, published: Published | None, *, late: bool = False) -> None:
         """A set of what came since the last one, if anything new did."""
         new = {item.scope: item.accepted for item in self._waiting if _is_new(item, self._now)}
-        files = [(item.scope, item.stored, item.accepted.list.this_update) for item in self._waiting]
-        self._waiting = []
+        taken, self._waiting = self._waiting, []
         count = len(new)
         if new:
             loop = asyncio.get_running_loop()
@@ -259,10 +270,12 @@ class _Cycle:
             missing = len(self.missing)
             self._sets.append(CycleSet(self._now.seq, count, missing, self._now.partial, late))
         # What follows is convenience: a crash here costs fetching the same lists once more.
-        self._known = await asyncio.to_thread(_archive, self._archive, files, self._known)
+        self._known = await asyncio.to_thread(_archive, self._archive, taken, self._known)
         if self._known != self._remembered:
             await asyncio.to_thread(self._archive.remember, self._known)
             self._remembered = dict(self._known)
+        if count:
+            await asyncio.to_thread(self._since.remember, taken, self._known)
         if count and published is not None and self._now is not None:
             await published(self._now)
 
@@ -299,14 +312,16 @@ def _is_new(item: Taken, before: Snapshot | None) -> bool:
 
 def _archive(
     archive: ListArchive,
-    files: Iterable[tuple[ListScope, StoredList, datetime]],
+    taken: Iterable[Taken],
     known: Mapping[str, StoredList],
 ) -> dict[str, StoredList]:
     """Move the new files to their day; what the server called them, without what rotted."""
     stored = dict(known)
-    for scope, file, this_update in files:
+    for item in taken:
+        scope, file = item.scope, item.stored
         path = file.path
         if path.parent == archive.incoming:
+            this_update = item.accepted.list.this_update
             path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
         stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)
     return stored

@@ -21,11 +21,14 @@ from revocation.crl.decode import (
     DecodedList,
     Meanwhile,
     OctetProgress,
+    Shortcut,
     Unverified,
     decode_certificate_list,
 )
 from revocation.crl.digest import list_digest
 from revocation.crl.entries import EntrySink
+from revocation.crl.entry_region import EntryRegion, EntryRules
+from revocation.crl.familiar import FileFacts
 from revocation.crl.fetch import Failed, Fetched, FetchResult, NotModified
 from revocation.crl.list_file import ListFile
 from revocation.crl.moments import in_moments
@@ -55,6 +58,10 @@ class Taken:
     acceptance: Acceptance
     accepted: AcceptedList
     stored: StoredList
+    #: The file that was read, as it was then; where its entries stand, and how they were read.
+    file: FileFacts
+    entries_at: tuple[int, int]
+    rules: EntryRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,18 @@ class ListSink(EntrySink, ListEntries, Protocol):
 #: What may be done with a list's entries while its hash is computed, in the thread that would wait for it.
 Ahead = Callable[[ListScope, ListHead, Callable[[], bool]], None]
 
+#: The entries of a list by what changed in them (``since_before.py``), or None; hears how far it is.
+ToldByChanges = Callable[
+    [ListScope, Authority, ListFile, EntryRegion, Callable[[int], None]], ListEntries | None
+]
+
 
 class Taker:
     """Takes the files of one cycle, round by round, in worker threads, a bounded number at a time.
 
     ``sink_for`` makes the sink for the entries of one list, in one of those threads; without it they are
     packed records. ``ahead`` gets them before they may be believed, to begin what needs no signature.
+    ``told_by_changes`` may know a list's entries by what changed since the set before.
     """
 
     def __init__(
@@ -91,6 +104,7 @@ class Taker:
         tell: Progress,
         sink_for: Callable[[ListScope], ListSink] | None = None,
         ahead: Ahead | None = None,
+        told_by_changes: ToldByChanges | None = None,
     ) -> None:
         self._authorities: Final = authorities
         self._marks: Final = marks
@@ -98,6 +112,7 @@ class Taker:
         self._tell: Final = tell
         self._sink_for: Final = sink_for
         self._ahead: Final = ahead
+        self._told_by_changes: Final = told_by_changes
         self._refused: Final[dict[ListScope, Refused]] = {}
 
     def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
@@ -156,7 +171,7 @@ class Taker:
         self, scope: ListScope, result: Fetched | NotModified, now: datetime, progress: OctetProgress
     ) -> Taken | Refused:
         with ListFile(result.stored.path if isinstance(result, NotModified) else result.path) as file:
-            judged = self._judge_octets(scope, result, file.octets, now, progress)
+            judged = self._judge_octets(scope, result, file, now, progress)
             # Also of a refusal: it may be for what was half written.
             file.check_rested()
         return judged
@@ -165,10 +180,11 @@ class Taker:
         self,
         scope: ListScope,
         result: Fetched | NotModified,
-        data: bytes | mmap.mmap,
+        file: ListFile,
         now: datetime,
         progress: OctetProgress,
     ) -> Taken | Refused:
+        data = file.octets
         before = self._refused.get(scope)
         if before is not None and before.stored is not None:
             stored = _described(result, data)
@@ -176,9 +192,9 @@ class Taker:
                 return replace(before, stored=stored)
         signed = False
         try:
-            authority, decoded, generation = self._verified(scope, result, data, progress)
+            authority, decoded, generation = self._verified(scope, result, file, progress)
             signed = True
-            return self._accept(scope, result, authority, decoded, generation, now)
+            return self._accept(scope, result, file.facts, authority, decoded, generation, now)
         except InputRefused as error:
             stored = _described(result, data)
             # Of a file that was fetched just now this is the very digest that describes it.
@@ -190,7 +206,7 @@ class Taker:
         self,
         scope: ListScope,
         result: Fetched | NotModified,
-        data: bytes | mmap.mmap,
+        file: ListFile,
         progress: OctetProgress,
     ) -> tuple[Authority, DecodedList[ListEntries], Generation]:
         """The list as its CA signed it, or the error of the first rule that is broken."""
@@ -203,32 +219,42 @@ class Taker:
                 remedy="report this as a bug",
             )
         sink = None if self._sink_for is None else self._sink_for(scope)
-        decoded = decode_certificate_list(
-            data,
+        # A list that the server says we have is published already, or will be refused.
+        is_new = not isinstance(result, NotModified)
+        decoded: DecodedList[ListEntries] = decode_certificate_list(
+            file.octets,
             tolerances=authority.tolerances,
             sink=sink,
             progress=progress,
-            # A list that the server says we have is published already, or will be refused.
-            meanwhile=None if isinstance(result, NotModified) else self._meanwhile(scope, sink),
+            meanwhile=self._meanwhile(scope) if is_new and sink is not None else None,
+            shortcut=self._shortcut(scope, authority, file) if is_new else None,
         )
         if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
             raise _corrupt()
         return authority, decoded, verify_list(decoded, authority)
 
-    def _meanwhile(self, scope: ListScope, sink: ListSink | None) -> Meanwhile | None:
+    def _meanwhile(self, scope: ListScope) -> Meanwhile | None:
         ahead = self._ahead
-        if ahead is None or sink is None:
+        if ahead is None:
             return None
 
         def meanwhile(found: Unverified, stop: Callable[[], bool]) -> None:
-            ahead(scope, ListHead(found.this_update, found.next_update, found.crl_number, sink), stop)
+            head = ListHead(found.this_update, found.next_update, found.crl_number, found.entries)
+            ahead(scope, head, stop)
 
         return meanwhile
+
+    def _shortcut(self, scope: ListScope, authority: Authority, file: ListFile) -> Shortcut | None:
+        told = self._told_by_changes
+        if told is None:
+            return None
+        return lambda region, between: told(scope, authority, file, region, between)
 
     def _accept(
         self,
         scope: ListScope,
         result: Fetched | NotModified,
+        file: FileFacts,
         authority: Authority,
         decoded: DecodedList[ListEntries],
         generation: Generation,
@@ -248,7 +274,8 @@ class Taker:
         )
         # Without the file's octets, which would stay in memory until the publish.
         head = ListHead(decoded.this_update, decoded.next_update, decoded.crl_number, decoded.entries)
-        return Taken(scope, found[0], AcceptedList(head, decoded.sha256, now), stored)
+        accepted = AcceptedList(head, decoded.sha256, now)
+        return Taken(scope, found[0], accepted, stored, file, decoded.entries_at, decoded.rules)
 
 
 def _described(result: Fetched | NotModified, data: bytes | mmap.mmap) -> StoredList:

@@ -18,6 +18,7 @@ from revocation.crl.algorithms import signed_hashes
 from revocation.crl.beside import SignedPartHashes
 from revocation.crl.digest import joined_digest
 from revocation.crl.entries import Counted, Entries, EntrySink, EntryWalk, take_entries
+from revocation.crl.entry_region import EntryRegion, EntryRules
 from revocation.crl.extensions import (
     IssuingDistributionPoint,
     ListExtensions,
@@ -38,6 +39,7 @@ __all__ = [
     "Entries",
     "Meanwhile",
     "OctetProgress",
+    "Shortcut",
     "Unverified",
     "decode_certificate_list",
 ]
@@ -62,10 +64,16 @@ class Unverified:
     this_update: datetime
     next_update: datetime | None
     crl_number: int | None
+    #: The sink that took them, or what the shortcut said of them.
+    entries: Counted
 
 
 #: Called while the hash of a list goes on beside; the second argument tells whether it has ended.
 Meanwhile = Callable[[Unverified, Callable[[], bool]], None]
+
+#: Tells a list's entries without reading them all, or None where it cannot; the second argument hears how
+#: far it is.
+Shortcut = Callable[[EntryRegion, Callable[[int], None]], Counted | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,9 @@ class DecodedList(Generic[Kept_co]):
     sha256: bytes
     #: Octets of the whole file.
     size: int
+    #: Offsets of the entries, and how they were read.
+    entries_at: tuple[int, int]
+    rules: EntryRules
 
 
 #: A list for whoever does not look at its entries: what they were given to is not his concern.
@@ -115,6 +126,7 @@ def decode_certificate_list(
     sink: None = None,
     progress: OctetProgress | None = ...,
     meanwhile: Meanwhile | None = ...,
+    shortcut: Shortcut | None = ...,
 ) -> DecodedList[Entries]: ...
 
 
@@ -127,6 +139,7 @@ def decode_certificate_list(
     sink: Sink,
     progress: OctetProgress | None = ...,
     meanwhile: Meanwhile | None = ...,
+    shortcut: Shortcut | None = ...,
 ) -> DecodedList[Sink]: ...
 
 
@@ -138,6 +151,7 @@ def decode_certificate_list(
     sink: EntrySink | None = None,
     progress: OctetProgress | None = None,
     meanwhile: Meanwhile | None = None,
+    shortcut: Shortcut | None = None,
 ) -> DecodedList[Counted]:
     """The list, or ``InputRefused`` with a code, the byte offset, what was expected and what was got.
 
@@ -145,7 +159,8 @@ def decode_certificate_list(
     in place. ``tolerances`` are the CA's named ones; only those about encoding matter here. A ``sink`` that
     was filled by a list that is refused in the end is worth nothing. ``progress`` is called from this thread
     after every few megabytes. ``meanwhile`` is called when the entries of a large list are in the sink
-    and its hash is still being computed beside: nothing of it is to be believed then.
+    and its hash is still being computed beside: nothing of it is to be believed then. ``shortcut`` is asked
+    first what the entries are; only where it does not know are they walked, into the sink.
     """
     data = memoryview(der).cast("B").toreadonly()
     _check_envelope(data, max_octets)
@@ -193,16 +208,26 @@ def decode_certificate_list(
     tbs.finish("tbsCertList")
 
     # All that is small is right; now the entries, and beside them the hash.
+    rules = EntryRules(version == 2, explicit_default, generalized)
     names = signed_hashes(inner_algorithm)
     with SignedPartHashes(der, data, tbs_at, tbs.end, names) as hashes:
-        walk = EntryWalk(data, *revoked, version == 2, explicit_default, generalized)
-        entries = take_entries(
-            walk, sink, PagesBehind(der), lambda: _tell(progress, min(walk.at, hashes.at), data)
+        found = (
+            None
+            if shortcut is None
+            else shortcut(
+                EntryRegion(der, data, *revoked, rules), lambda at: _tell(progress, min(at, hashes.at), data)
+            )
         )
-        if walk.refusal is not None:
-            raise walk_refused(data, *walk.refusal)
+        if found is None:
+            walk = EntryWalk(data, *revoked, *rules)
+            found = take_entries(
+                walk, sink, PagesBehind(der), lambda: _tell(progress, min(walk.at, hashes.at), data)
+            )
+            if walk.refusal is not None:
+                raise walk_refused(data, *walk.refusal)
         if meanwhile is not None and not hashes.is_done():
-            meanwhile(Unverified(this_update, next_update, extensions.crl_number), hashes.is_done)
+            unverified = Unverified(this_update, next_update, extensions.crl_number, found)
+            meanwhile(unverified, hashes.is_done)
         digests = hashes.digests(lambda: _tell(progress, hashes.at, data))
     _tell(progress, len(data), data)
     return DecodedList(
@@ -218,12 +243,14 @@ def decode_certificate_list(
         delta_base=extensions.delta_base,
         critical_extensions=extensions.critical,
         unknown_critical_extensions=extensions.unknown_critical,
-        entries=entries,
+        entries=found,
         tbs=data[tbs_at : tbs.end],
         tbs_digests=digests,
         signature=signature,
         sha256=joined_digest(digests["sha256"], after_tbs),
         size=len(data),
+        entries_at=revoked,
+        rules=rules,
     )
 
 

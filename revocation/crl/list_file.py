@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
+from revocation.crl.familiar import FileFacts
 from revocation.crl.fetch import failures
 from revocation.errors import OutsideFailed
 
@@ -24,9 +25,10 @@ _READ_OCTETS: Final = 256 * 1024
 class ListFile(AbstractContextManager["ListFile"]):
     """``octets``, mapped for as long as anything refers to them; the file itself is open until the end."""
 
-    __slots__ = ("_before", "_descriptor", "octets")
+    __slots__ = ("_before", "_descriptor", "octets", "path")
 
     def __init__(self, path: Path) -> None:
+        self.path: Final = path
         try:
             self._descriptor: Final = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -45,6 +47,11 @@ class ListFile(AbstractContextManager["ListFile"]):
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+    @property
+    def facts(self) -> FileFacts:
+        """Which file is open, as it is now."""
+        return FileFacts.of(self._descriptor)
 
     def check_rested(self) -> None:
         """Raises FETCH_CHANGING where somebody wrote to what was mapped, or may have."""

@@ -27,6 +27,9 @@ class Place:
         base_kept: Sequence[bool] = (),
         base_width: int = 1,
         base_in_line: int = 7,
+        base_home_lines: int = 0,
+        left: Harvest | None = None,
+        left_numbers: Sequence[int] = (),
         last_seq: int = 0,
         release_holds: bool = False,
     ) -> None: ...

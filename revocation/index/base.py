@@ -57,8 +57,10 @@ class Base:
     def count_kept(self, kept: Sequence[bool]) -> int:
         """Short entries that go on under the lists of the set before, at most."""
         sections = self.sections(short=True)
-        if sections.listed is None or sections.many is None:
+        if sections.listed is None or sections.many is None or not any(kept):
             return 0
+        if all(kept) and not sections.many:
+            return self.entry_count - self.long_count
         return count_kept(
             sections.listed,
             sections.many,

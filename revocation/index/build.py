@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from revocation.authorities import Lineage
 from revocation.errors import InputRefused
@@ -19,6 +19,7 @@ from revocation.index.base import Base
 from revocation.index.codes import CodeTable, code_table
 from revocation.index.geometry import choose_home_lines
 from revocation.index.layout import ListState
+from revocation.index.list_changes import ListChanges, is_based_on
 from revocation.index.output import Output
 from revocation.index.search import Index
 from revocation.index.tail import directory_bits
@@ -35,6 +36,10 @@ class PackedEntries(Protocol):
     def records(self) -> bytes | memoryview: ...
 
 
+#: What a new list has: all of it, or what changed in it since the set before.
+NewEntries: TypeAlias = Harvest | ListChanges | PackedEntries | bytes | memoryview
+
+
 class IndexBuild:
     """One index file in the making: take ``chunks`` to their end, then read the counts."""
 
@@ -42,7 +47,7 @@ class IndexBuild:
         self,
         lineage: Lineage,
         states: Mapping[int, ListState],
-        lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
+        lists: Mapping[int, NewEntries],
         *,
         previous: Index | None,
         release_holds: bool,
@@ -62,17 +67,32 @@ class IndexBuild:
         self._previous: Final = previous
         self._release_holds: Final = release_holds
         self._key: Final = _mixing_key(lists, previous, mixing_key)
-        self._new: Final = {number: self._harvest(found) for number, found in sorted(lists.items())}
+        self._new: Final[dict[int, Harvest]] = {}
+        #: Of lists of which only the changes are new: the entries that left.
+        self._left: Final[dict[int, Harvest]] = {}
+        for number, found in sorted(lists.items()):
+            self._take(number, found)
         self._carried: Final = _carried(states, self._new, previous)
         self._merged: Final = frozenset(merged)
         self._tell: Final[Progress] = progress or _silent
         self._out: Output | None = None
         self.entries = self.gone = self.repeated = self.conflicting = 0
 
-    def _harvest(self, found: Harvest | PackedEntries | bytes | memoryview) -> Harvest:
+    def _take(self, number: int, found: NewEntries) -> None:
+        if isinstance(found, ListChanges):
+            state = self._states[number]
+            if is_based_on(found, number, state, self._previous):
+                self._new[number] = self._under_key(found.added)
+                self._left[number] = self._under_key(found.removed)
+                return
+            # The digest is that of the list which the set has.
+            found = found.whole(state.sha256 or b"")
         if not isinstance(found, Harvest):
             records = found if isinstance(found, bytes | memoryview) else found.records
-            return Harvest.of_records(self._key, records)
+            found = Harvest.of_records(self._key, records)
+        self._new[number] = self._under_key(found)
+
+    def _under_key(self, found: Harvest) -> Harvest:
         # Taken under another key: the set before was another one when this list was decoded.
         return found if found.key == self._key else found.rekeyed(self._key)
 
@@ -89,18 +109,22 @@ class IndexBuild:
         )
         base = Base(self._previous)
         kept = [
-            code.partition in self._carried
-            and not (code.partition in self._merged and code.reason == CRLReason.certificate_hold)
+            code.partition in self._left
+            or (
+                code.partition in self._carried
+                and not (code.partition in self._merged and code.reason == CRLReason.certificate_hold)
+            )
             for code in base.codes
         ]
-        harvest, numbers = self._together(table)
+        harvest, numbers = self._together(self._new, table)
+        left = self._together(self._left, table)
         self._out = out = Output(self._lineage, self._key, table)
         yield from out.header()
         # One class of serials after the other; of the first the gone ones wait for their place in the file.
-        short = self._place(True, harvest, numbers, table, base, kept, out)
+        short = self._place(True, harvest, numbers, left, table, base, kept, out)
         expected = base.entry_count + sum(one.count for one in self._new.values())
         yield from out.section(b"SHRT", self._told(short.listed(base.check(short=True)), short, 0, expected))
-        long = self._place(False, harvest, numbers, table, base, kept, out)
+        long = self._place(False, harvest, numbers, left, table, base, kept, out)
         yield from out.section(
             b"LONG", self._told(long.listed(base.check(short=False)), long, short.entries, expected)
         )
@@ -126,10 +150,10 @@ class IndexBuild:
             raise ValueError("expected the entries first, and the same partitions")
         yield from self._out.end(states)
 
-    def _together(self, table: CodeTable) -> tuple[Harvest | None, list[int]]:
+    def _together(self, lists: Mapping[int, Harvest], table: CodeTable) -> tuple[Harvest | None, list[int]]:
         """One harvest of all lists, and the set's code for each of its own."""
-        numbers = {number: table.numbers(number, harvest.codes) for number, harvest in self._new.items()}
-        full = {number: harvest for number, harvest in self._new.items() if harvest.count}
+        full = {number: harvest for number, harvest in lists.items() if harvest.count}
+        numbers = {number: table.numbers(number, harvest.codes) for number, harvest in full.items()}
         if not full:
             return None, []
         if len(full) == 1:
@@ -143,6 +167,7 @@ class IndexBuild:
         short: bool,
         harvest: Harvest | None,
         numbers: list[int],
+        left: tuple[Harvest | None, list[int]],
         table: CodeTable,
         base: Base,
         kept: list[bool],
@@ -152,7 +177,7 @@ class IndexBuild:
         sections = base.sections(short=short)
         home_lines = 0
         if short:
-            going_on = base.count_kept(kept) if any(kept) else 0
+            going_on = base.count_kept(kept) - (0 if left[0] is None else left[0].short_count)
             home_lines = choose_home_lines(new + going_on, table.width, base.geometry)
             out.home_lines = home_lines
         return Place(
@@ -173,6 +198,8 @@ class IndexBuild:
             base_width=base.width,
             base_in_line=layout.ENTRIES_IN_LINE[base.width],
             base_home_lines=base.geometry.home_lines if short and base.geometry is not None else 0,
+            left=left[0],
+            left_numbers=left[1],
             last_seq=base.set_seq,
             release_holds=self._release_holds,
         )
@@ -188,7 +215,7 @@ class IndexBuild:
 def build_index(
     lineage: Lineage,
     states: Mapping[int, ListState],
-    lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
+    lists: Mapping[int, NewEntries],
     *,
     previous: Index | None,
     release_holds: bool,
@@ -198,13 +225,13 @@ def build_index(
 ) -> IndexBuild:
     """One lineage of the new set.
 
-    ``states`` declares every partition; ``lists`` has the entries of those accepted today. A partition that
-    ``states`` carries over takes its entries from ``previous``. What ``previous`` listed or had as gone, and
-    nobody lists now, is gone. ``release_holds``: the CA may end a hold and every open list of the lineage
-    speaks in this set, so that a hold which nobody names was released. For ``merged`` partitions a
-    successor's list speaks: of their own last one no hold stays. ``mixing_key``: that of the set before, if
-    there is one; else 40 octets, by default those that the lists were taken under, or new ones that nobody
-    can foresee.
+    ``states`` declares every partition; ``lists`` has the entries of those accepted today, or what changed
+    in them since ``previous`` where that is enough. A partition that ``states`` carries over takes its
+    entries from ``previous``. What ``previous`` listed or had as gone, and nobody lists now, is gone.
+    ``release_holds``: the CA may end a hold and every open list of the lineage speaks in this set, so that a
+    hold which nobody names was released. For ``merged`` partitions a successor's list speaks: of their own
+    last one no hold stays. ``mixing_key``: that of the set before, if there is one; else 40 octets, by
+    default those that the lists were taken under, or new ones that nobody can foresee.
     """
     return IndexBuild(
         lineage,
@@ -219,7 +246,7 @@ def build_index(
 
 
 def _mixing_key(
-    lists: Mapping[int, Harvest | PackedEntries | bytes | memoryview],
+    lists: Mapping[int, NewEntries],
     previous: Index | None,
     wanted: bytes | None,
 ) -> bytes:

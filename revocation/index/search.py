@@ -63,6 +63,7 @@ class Index:
         "get",
         "gone_count",
         "lineage",
+        "listed_by_partition",
         "lists",
         "mixing_key",
         "set_seq",
@@ -99,6 +100,8 @@ class Index:
         self.get: Final[Callable[[bytes | int], tuple[int, int, int] | None]] = self.table.get
         self.entry_count: Final = tail.entries
         self.gone_count: Final = tail.gone
+        #: How many listed entries say that they are of a partition; known once the file was verified.
+        self.listed_by_partition: Mapping[int, int] | None = None
 
     @classmethod
     def open(cls, path: Path, *, set_seq: int) -> Index:
@@ -186,7 +189,9 @@ class Index:
 
     def verify(self) -> None:
         """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file."""
-        verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
+        self.listed_by_partition = MappingProxyType(
+            verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
+        )
 
 
 def differing(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:

@@ -50,8 +50,11 @@ def verify_file(
     codes: Sequence[Code],
     lists: Mapping[int, ListState],
     mapped: mmap.mmap | None,
-) -> None:
-    """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped``: what ``view`` is of, if a mapping."""
+) -> dict[int, int]:
+    """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped``: what ``view`` is of, if a mapping.
+
+    How many entries are listed, by partition; one without any may be missing.
+    """
     if read_tail(view) != tail:
         raise broken("the tail that this file had when it was opened", "another")
     check_pieces(view, tail, since=tail.sections[b"PIEC"][0])
@@ -70,6 +73,7 @@ def verify_file(
         listed[code.partition] += count
     if any(count > lists[partition].entries for partition, count in listed.items() if count):
         raise broken("at most the entries that each list declares", "more in a partition")
+    return dict(listed)
 
 
 def _check_tables(

@@ -11,7 +11,6 @@ from typing import Final, Protocol, cast
 from revocation.authorities import Authorities, Authority, Lineage, ListScope, Partition
 from revocation.errors import InputRefused
 from revocation.index import build
-from revocation.index._harvest import Harvest
 from revocation.index.layout import ListPresence, ListState
 from revocation.mergers import speaking
 from revocation.snapshot.current import Snapshot
@@ -21,7 +20,7 @@ _JST: Final = timezone(timedelta(hours=9))
 
 
 class ListEntries(Protocol):
-    """The entries of a list: a ``Harvest``, or packed records (``index.build.PackedEntries``)."""
+    """The entries of a list: a ``Harvest``, what changed in it, or packed records (``index.build``)."""
 
     @property
     def count(self) -> int: ...
@@ -60,7 +59,7 @@ class LineagePlan:
     lineage: Lineage
     states: Mapping[int, ListState]
     #: Entries of the lists that were accepted, by partition.
-    records: Mapping[int, Harvest | build.PackedEntries]
+    records: Mapping[int, build.NewEntries]
     #: A hold that no list names any more ended: the CA may end holds, and every list that could name it
     #: speaks in this set. While one is only carried over, or its partition was merged and the successor has
     #: not spoken since, the entry may have moved there.
@@ -142,7 +141,7 @@ def _plan_lineage(
         lineage,
         states,
         {
-            scope.partition_number: cast(Harvest | build.PackedEntries, lists[scope].list.entries)
+            scope.partition_number: cast(build.NewEntries, lists[scope].list.entries)
             for scope in expected
             if scope in lists
         },

@@ -23,6 +23,7 @@ from revocation.snapshot.names import CURRENT, LOCK, Pointer, manifest_numbers, 
 from revocation.snapshot.plan import AcceptedList, plan_set
 from revocation.snapshot.publish import Told, publish_set, settle
 from revocation.snapshot.retention import remove_before
+from revocation.snapshot.vouched import sign_line, signed_line
 
 __all__ = ["Mark", "Reached", "SnapshotStore", "before_lost", "mark_beside"]
 
@@ -384,6 +385,14 @@ class SnapshotStore:
         except OwnFault:
             return False
         return manifest == held.manifest and held.is_untouched(self.folder)
+
+    def vouch(self, line: bytes) -> bytes:
+        """A file that tells this line to whoever trusts the publisher, or to him the next time."""
+        return b"" if self._key is None else sign_line(line, self._key)
+
+    def vouched(self, data: bytes) -> bytes | None:
+        """The line of such a file, if a trusted publisher signed it."""
+        return signed_line(data, self._trusted)
 
     def retention(self, *, keep_from_seq: int) -> tuple[int, ...]:
         """Remove the sets below a number; those that detection has not processed are pinned by it."""
