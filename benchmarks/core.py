@@ -65,6 +65,15 @@ BARS: Final[dict[str, Bar]] = {
 Measure = Callable[[], Figure]
 
 
+#: Of these a second value: with every list read whole, as on a first night.
+READ_WHOLE: Final[dict[str, Callable[..., Figure]]] = {
+    "ingest_steady_vs_sha256": ingest_steady,
+    "ingest_fresh_vs_sha256": ingest_fresh,
+    "ingest_speedup_vs_cryptography": ingest_speedup,
+    "day_1900_lists_vs_sha256": day_of_lists,
+}
+
+
 class _Group(NamedTuple):
     """Figures of one workload and size, one after the other; then their lists are removed."""
 
@@ -126,6 +135,7 @@ def report_of(
     """Measure these figures; the report as it stands in ``--json``. ``beside``: the other ways too."""
     machine = machine_facts() | {"commit": commit(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     found: dict[str, Figure] = {}
+    whole: dict[str, Figure] = {}
     others: dict[str, dict[str, Any]] = {}
     groups = [
         group._replace(figures=chosen)
@@ -143,6 +153,8 @@ def report_of(
                     f"measuring {name} ({group.workload}, {group.entries:,}) ...", file=sys.stderr, flush=True
                 )
                 found[name] = task(materials, group.workload, group.entries)
+                if beside and name in READ_WHOLE:
+                    whole[name] = READ_WHOLE[name](materials, group.workload, group.entries, whole=True)
             if (group.workload, group.entries) not in {(g.workload, g.entries) for g in groups[at + 1 :]}:
                 materials.release(group.workload, group.entries)
         if beside:
@@ -172,6 +184,10 @@ def report_of(
             },
             "values": {
                 name: [round(value, 4) for value in figure.values] for name, figure in ordered.items()
+            },
+            "read_whole": {
+                name: {"ratio": round(figure.middle, 4), "spread": round(figure.spread, 4)}
+                for name, figure in whole.items()
             },
             "neighbours": others,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -11,39 +11,55 @@ from cryptography import x509
 
 from benchmarks.materials import Materials, openssl_sha256, openssl_sha256_on_one_core
 from benchmarks.measuring import Figure, Pairs, in_turn, plain, ratio
-from benchmarks.nights import Nights
 
 #: What every process of ours may hold before entries count.
 _ALLOWANCE: Final = 64_000_000
 
 
-def ingest_steady(materials: Materials, workload: str, entries: int) -> Figure:
-    """Night after night in one process that holds the set of the day before."""
+def ingest_steady(materials: Materials, workload: str, entries: int, *, whole: bool = False) -> Figure:
+    """Night after night in one process that holds the set of the day before.
+
+    ``whole``: no list is familiar, each is read from its first entry to its last, as on a first night.
+    """
+    return _nightly(materials, workload, entries, openssl_sha256, whole=whole)
+
+
+def _nightly(
+    materials: Materials,
+    workload: str,
+    entries: int,
+    neighbour: Callable[[Sequence[Path]], None],
+    *,
+    whole: bool,
+    higher_is_better: bool = False,
+) -> Figure:
     nights = materials.nights(workload, entries)
-    return ratio(in_turn(_nightly(nights), materials.pairs), entries, workload)
 
-
-def _nightly(nights: Nights) -> Pairs:
-    while True:
-        nights.dawn()
-        yield _ingest(nights), partial(openssl_sha256, nights.files)
-
-
-def _ingest(nights: Nights) -> partial[None]:
-    def ingest() -> None:
+    def ours() -> None:
         nights.ingest()
 
-    return partial(ingest)
+    def pairs() -> Pairs:
+        while True:
+            nights.dawn()
+            if whole:
+                nights.forget_lists()
+            yield ours, partial(neighbour, nights.files)
+
+    taken = in_turn(pairs(), materials.pairs)
+    return ratio(taken, entries, workload, higher_is_better=higher_is_better)
 
 
-def ingest_fresh(materials: Materials, workload: str, entries: int) -> Figure:
+def ingest_fresh(materials: Materials, workload: str, entries: int, *, whole: bool = False) -> Figure:
     """The first thing that a process does."""
-    return ratio(materials.fresh(workload, entries).pairs, entries, workload)
+    return ratio(materials.fresh(workload, entries, whole=whole).pairs, entries, workload)
 
 
 def resident(materials: Materials, workload: str, entries: int) -> Figure:
-    """(Peak resident memory of such a process - 64 MB) / entries; below 0 where it stays under 64 MB."""
-    fresh = materials.fresh(workload, entries)
+    """(Peak resident memory of such a process - 64 MB) / entries; below 0 where it stays under 64 MB.
+
+    Of the night that needs most: every list is read whole.
+    """
+    fresh = materials.fresh(workload, entries, whole=True)
     return plain([(peak - _ALLOWANCE) / fresh.entries for peak in fresh.peak_octets], entries, workload)
 
 
@@ -67,29 +83,15 @@ def load_and_iterate(files: Sequence[Path]) -> int:
     return count
 
 
-def ingest_speedup(materials: Materials, workload: str, entries: int) -> Figure:
+def ingest_speedup(materials: Materials, workload: str, entries: int, *, whole: bool = False) -> Figure:
     """How much sooner the whole night is done than cryptography has seen the entries."""
-    nights = materials.nights(workload, entries)
 
-    def pairs() -> Pairs:
-        while True:
-            nights.dawn()
+    def neighbour(files: Sequence[Path]) -> None:
+        load_and_iterate(files)
 
-            def neighbour() -> None:
-                load_and_iterate(nights.files)
-
-            yield _ingest(nights), neighbour
-
-    return ratio(in_turn(pairs(), materials.pairs), entries, workload, higher_is_better=True)
+    return _nightly(materials, workload, entries, neighbour, whole=whole, higher_is_better=True)
 
 
-def day_of_lists(materials: Materials, workload: str, entries: int) -> Figure:
+def day_of_lists(materials: Materials, workload: str, entries: int, *, whole: bool = False) -> Figure:
     """All lists signed anew, 5 % of them changed: from the folder to the commit."""
-    nights = materials.nights(workload, entries)
-
-    def pairs() -> Pairs:
-        while True:
-            nights.dawn()
-            yield _ingest(nights), partial(openssl_sha256_on_one_core, nights.files)
-
-    return ratio(in_turn(pairs(), materials.pairs), entries, workload)
+    return _nightly(materials, workload, entries, openssl_sha256_on_one_core, whole=whole)

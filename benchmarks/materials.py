@@ -9,13 +9,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measuring import in_turn, not_a_figure
+from benchmarks.measuring import Pairs, in_turn
 from benchmarks.nights import Night, Nights
 from benchmarks.workload import load
 
@@ -59,7 +58,7 @@ class Materials:
         self.pairs: Final = pairs
         self._runner: Final = runner
         self._nights: Final[dict[tuple[str, int], Nights]] = {}
-        self._fresh: Final[dict[tuple[str, int], Fresh]] = {}
+        self._fresh: Final[dict[tuple[str, int, bool], Fresh]] = {}
         self._numbers: Final = itertools.count(1)
 
     def nights(self, workload: str, entries: int) -> Nights:
@@ -76,44 +75,45 @@ class Materials:
         if nights is not None:
             nights.close()
 
-    def fresh(self, workload: str, entries: int) -> Fresh:
-        """One night upon the set of the day before, in ``pairs`` processes one after the other."""
-        key = workload, entries
+    def fresh(self, workload: str, entries: int, *, whole: bool) -> Fresh:
+        """Nights, each the first thing that a process does; ``whole``: it reads every list whole."""
+        key = workload, entries, whole
         if key not in self._fresh:
             nights = self.nights(workload, entries)
-            nights.dawn()
             peaks: list[int] = []
 
             def ours() -> float:
-                result = self._child(nights)
+                result = _child(nights)
                 peaks.append(result["peak_octets"])
                 return float(result["seconds"])
 
             def neighbour() -> None:
                 openssl_sha256(nights.files)
 
-            taken = in_turn(itertools.repeat((ours, neighbour)), self.pairs, warm_up=0)
+            def pairs() -> Pairs:
+                while True:
+                    nights.dawn()
+                    if whole:
+                        nights.forget_lists()
+                    yield ours, neighbour
+
+            taken = in_turn(pairs(), self.pairs, warm_up=0)
             self._fresh[key] = Fresh(taken, peaks, nights.entries)
         return self._fresh[key]
 
-    def _child(self, nights: Nights) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(dir=self.folder) as name:
-            night = nights.night(Path(name))
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.child"],
-                input=json.dumps(_for_child(night)),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-                cwd=_ROOT,
-            )
-        result: dict[str, Any] = json.loads(done.stdout)
-        if (result["outcome"], result["entries"]) != ("PUBLISHED", night.entries):
-            raise not_a_figure(
-                f"a whole new set of {night.entries} entries",
-                f"{result['outcome']}, {result['entries']} entries",
-            )
-        return result
+
+def _child(nights: Nights) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.child"],
+        input=json.dumps(_for_child(nights.night())),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=_ROOT,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    nights.ingested(result["outcome"], result["entries"])
+    return result
 
 
 def _for_child(night: Night) -> dict[str, Any]:

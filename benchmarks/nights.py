@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -48,7 +47,6 @@ class Night:
     ca_certificate: bytes
     publisher_key: bytes
     points: tuple[bytes, ...]
-    entries: int
 
 
 class Nights:
@@ -115,6 +113,12 @@ class Nights:
         self.published = self.day
         return report
 
+    def ingested(self, outcome: str, entries: int) -> None:
+        """What the other process says it did."""
+        if outcome != Outcome.PUBLISHED.value or entries != self.entries:
+            raise not_a_figure(f"a whole new set of {self.entries} entries", f"{outcome}, {entries} entries")
+        self.published = self.day
+
     def index(self) -> Index:
         """Of the set in force."""
         current = self._store.current()
@@ -138,22 +142,20 @@ class Nights:
             raise not_a_figure("a published set", "none")
         return sum((self.folder / "snapshots" / file.name).stat().st_size for file in current.manifest.files)
 
-    def night(self, folder: Path) -> Night:
-        """The day in the inbox, not ingested yet, for another process: with a store and an archive as here.
+    def forget_lists(self) -> None:
+        """The next night finds no list familiar: it reads every one whole, as on a first night."""
+        (self.folder / "archive" / "familiar.json").unlink(missing_ok=True)
 
-        Everything in them is immutable or replaced by renames, so that hard links are as good as copies.
-        """
-        for name in ("snapshots", "archive"):
-            shutil.copytree(self.folder / name, folder / name, copy_function=os.link)
+    def night(self) -> Night:
+        """The day in the inbox, not ingested yet, for another process, which takes it in here."""
         return Night(
-            snapshots=folder / "snapshots",
-            archive=folder / "archive",
+            snapshots=self.folder / "snapshots",
+            archive=self.folder / "archive",
             files=tuple(self.files),
             at=self._clock.now().isoformat(),
             ca_certificate=self.issuer.certificate().public_bytes(Encoding.PEM),
             publisher_key=self._publisher.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()),
             points=self.issuer.points,
-            entries=self.entries,
         )
 
     def close(self) -> None:

@@ -46,6 +46,8 @@ def table_of(report: dict[str, Any]) -> str:
         gate, target = report["gates"][name], report["targets"][name]
         spread, verdict = report["spread"][name], BARS[name].judged(ratio)
         lines.append(f"{name:36}{ratio:>9.2f}{gate:>8}{target:>8}{spread:>8.0%}  {verdict}")
+    for name, row in report["machine"].get("read_whole", {}).items():
+        lines.append(f"  {name:34}{row['ratio']:>9.2f}{'':16}{row['spread']:>8.0%}  every list read whole")
     for name, row in report["machine"]["neighbours"].items():
         lines.append(f"  {name:20}{row['ns']:>12,.1f} ns an entry ({row['entries']:,}): {row['what']}")
     return "\n".join(lines)
@@ -90,6 +92,12 @@ def markdown_of(report: dict[str, Any]) -> str:
             f"| **{ratio:.3g}**{times} | {report['spread'][name]:.0%} | {bar.gate:g} | {bar.target:g} "
             f"| {bar.judged(ratio)} |"
         )
+    if machine.get("read_whole"):
+        lines += ["", "| every list read whole, as on a first night | figure | spread |", "|---|---|---|"]
+        lines += [
+            f"| `{name}` | {row['ratio']:.3g} | {row['spread']:.0%} |"
+            for name, row in machine["read_whole"].items()
+        ]
     if machine["neighbours"]:
         lines += ["", "| other ways, once | entries | ns an entry | |", "|---|---|---|---|"]
         lines += [
