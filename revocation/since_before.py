@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from revocation.authorities import Authority, ListScope
+from revocation.authorities import Authority, Lineage, ListScope
 from revocation.crl.archive import ListArchive, StoredList
 from revocation.crl.changes import changes_since
 from revocation.crl.decode import decode_certificate_list
@@ -19,6 +19,7 @@ from revocation.crl.list_file import ListFile
 from revocation.errors import OutsideFailed
 from revocation.index._harvest import Harvest
 from revocation.index.list_changes import ListChanges, holds_each_entry
+from revocation.index.search import Index
 from revocation.snapshot.store import SnapshotStore
 from revocation.take import Taken
 
@@ -33,6 +34,8 @@ class SinceBefore:
         self._archive: Final = archive
         self._sink_for: Final = sink_for
         self._familiar: Final = FamiliarLists(archive.folder, sign=store.vouch, signed=store.vouched)
+        #: Of the set at the beginning: whether it is still the right one is asked once more when it is used.
+        self._indexes: Final[dict[Lineage, Index | None]] = {}
 
     def entries(
         self,
@@ -44,8 +47,7 @@ class SinceBefore:
     ) -> ListChanges | None:
         """In a worker thread, while the list is hashed beside. None: it must be read whole."""
         before = self._familiar.get(str(scope))
-        snapshot = self._store.current()
-        index = None if snapshot is None else snapshot.index(scope.lineage)
+        index = self._index(scope.lineage)
         if before is None or index is None:
             return None
         since = bytes.fromhex(before.sha256)
@@ -66,6 +68,12 @@ class SinceBefore:
 
         count = index.lists[scope.partition_number].entries + added.count - removed.count
         return ListChanges(added, removed, since, count, whole)
+
+    def _index(self, lineage: Lineage) -> Index | None:
+        if lineage not in self._indexes:
+            snapshot = self._store.current()
+            self._indexes[lineage] = None if snapshot is None else snapshot.index(lineage)
+        return self._indexes[lineage]
 
     def remember(self, taken: Iterable[Taken], stored: dict[str, StoredList]) -> None:
         """After a publish: these lists' files, as the archive has them now, are what the set was made of."""

@@ -43,8 +43,9 @@ def changes_since(
         if not file.facts.is_untouched_since(before.file) or before.end > len(file.octets):
             return None
         found = _compared(today, file.octets, before, between)
-        # Written to while it was compared: then nothing is known of it.
-        file.check_rested()
+        # Written to while it was read: then nothing is known of it.
+        if not file.is_as_it_was():
+            return None
         if found is not None:
             added, removed = (_read(octets, today.rules, sink()) for octets in found)
             return None if added is None or removed is None else (added, removed)

@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -42,7 +42,10 @@ class FileFacts:
 
     @classmethod
     def of(cls, file: Path | int) -> Self:
-        found = os.stat(file)  # noqa: PTH116 - of descriptors as well
+        return cls.of_stat(os.stat(file))  # noqa: PTH116 - of descriptors as well
+
+    @classmethod
+    def of_stat(cls, found: os.stat_result) -> Self:
         ours = not found.st_mode & 0o022 and found.st_uid in (0, os.geteuid())
         return cls(
             found.st_dev,
@@ -56,7 +59,12 @@ class FileFacts:
 
     def is_as_before(self, before: FileFacts) -> bool:
         """One file, not written to in between. What we do with its names moves its change time only."""
-        return self.is_ours and before.is_ours and astuple(self)[:4] == astuple(before)[:4]
+        return (
+            self.is_ours
+            and before.is_ours
+            and (self.device, self.inode) == (before.device, before.inode)
+            and (self.octets, self.modified_ns) == (before.octets, before.modified_ns)
+        )
 
     def is_untouched_since(self, before: FileFacts) -> bool:
         """The same of a file whose names we leave alone: who sets its times back shows by the change time."""

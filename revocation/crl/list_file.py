@@ -50,20 +50,22 @@ class ListFile(AbstractContextManager["ListFile"]):
 
     @property
     def facts(self) -> FileFacts:
-        """Which file is open, as it is now."""
-        return FileFacts.of(self._descriptor)
+        """Which file is open, as it was before anything of it was read."""
+        return FileFacts.of_stat(self._before)
 
     def check_rested(self) -> None:
         """Raises FETCH_CHANGING where somebody wrote to what was mapped, or may have."""
-        if isinstance(self.octets, bytes):
-            return
+        if not isinstance(self.octets, bytes) and not self.is_as_it_was():
+            raise failures.changing()
+
+    def is_as_it_was(self) -> bool:
+        """Has nobody written to the file since it was opened?"""
         before, after = self._before, os.fstat(self._descriptor)
         # A name that goes, as when the operator puts the next list in its place, moves the change time too.
         is_renamed = before.st_nlink != after.st_nlink
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or (
-            before.st_ctime_ns != after.st_ctime_ns and not is_renamed
-        ):
-            raise failures.changing()
+        return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
+            before.st_ctime_ns == after.st_ctime_ns or is_renamed
+        )
 
 
 def _octets(descriptor: int, size: int) -> bytes | mmap.mmap:

@@ -59,8 +59,7 @@ def is_based_on(changes: ListChanges, number: int, state: ListState, index: Inde
         return False  # under one number another partition: what that one listed is gone
     if changes.count != before.entries + changes.added.count - changes.removed.count:
         return False
-    known = set(index.codes)
-    if any(Code(number, *code) not in known for code in changes.removed.codes):
+    if any(Code(number, *code) not in index.known_codes for code in changes.removed.codes):
         return False
     seen: set[bytes] = set()
     for serial, date, reason, _ in changes.removed:

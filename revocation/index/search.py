@@ -57,6 +57,7 @@ class Index:
 
     __slots__ = (
         "_codes",
+        "_known_codes",
         "_mapped",
         "entry_count",
         "file_identity",
@@ -95,6 +96,7 @@ class Index:
         self.lineage: Final = _lineage(bytes(self.section(b"LINE")))
         self.lists: Final[Mapping[int, ListState]] = MappingProxyType(_lists(self.section(b"PART")))
         self._codes: tuple[Code, ...] | None = None
+        self._known_codes: frozenset[Code] | None = None
         self.table: Final = Table(view, tail)
         #: Of a listed serial (revocation date in seconds since 1970, reason octet, partition); else None.
         self.get: Final[Callable[[bytes | int], tuple[int, int, int] | None]] = self.table.get
@@ -128,6 +130,13 @@ class Index:
         if self._codes is None:
             self._codes = tuple(Code(*row) for row in layout.CODE.iter_unpack(self.section(b"CODE")))
         return self._codes
+
+    @property
+    def known_codes(self) -> frozenset[Code]:
+        """The same, to ask whether there is one: 1,900 lists have some 10,000."""
+        if self._known_codes is None:
+            self._known_codes = frozenset(self.codes)
+        return self._known_codes
 
     def lookup(self, serial: bytes) -> Entry | None:
         """The entry of a serial's octets, listed or gone; None says only that neither section has it."""
