@@ -332,6 +332,13 @@ def _signed(data: bytes) -> bytes | None:
     return signed_line(data, [Ed25519PrivateKey.generate().public_key(), KEY.public_key()])
 
 
+def test_a_reader_vouches_for_nothing(tmp_path: Path) -> None:
+    """Without the private key nothing is noted, and what the publisher noted is read all the same."""
+    reader = SnapshotStore(tmp_path, trusted_publishers=(KEY.public_key(),))
+    assert reader.vouch(b"{}") == b""
+    assert reader.vouched(sign_line(b"{}", KEY)) == b"{}"
+
+
 def test_a_signed_line() -> None:
     """Comes back as it was; with anything else in it, or by another key, there is none."""
     data = sign_line(b'{"a": 1}', KEY)
