@@ -9,11 +9,13 @@ serials: all of them only forwards.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from revocation.index._check_lines cimport ONE_OCTET, ascends, count_codes, has_zeros_behind, line_masks, set_masks
 from revocation.index._keys cimport LongKey, compare_long, unmix_long
 from revocation.index._table cimport (
     LINE,
+    PLACES,
     Run,
     Sections,
     Table,
@@ -105,12 +107,13 @@ cdef class Check:
     cdef const uint8_t[::1] declared
     cdef uint64_t *counts
     cdef uint64_t listed
-    # Of the lines: the next, the first of the full ones right before it, and the last key.
+    # Of the lines: the next, the first of the full ones right before it, and what its first key must not be below.
     cdef uint64_t next_line
     cdef uint64_t full_from
-    cdef bint any_before
-    cdef uint32_t last_key
+    cdef uint64_t above
     cdef uint64_t short_listed
+    cdef line_masks masks[PLACES]
+    cdef uint32_t seen[PLACES - 1][ONE_OCTET]
     cdef Beside gone_of_short
     cdef Beside gone_of_long
     cdef Beside many_of_short
@@ -131,6 +134,7 @@ cdef class Check:
         self.counts = <uint64_t *>calloc(s.row_count + 1, sizeof(uint64_t))
         if self.counts == NULL:
             raise MemoryError
+        set_masks(self.masks, s.full, s.code_octets)
         runs[0] = &s.long_listed
         runs[1] = &s.short_gone
         runs[2] = &s.long_gone
@@ -182,58 +186,119 @@ cdef class Check:
 cdef int check_lines(Check check, const uint8_t *until) noexcept nogil:
     cdef const Sections *s = &check.table.s
     cdef const uint8_t *line
-    cdef uint32_t count, i, key, code, full = s.full, octets = s.code_octets
-    cdef uint64_t at
-    cdef LongKey wide
+    cdef uint32_t count, first, last, full = s.full, octets = s.code_octets
+    cdef uint64_t at = check.next_line, end, full_from = check.full_from, above = check.above, entries = 0
+    cdef uint64_t home_lines = s.home_lines, beside
+    cdef bint home_right
     cdef int fault
-    wide.b0 = 0
-    wide.b1 = 0
-    while check.next_line < s.line_count and s.lines + (check.next_line + 1) * LINE <= until:
-        at = check.next_line
+    end = min(s.line_count, <uint64_t>(until - s.lines) // LINE if until > s.lines else 0)
+    if at >= end:
+        return FINE
+    memset(check.seen, 0, sizeof(check.seen))
+    beside = next_beside(check)
+    while at < end:
         line = s.lines + at * LINE
         count = entries_in(line)
-        if count > full or not zero_behind(line, count, full, octets):
+        if count > full or not has_zeros_behind(line, &check.masks[count]):
             return BAD_LINE
-        # Lines behind the home lines exist only as far as they are used.
-        if count == 0 and at >= s.home_lines:
-            return BAD_HOME
-        for i in range(count):
-            key = load32(line + 4 * i)
-            if check.any_before and key <= check.last_key:
+        if not ascends(line, &check.masks[count]):
+            return BAD_ORDER
+        if count:
+            first = load32(line)
+            last = load32(line + 4 * (count - 1))
+            if first < above:
                 return BAD_ORDER
-            check.any_before = True
-            check.last_key = key
-            code = load_code(line + 8 * full + i * octets, octets)
-            if code >= s.row_count or not check.declared[code]:
-                return BAD_CODE
-            check.counts[code] += 1
-            wide.m = <uint64_t>key << 32
-            fault = alongside_gone(&check.gone_of_short, &wide)
-            if fault == FINE:
-                fault = alongside_many(&check.many_of_short, &wide)
+            above = <uint64_t>last + 1
+            # Keys ascend and homes with them: the first is behind full lines only, the last not before its home.
+            home_right = (<uint64_t>first * home_lines) >> 32 >= full_from
+            home_right &= (<uint64_t>last * home_lines) >> 32 <= at
+            if not home_right:
+                return BAD_HOME
+            if last >= beside:
+                fault = check_beside(check, line, count)
+                if fault != FINE:
+                    return fault
+                beside = next_beside(check)
+        elif at >= home_lines:
+            # Lines behind the home lines exist only as far as they are used.
+            return BAD_HOME
+        if octets == 1:
+            count_codes(check.seen, line)
+        else:
+            fault = count_wide_codes(check, line, count)
             if fault != FINE:
                 return fault
-        # Keys ascend and homes with them: the first is behind full lines only, the last not before its home.
-        if count and (
-            (<uint64_t>load32(line) * s.home_lines) >> 32 < check.full_from
-            or (<uint64_t>check.last_key * s.home_lines) >> 32 > at
-        ):
-            return BAD_HOME
-        check.short_listed += count
-        check.next_line = at + 1
-        if count < full:
-            check.full_from = at + 1
+        entries += count
+        at += 1
+        full_from = full_from if count == full else at
+    if octets == 1:
+        fault = add_seen(check, (end - check.next_line) * full - entries)
+        if fault != FINE:
+            return fault
+    check.next_line = end
+    check.full_from = full_from
+    check.above = above
+    check.short_listed += entries
     return FINE
 
 
-cdef inline bint zero_behind(const uint8_t *line, uint32_t count, uint32_t full, uint32_t octets) noexcept nogil:
-    """Are the places behind the last entry, and the octets before the mark, zero?"""
-    cdef uint32_t i, used = 0
-    for i in range(4 * count, 4 * full):
-        used |= line[i] | line[4 * full + i]
-    for i in range(8 * full + octets * count, 63):
-        used |= line[i]
-    return used == 0
+cdef inline uint64_t next_beside(Check check) noexcept nogil:
+    """The least key that something beside the lines has yet; beyond all keys where there is none."""
+    cdef uint64_t gone = next_key(&check.gone_of_short), many = next_key(&check.many_of_short)
+    return min(gone, many)
+
+
+cdef inline uint64_t next_key(const Beside *beside) noexcept nogil:
+    if beside.at == beside.run.count:
+        return <uint64_t>1 << 32
+    return load32(beside.run.records + beside.at * beside.run.stride)
+
+
+cdef int check_beside(Check check, const uint8_t *line, uint32_t count) noexcept nogil:
+    """Of a line that is right by itself."""
+    cdef LongKey wide
+    cdef uint32_t i
+    cdef int fault = FINE
+    wide.b0 = 0
+    wide.b1 = 0
+    for i in range(count):
+        wide.m = <uint64_t>load32(line + 4 * i) << 32
+        fault = alongside_gone(&check.gone_of_short, &wide)
+        if fault == FINE:
+            fault = alongside_many(&check.many_of_short, &wide)
+        if fault != FINE:
+            break
+    return fault
+
+
+cdef int count_wide_codes(Check check, const uint8_t *line, uint32_t count) noexcept nogil:
+    """Codes of two or four octets: too many for a table each."""
+    cdef const Sections *s = &check.table.s
+    cdef uint32_t i, code
+    for i in range(count):
+        code = load_code(line + 8 * s.full + i * s.code_octets, s.code_octets)
+        if code >= s.row_count or not check.declared[code]:
+            return BAD_CODE
+        check.counts[code] += 1
+    return FINE
+
+
+cdef int add_seen(Check check, uint64_t unused) noexcept nogil:
+    """What was seen place by place, less the places without an entry, which are zero like code 0."""
+    cdef uint64_t sum
+    cdef int code, place
+    for code in range(ONE_OCTET):
+        sum = 0
+        for place in range(PLACES - 1):
+            sum += check.seen[place][code]
+        if code == 0:
+            sum -= unused
+        if sum == 0:
+            continue
+        if <uint64_t>code >= check.table.s.row_count or not check.declared[code]:
+            return BAD_CODE
+        check.counts[code] += sum
+    return FINE
 
 
 cdef int check_run(Check check, int number, const uint8_t *until) noexcept nogil:
