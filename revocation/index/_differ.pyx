@@ -72,8 +72,6 @@ cdef extern from "sys/mman.h":
     int MADV_DONTNEED
 
 cdef enum:
-    #: Differences found before Python takes them.
-    ROOM = 1024
     FEW = 128
     PIECE = 64
     #: Lines or records after which mapped pages are let go of: some megabytes.
@@ -88,12 +86,6 @@ cdef enum:
     END
 
 
-cdef struct Pairs:
-    Py_ssize_t count
-    int64_t old[ROOM]
-    int64_t new[ROOM]
-
-
 cdef inline void put(Pairs *pairs, int64_t old, int64_t new) noexcept nogil:
     pairs.old[pairs.count] = old
     pairs.new[pairs.count] = new
@@ -106,23 +98,6 @@ cdef inline bint same_word(Row old, uint32_t old_date, Row new, uint32_t new_dat
 
 cdef class Differences:
     """An iterator over (old position or -1, new position or -1), in the files' order."""
-
-    cdef Table old
-    cdef Table new
-    cdef bint gone
-    cdef bint same_codes
-    cdef int phase
-    #: How far the merge is: line and place, or record, or position.
-    cdef uint64_t old_at
-    cdef uint64_t new_at
-    cdef uint32_t old_place
-    cdef uint32_t new_place
-    cdef Pairs pairs
-    cdef Py_ssize_t taken
-    cdef bint lets_go
-    cdef Py_ssize_t room
-    cdef uint64_t old_kept
-    cdef uint64_t new_kept
 
     def __cinit__(self, Table old not None, Table new not None, bint gone, bint lets_go=False):
         """``lets_go``: both are mapped files, read once now: what was read need not stay in memory."""
@@ -145,20 +120,23 @@ cdef class Differences:
         return self
 
     def __next__(self):
-        cdef int told = 0
-        while self.taken == self.pairs.count:
-            if self.phase == END:
-                raise StopIteration
-            self.taken = 0
-            self.pairs.count = 0
-            with nogil:
-                told = go_on(self)
-            if told != 0 or not ends_whole(&self.old.s) or not ends_whole(&self.new.s):
-                self.phase = END
-                self.pairs.count = 0
-                raise damaged()
+        if self.taken == self.pairs.count and not find_more(self):
+            raise StopIteration
         self.taken += 1
         return self.pairs.old[self.taken - 1], self.pairs.new[self.taken - 1]
+
+
+cdef int find_more(Differences d) except -1:
+    cdef int told = 0
+    d.taken = d.pairs.count = 0
+    while d.pairs.count == 0 and d.phase != END:
+        with nogil:
+            told = go_on(d)
+        if told != 0 or not ends_whole(&d.old.s) or not ends_whole(&d.new.s):
+            d.phase = END
+            d.pairs.count = 0
+            raise damaged()
+    return d.pairs.count > 0
 
 
 cdef int go_on(Differences d) noexcept nogil:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from revocation.authorities import Lineage
 from revocation.index import layout
+from revocation.index._added import added_by_reason as _added_by_reason
 from revocation.index._batch import Answers, get_many
 from revocation.index._differ import Differences
 from revocation.index._table import Table
@@ -200,6 +201,12 @@ def differing(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[i
 def differing_gone(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:
     """The same of gone entries."""
     return Differences(old.table, new.table, gone=True, lets_go=once and _are_mapped(old, new))
+
+
+def added_by_reason(old: Index, new: Index) -> dict[int, int]:
+    """Entries of ``new``, listed or gone, that ``old`` did not know at all, by reason octet; read once."""
+    counts = _added_by_reason(old.table, new.table, lets_go=_are_mapped(old, new))
+    return {reason: count for reason, count in enumerate(counts) if count}
 
 
 def _are_mapped(old: Index, new: Index) -> bool:
