@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from revocation.index._keys cimport LongKey, Mixing, compare_long
+from revocation.index._pages cimport STRETCH, let_go
 from revocation.index._table cimport (
     DAMAGED,
     LINE,
@@ -67,16 +68,9 @@ cdef extern from *:
     """
     size_t same_pieces(const uint8_t *a, const uint8_t *b, size_t pieces) noexcept nogil
 
-cdef extern from "sys/mman.h":
-    int madvise(void *address, size_t length, int advice) noexcept nogil
-    int MADV_DONTNEED
-
 cdef enum:
     FEW = 128
     PIECE = 64
-    #: Lines or records after which mapped pages are let go of: some megabytes.
-    STRETCH = 65536
-    PAGE = 65536
     MERGE_LINES
     MERGE_LONG
     MERGE_SHORT_GONE
@@ -182,19 +176,6 @@ cdef inline uint64_t at_entry(const Sections *s, uint64_t at, uint32_t *place, u
         at += 1
         place[0] = 0
     return at
-
-
-cdef inline void let_go(const uint8_t *records, uint64_t stride, uint64_t at, uint64_t *kept) noexcept nogil:
-    """Of a mapped file: whole pages before record ``at``, once they are worth it. They stay in the page cache."""
-    cdef size_t start, end
-    if at - kept[0] < STRETCH:
-        return
-    # From the start: what was looked at meanwhile is mapped again.
-    start = (<size_t>records + PAGE - 1) // PAGE * PAGE
-    end = (<size_t>records + at * stride) // PAGE * PAGE
-    if start < end:
-        madvise(<void *>start, end - start, MADV_DONTNEED)
-    kept[0] = at
 
 
 cdef int merge_lines(Differences d) noexcept nogil:

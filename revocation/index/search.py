@@ -22,6 +22,7 @@ from revocation.index._added import added_by_reason as _added_by_reason
 from revocation.index._batch import Answers, get_many
 from revocation.index._differ import Differences
 from revocation.index._table import Table
+from revocation.index.ahead import Ahead
 from revocation.index.layout import Code, ListState, broken
 from revocation.index.tail import read_tail
 from revocation.index.verify import check_pieces, verify_file
@@ -185,9 +186,12 @@ class Index:
             serial, *said = self.table.gone_at(at)
             yield serial, self._entry(*said)
 
-    def verify(self) -> None:
-        """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file."""
-        verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
+    def verify(self, ahead: Ahead | None = None) -> None:
+        """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file.
+
+        ``ahead``: what of it was read and checked behind its writer, and need not be read again.
+        """
+        verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped, ahead)
 
 
 def differing(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:
