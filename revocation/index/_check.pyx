@@ -45,6 +45,7 @@ from revocation.index._table cimport (
     find_in_lines,
     load32,
     load_code,
+    prefetched,
     record_key,
 )
 
@@ -53,6 +54,7 @@ from revocation.index.layout import broken
 cdef enum:
     HELD = 1  # the flag of a gone entry, FORMAT.md
     HEADER = 64
+    AHEAD = 1024
 
 #: What is wrong, for people: expected, got. Never a serial.
 cdef dict FAULTS = {
@@ -192,6 +194,8 @@ cdef int check_lines(Check check, const uint8_t *until) noexcept nogil:
     beside = next_beside(check)
     while walk.next_line < end:
         line = s.lines + walk.next_line * LINE
+        # By address only: where the end is near, nothing is read there.
+        prefetched(line + AHEAD)
         fault = walk_line(&walk, &check.form, line)
         # What is beside has a key up to the last of this line.
         if fault == FINE and walk.above > beside:
