@@ -92,7 +92,7 @@ echo "check-aarch64: $count modules built by gcc $("$triplet-gcc" -dumpfullversi
 # --- what the tests import: the versions of the lock file, by its hashes ---
 
 names="aiohappyeyeballs aiohttp aiosignal annotated-types asn1crypto attrs cffi cryptography cryptography-vectors
-frozenlist hypothesis idna iniconfig multidict orjson packaging pluggy propcache pycparser pydantic
+frozenlist hypothesis idna iniconfig isal multidict orjson packaging pluggy propcache pycparser pydantic
 pydantic-core pygments pytest pytest-asyncio pytest-timeout sortedcontainers stamina tenacity
 typing-extensions typing-inspection yarl"
 echo "$names" | tr ' ' '\n' | awk '

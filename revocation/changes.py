@@ -56,6 +56,16 @@ def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationC
     Any two sets will do, the older one first: what was listed and left again between them is ADDED, as its
     status says. A key that is taken out of the configuration changes nothing: its lineage stays in the sets.
     """
+    check_order(old, new)
+    for lineage in new.lineages():
+        after = new.index(lineage)
+        assert after is not None  # noqa: S101 - it is one of its own lineages
+        before = None if old is None else old.index(lineage)
+        yield from _all_of(lineage, after) if before is None else _between(lineage, before, after)
+
+
+def check_order(old: Snapshot | None, new: Snapshot) -> None:
+    """``InputRefused`` unless the older set comes first."""
     if old is not None and old.seq > new.seq:
         # Backwards every revocation would look like a release.
         raise InputRefused(
@@ -64,11 +74,6 @@ def changes_between(old: Snapshot | None, new: Snapshot) -> Iterator[RevocationC
             got=f"set {old.seq} before set {new.seq}",
             remedy="exchange the two",
         )
-    for lineage in new.lineages():
-        after = new.index(lineage)
-        assert after is not None  # noqa: S101 - it is one of its own lineages
-        before = None if old is None else old.index(lineage)
-        yield from _all_of(lineage, after) if before is None else _between(lineage, before, after)
 
 
 def _all_of(lineage: Lineage, after: Index) -> Iterator[RevocationChange]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
+from revocation.additions import additions_between
 from revocation.authorities import ListScope
-from revocation.changes import changes_between
-from revocation.crl.pages import WINDOW_OCTETS, PagesBehind
 from revocation.errors import OutsideFailed, RevocationError
-from revocation.index._check import Check
 from revocation.index.layout import ListPresence
-from revocation.index.search import Index
-from revocation.reasons import reason_name
 from revocation.snapshot.current import Snapshot
 
 
@@ -128,38 +123,9 @@ def outcome_of(*, published: bool, failures: Iterable[RevocationError]) -> Outco
 
 def new_by_reason(before: Snapshot | None, after: Snapshot | None) -> dict[str, int]:
     """Newly listed certificates between two sets."""
-    found = Counter[int]()
     if after is None or (before is not None and after.seq == before.seq):
         return {}
-    if before is None:
-        # All of them, tens of millions perhaps: counted where they lie.
-        for lineage in after.lineages():
-            index = after.index(lineage)
-            if index is not None:
-                found.update(listed_by_reason(index))
-                found.update(entry.reason for _, entry in index.gone_items())
-    else:
-        for change in changes_between(before, after):
-            if change.kind == "added":
-                found[0xFF if change.reason_after is None else change.reason_after] += 1
-    named = Counter[str]()
-    for reason, count in found.items():
-        named[reason_name(reason)] += count
-    return dict(named)
-
-
-def listed_by_reason(index: Index) -> Counter[int]:
-    """Listed entries by reason octet: one more pass over the file, which stays out of memory."""
-    check = Check(index.table, bytes([1]) * len(index.codes), index.entry_count)
-    pages = PagesBehind(index.view.obj)
-    for end in (*range(WINDOW_OCTETS, len(index.view), WINDOW_OCTETS), len(index.view)):
-        check.advance(end)
-        pages.drop(end)
-    found = Counter[int]()
-    for code, count in zip(index.codes, check.finish(), strict=True):
-        if count:
-            found[code.reason] += count
-    return found
+    return additions_between(before, after)
 
 
 def carried_and_absent(

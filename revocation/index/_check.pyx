@@ -7,38 +7,54 @@ records it reads its directory, and along lists sorted by the same key those tha
 serials: all of them only forwards.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from revocation.index._ahead cimport LinesAhead
+from revocation.index._beside cimport Beside, alongside_gone, alongside_many, next_key, pass_keys
+from revocation.index._check_lines cimport (
+    BAD_BOTH,
+    BAD_CLASS,
+    BAD_CODE,
+    BAD_COUNT,
+    BAD_DIRECTORY,
+    BAD_GONE,
+    BAD_HOME,
+    BAD_LINE,
+    BAD_MANY,
+    BAD_ORDER,
+    FINE,
+    ONE_OCTET,
+    LinesFormat,
+    LinesWalk,
+    begin_lines,
+    count_codes,
+    walk_line,
+)
 from revocation.index._keys cimport LongKey, compare_long, unmix_long
+from revocation.index._pages cimport let_go
 from revocation.index._table cimport (
     LINE,
+    NONE,
+    PLACES,
     Run,
     Sections,
     Table,
     entries_in,
+    find_in_lines,
     load32,
     load_code,
+    prefetched,
     record_key,
-    record_order,
 )
 
 from revocation.index.layout import broken
 
 cdef enum:
     HELD = 1  # the flag of a gone entry, FORMAT.md
-    FINE = 0
-    BAD_LINE
-    BAD_HOME
-    BAD_ORDER
-    BAD_CODE
-    BAD_DIRECTORY
-    BAD_CLASS
-    BAD_GONE
-    BAD_MANY
-    BAD_BOTH
-    BAD_COUNT
+    HEADER = 64
+    AHEAD = 1024
 
 #: What is wrong, for people: expected, got. Never a serial.
 cdef dict FAULTS = {
@@ -55,12 +71,6 @@ cdef dict FAULTS = {
 }
 
 
-cdef struct Beside:
-    # A run that is read along with another one, which has the same kind of key.
-    const Run *run
-    uint64_t at
-
-
 cdef struct Walk:
     # The records of one section as they go by.
     const Run *run
@@ -71,53 +81,35 @@ cdef struct Walk:
     LongKey before
 
 
-cdef inline int alongside_gone(Beside *gone, const LongKey *key) noexcept nogil:
-    """No listed serial may be gone."""
-    cdef int order
-    while gone.at < gone.run.count:
-        order = record_order(gone.run, gone.at, key)
-        if order > 0:
-            return FINE
-        if order == 0:
-            return BAD_BOTH
-        gone.at += 1
-    return FINE
-
-
-cdef inline int alongside_many(Beside *many, const LongKey *key) noexcept nogil:
-    """What several lists name must be listed: nothing there may be left below a listed key."""
-    cdef int order
-    while many.at < many.run.count:
-        order = record_order(many.run, many.at, key)
-        if order > 0:
-            return FINE
-        if order < 0:
-            return BAD_MANY
-        many.at += 1
-    return FINE
-
-
 cdef class Check:
-    """One walk over the entries of a table. ``declared``: for each code, 1 if its partition has a row."""
+    """One walk over the entries of a table. ``declared``: for each code, 1 if its partition has a row.
+
+    ``ahead``: lines of this very file that were checked while it was written. What is gone or stands in several
+    lists is looked up among them then, so their pages are read once more there; ``lets_go`` as for ``Differences``.
+    """
 
     cdef Table table
     cdef object owner
     cdef const uint8_t[::1] declared
     cdef uint64_t *counts
     cdef uint64_t listed
-    # Of the lines: the next, the first of the full ones right before it, and the last key.
-    cdef uint64_t next_line
-    cdef uint64_t full_from
-    cdef bint any_before
-    cdef uint32_t last_key
-    cdef uint64_t short_listed
+    cdef LinesWalk lines
+    cdef LinesFormat form
+    cdef uint32_t seen[PLACES - 1][ONE_OCTET]
+    #: How many lines were taken as checked, and what is above all their keys.
+    cdef readonly uint64_t lines_ahead
+    cdef uint64_t keys_ahead
+    cdef bint lets_go
+    cdef uint64_t kept
     cdef Beside gone_of_short
     cdef Beside gone_of_long
     cdef Beside many_of_short
     cdef Beside many_of_long
     cdef Walk walks[5]
 
-    def __cinit__(self, Table table not None, bytes declared not None, listed):
+    def __cinit__(
+        self, Table table not None, bytes declared not None, listed, LinesAhead ahead=None, bint lets_go=False
+    ):
         cdef Sections *s = &table.s
         cdef const Run *runs[5]
         cdef int i
@@ -131,6 +123,7 @@ cdef class Check:
         self.counts = <uint64_t *>calloc(s.row_count + 1, sizeof(uint64_t))
         if self.counts == NULL:
             raise MemoryError
+        begin_lines(&self.lines, &self.form, s.full, s.code_octets)
         runs[0] = &s.long_listed
         runs[1] = &s.short_gone
         runs[2] = &s.long_gone
@@ -142,6 +135,14 @@ cdef class Check:
         self.gone_of_long.run = runs[2]
         self.many_of_short.run = runs[3]
         self.many_of_long.run = runs[4]
+        self.lets_go = lets_go
+        if ahead is not None and ahead_fits(self, ahead):
+            self.lines = ahead.lines
+            memcpy(self.seen, ahead.seen, sizeof(self.seen))
+            self.lines_ahead = self.lines.next_line
+            self.keys_ahead = self.lines.above
+            pass_keys(&self.gone_of_short, self.keys_ahead)
+            pass_keys(&self.many_of_short, self.keys_ahead)
 
     def __dealloc__(self):
         free(self.counts)
@@ -163,11 +164,15 @@ cdef class Check:
         cdef Sections *s = &self.table.s
         cdef uint64_t i
         if (
-            self.next_line != s.line_count
-            or (s.line_count > 0) != (self.short_listed > 0)
-            or self.short_listed + s.long_listed.count != self.listed
+            self.lines.next_line != s.line_count
+            or (s.line_count > 0) != (self.lines.entries > 0)
+            or self.lines.entries + s.long_listed.count != self.listed
         ):
             raise broken(*FAULTS[BAD_COUNT])
+        if not homes_fit(self):
+            raise broken(*FAULTS[BAD_HOME])
+        if s.code_octets == 1 and add_seen(self, s.line_count * s.full - self.lines.entries) != FINE:
+            raise broken(*FAULTS[BAD_CODE])
         for i in range(5):
             if self.walks[i].next != self.walks[i].run.count:
                 raise broken(*FAULTS[BAD_COUNT])
@@ -182,58 +187,112 @@ cdef class Check:
 cdef int check_lines(Check check, const uint8_t *until) noexcept nogil:
     cdef const Sections *s = &check.table.s
     cdef const uint8_t *line
-    cdef uint32_t count, i, key, code, full = s.full, octets = s.code_octets
-    cdef uint64_t at
-    cdef LongKey wide
+    cdef LinesWalk walk = check.lines
+    cdef uint64_t end, beside
     cdef int fault
+    end = min(s.line_count, <uint64_t>(until - s.lines) // LINE if until > s.lines else 0)
+    beside = next_beside(check)
+    while walk.next_line < end:
+        line = s.lines + walk.next_line * LINE
+        # By address only: where the end is near, nothing is read there.
+        prefetched(line + AHEAD)
+        fault = walk_line(&walk, &check.form, line)
+        # What is beside has a key up to the last of this line.
+        if fault == FINE and walk.above > beside:
+            fault = check_beside(check, line, entries_in(line))
+            beside = next_beside(check)
+        if s.code_octets == 1:
+            count_codes(check.seen, line)
+        elif fault == FINE:
+            fault = count_wide_codes(check, line, entries_in(line))
+        if fault != FINE:
+            return fault
+    check.lines = walk
+    return FINE if homes_fit(check) else BAD_HOME
+
+
+cdef inline bint homes_fit(Check check) noexcept nogil:
+    return check.table.s.line_count == 0 or (
+        check.lines.low_homes <= check.table.s.home_lines <= check.lines.high_homes
+    )
+
+
+cdef bint ahead_fits(Check check, LinesAhead ahead) noexcept:
+    """Are its lines the first ones of this file?"""
+    cdef const Sections *s = &check.table.s
+    return (
+        s.code_octets == ahead.octets
+        and s.lines - &check.table.held[0] == HEADER
+        and ahead.lines.next_line <= s.line_count
+    )
+
+
+cdef int look_back(Check check, const LongKey *wide, bint many) noexcept nogil:
+    """Of a record beside the lines that were checked ahead: none of them has a gone key, one has what several list."""
+    cdef const Sections *s = &check.table.s
+    cdef uint32_t key = <uint32_t>(wide.m >> 32)
+    cdef int64_t at
+    if key >= check.keys_ahead:
+        return FINE
+    at = find_in_lines(s.lines, s.line_count, s.home_lines, s.full, key)
+    if check.lets_go:
+        let_go(s.lines, LINE, (<uint64_t>key * s.home_lines) >> 32, &check.kept)
+    if many:
+        return FINE if at >= 0 else BAD_MANY
+    return FINE if at == NONE else BAD_BOTH
+
+
+cdef inline uint64_t next_beside(Check check) noexcept nogil:
+    """The least key that something beside the lines has yet; beyond all keys where there is none."""
+    cdef uint64_t gone = next_key(&check.gone_of_short), many = next_key(&check.many_of_short)
+    return min(gone, many)
+
+
+cdef int check_beside(Check check, const uint8_t *line, uint32_t count) noexcept nogil:
+    """Of a line that is right by itself."""
+    cdef LongKey wide
+    cdef uint32_t i
+    cdef int fault = FINE
     wide.b0 = 0
     wide.b1 = 0
-    while check.next_line < s.line_count and s.lines + (check.next_line + 1) * LINE <= until:
-        at = check.next_line
-        line = s.lines + at * LINE
-        count = entries_in(line)
-        if count > full or not zero_behind(line, count, full, octets):
-            return BAD_LINE
-        # Lines behind the home lines exist only as far as they are used.
-        if count == 0 and at >= s.home_lines:
-            return BAD_HOME
-        for i in range(count):
-            key = load32(line + 4 * i)
-            if check.any_before and key <= check.last_key:
-                return BAD_ORDER
-            check.any_before = True
-            check.last_key = key
-            code = load_code(line + 8 * full + i * octets, octets)
-            if code >= s.row_count or not check.declared[code]:
-                return BAD_CODE
-            check.counts[code] += 1
-            wide.m = <uint64_t>key << 32
-            fault = alongside_gone(&check.gone_of_short, &wide)
-            if fault == FINE:
-                fault = alongside_many(&check.many_of_short, &wide)
-            if fault != FINE:
-                return fault
-        # Keys ascend and homes with them: the first is behind full lines only, the last not before its home.
-        if count and (
-            (<uint64_t>load32(line) * s.home_lines) >> 32 < check.full_from
-            or (<uint64_t>check.last_key * s.home_lines) >> 32 > at
-        ):
-            return BAD_HOME
-        check.short_listed += count
-        check.next_line = at + 1
-        if count < full:
-            check.full_from = at + 1
+    for i in range(count):
+        wide.m = <uint64_t>load32(line + 4 * i) << 32
+        fault = alongside_gone(&check.gone_of_short, &wide)
+        if fault == FINE:
+            fault = alongside_many(&check.many_of_short, &wide)
+        if fault != FINE:
+            break
+    return fault
+
+
+cdef int count_wide_codes(Check check, const uint8_t *line, uint32_t count) noexcept nogil:
+    """Codes of two or four octets: too many for a table each."""
+    cdef const Sections *s = &check.table.s
+    cdef uint32_t i, code
+    for i in range(count):
+        code = load_code(line + 8 * s.full + i * s.code_octets, s.code_octets)
+        if code >= s.row_count or not check.declared[code]:
+            return BAD_CODE
+        check.counts[code] += 1
     return FINE
 
 
-cdef inline bint zero_behind(const uint8_t *line, uint32_t count, uint32_t full, uint32_t octets) noexcept nogil:
-    """Are the places behind the last entry, and the octets before the mark, zero?"""
-    cdef uint32_t i, used = 0
-    for i in range(4 * count, 4 * full):
-        used |= line[i] | line[4 * full + i]
-    for i in range(8 * full + octets * count, 63):
-        used |= line[i]
-    return used == 0
+cdef int add_seen(Check check, uint64_t unused) noexcept nogil:
+    """What was seen place by place, less the places without an entry, which are zero like code 0."""
+    cdef uint64_t sum
+    cdef int code, place
+    for code in range(ONE_OCTET):
+        sum = 0
+        for place in range(PLACES - 1):
+            sum += check.seen[place][code]
+        if code == 0:
+            sum -= unused
+        if sum == 0:
+            continue
+        if <uint64_t>code >= check.table.s.row_count or not check.declared[code]:
+            return BAD_CODE
+        check.counts[code] += sum
+    return FINE
 
 
 cdef int check_run(Check check, int number, const uint8_t *until) noexcept nogil:
@@ -270,6 +329,8 @@ cdef int check_run(Check check, int number, const uint8_t *until) noexcept nogil
                 fault = alongside_many(&check.many_of_long, &key)
         elif not many:
             fault = check_gone(rest)
+        if fault == FINE and not run.wide and check.lines_ahead:
+            fault = look_back(check, &key, many)
         if fault == FINE and not many:
             fault = check_directory(run, &walk.directory_next, key.m >> (64 - run.bits), walk.next)
         if fault != FINE:

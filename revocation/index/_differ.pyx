@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from revocation.index._keys cimport LongKey, Mixing, compare_long
+from revocation.index._pages cimport STRETCH, let_go
 from revocation.index._table cimport (
     DAMAGED,
     LINE,
@@ -67,18 +68,9 @@ cdef extern from *:
     """
     size_t same_pieces(const uint8_t *a, const uint8_t *b, size_t pieces) noexcept nogil
 
-cdef extern from "sys/mman.h":
-    int madvise(void *address, size_t length, int advice) noexcept nogil
-    int MADV_DONTNEED
-
 cdef enum:
-    #: Differences found before Python takes them.
-    ROOM = 1024
     FEW = 128
     PIECE = 64
-    #: Lines or records after which mapped pages are let go of: some megabytes.
-    STRETCH = 65536
-    PAGE = 65536
     MERGE_LINES
     MERGE_LONG
     MERGE_SHORT_GONE
@@ -86,12 +78,6 @@ cdef enum:
     FIND_OLD
     FIND_NEW
     END
-
-
-cdef struct Pairs:
-    Py_ssize_t count
-    int64_t old[ROOM]
-    int64_t new[ROOM]
 
 
 cdef inline void put(Pairs *pairs, int64_t old, int64_t new) noexcept nogil:
@@ -106,23 +92,6 @@ cdef inline bint same_word(Row old, uint32_t old_date, Row new, uint32_t new_dat
 
 cdef class Differences:
     """An iterator over (old position or -1, new position or -1), in the files' order."""
-
-    cdef Table old
-    cdef Table new
-    cdef bint gone
-    cdef bint same_codes
-    cdef int phase
-    #: How far the merge is: line and place, or record, or position.
-    cdef uint64_t old_at
-    cdef uint64_t new_at
-    cdef uint32_t old_place
-    cdef uint32_t new_place
-    cdef Pairs pairs
-    cdef Py_ssize_t taken
-    cdef bint lets_go
-    cdef Py_ssize_t room
-    cdef uint64_t old_kept
-    cdef uint64_t new_kept
 
     def __cinit__(self, Table old not None, Table new not None, bint gone, bint lets_go=False):
         """``lets_go``: both are mapped files, read once now: what was read need not stay in memory."""
@@ -145,20 +114,23 @@ cdef class Differences:
         return self
 
     def __next__(self):
-        cdef int told = 0
-        while self.taken == self.pairs.count:
-            if self.phase == END:
-                raise StopIteration
-            self.taken = 0
-            self.pairs.count = 0
-            with nogil:
-                told = go_on(self)
-            if told != 0 or not ends_whole(&self.old.s) or not ends_whole(&self.new.s):
-                self.phase = END
-                self.pairs.count = 0
-                raise damaged()
+        if self.taken == self.pairs.count and not find_more(self):
+            raise StopIteration
         self.taken += 1
         return self.pairs.old[self.taken - 1], self.pairs.new[self.taken - 1]
+
+
+cdef int find_more(Differences d) except -1:
+    cdef int told = 0
+    d.taken = d.pairs.count = 0
+    while d.pairs.count == 0 and d.phase != END:
+        with nogil:
+            told = go_on(d)
+        if told != 0 or not ends_whole(&d.old.s) or not ends_whole(&d.new.s):
+            d.phase = END
+            d.pairs.count = 0
+            raise damaged()
+    return d.pairs.count > 0
 
 
 cdef int go_on(Differences d) noexcept nogil:
@@ -204,19 +176,6 @@ cdef inline uint64_t at_entry(const Sections *s, uint64_t at, uint32_t *place, u
         at += 1
         place[0] = 0
     return at
-
-
-cdef inline void let_go(const uint8_t *records, uint64_t stride, uint64_t at, uint64_t *kept) noexcept nogil:
-    """Of a mapped file: whole pages before record ``at``, once they are worth it. They stay in the page cache."""
-    cdef size_t start, end
-    if at - kept[0] < STRETCH:
-        return
-    # From the start: what was looked at meanwhile is mapped again.
-    start = (<size_t>records + PAGE - 1) // PAGE * PAGE
-    end = (<size_t>records + at * stride) // PAGE * PAGE
-    if start < end:
-        madvise(<void *>start, end - start, MADV_DONTNEED)
-    kept[0] = at
 
 
 cdef int merge_lines(Differences d) noexcept nogil:

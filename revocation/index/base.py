@@ -7,14 +7,13 @@ checksums would vouch for it.
 from __future__ import annotations
 
 import mmap
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from revocation.index import layout
 from revocation.index._kept import count_kept
 from revocation.index.geometry import Geometry
-from revocation.index.layout import Code, broken
+from revocation.index.layout import Code, broken, checksum
 from revocation.index.search import Index
 
 #: (0 listed, 1 gone; octet of the section up to which it will be read) to how far it was found right.
@@ -99,7 +98,7 @@ class Base:
             if self._checked[piece]:
                 continue
             at = piece * layout.PIECE_OCTETS
-            if zlib.crc32(index.view[at : min(at + layout.PIECE_OCTETS, limit)]) != sums[piece]:
+            if checksum(index.view[at : min(at + layout.PIECE_OCTETS, limit)]) != sums[piece]:
                 raise broken("pieces of the set before with their checksums", "another")
             self._checked[piece] = 1
             self._let_go(piece - 2)

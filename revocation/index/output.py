@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -78,7 +77,7 @@ class Output:
         while at < len(chunk):
             end = min(len(chunk), at + layout.PIECE_OCTETS - self._at % layout.PIECE_OCTETS)
             part = chunk if (at, end) == (0, len(chunk)) else memoryview(chunk)[at:end]
-            self._crc = zlib.crc32(part, self._crc)
+            self._crc = layout.checksum(part, self._crc)
             self._at += end - at
             at = end
             if self._at % layout.PIECE_OCTETS == 0:

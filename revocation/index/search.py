@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 from revocation.authorities import Lineage
 from revocation.index import layout
+from revocation.index._added import added_by_reason as _added_by_reason
 from revocation.index._batch import Answers, get_many
 from revocation.index._differ import Differences
 from revocation.index._table import Table
+from revocation.index.ahead import Ahead
 from revocation.index.layout import Code, ListState, broken
 from revocation.index.tail import read_tail
 from revocation.index.verify import check_pieces, verify_file
@@ -196,10 +198,13 @@ class Index:
             serial, *said = self.table.gone_at(at)
             yield serial, self._entry(*said)
 
-    def verify(self) -> None:
-        """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file."""
+    def verify(self, ahead: Ahead | None = None) -> None:
+        """Read everything, and refuse what is not as FORMAT.md says. Costs a pass over the file.
+
+        ``ahead``: what of it was read and checked behind its writer, and need not be read again.
+        """
         self.listed_by_partition = MappingProxyType(
-            verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped)
+            verify_file(self.view, self.tail, self.table, self.codes, self.lists, self._mapped, ahead)
         )
 
 
@@ -214,6 +219,12 @@ def differing(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[i
 def differing_gone(old: Index, new: Index, *, once: bool = False) -> Iterator[tuple[int, int]]:
     """The same of gone entries."""
     return Differences(old.table, new.table, gone=True, lets_go=once and _are_mapped(old, new))
+
+
+def added_by_reason(old: Index, new: Index) -> dict[int, int]:
+    """Entries of ``new``, listed or gone, that ``old`` did not know at all, by reason octet; read once."""
+    counts = _added_by_reason(old.table, new.table, lets_go=_are_mapped(old, new))
+    return {reason: count for reason, count in enumerate(counts) if count}
 
 
 def _are_mapped(old: Index, new: Index) -> bool:

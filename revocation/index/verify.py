@@ -14,6 +14,7 @@ from typing import Final
 from revocation.index import layout
 from revocation.index._check import Check
 from revocation.index._table import Table
+from revocation.index.ahead import Ahead
 from revocation.index.layout import Code, ListState, broken, checksum
 from revocation.index.tail import Tail, read_tail
 
@@ -39,7 +40,11 @@ def check_pieces(view: memoryview, tail: Tail, *, since: int) -> None:
 
 
 def check_piece(piece: memoryview, sums: memoryview, number: int) -> None:
-    if checksum(piece) != int.from_bytes(sums[4 * number : 4 * number + 4], "little"):
+    check_sum(checksum(piece), sums, number)
+
+
+def check_sum(found: int, sums: memoryview, number: int) -> None:
+    if found != int.from_bytes(sums[4 * number : 4 * number + 4], "little"):
         raise broken("pieces with their checksums", f"another in piece {number}")
 
 
@@ -50,18 +55,29 @@ def verify_file(
     codes: Sequence[Code],
     lists: Mapping[int, ListState],
     mapped: mmap.mmap | None,
+    ahead: Ahead | None = None,
 ) -> dict[int, int]:
     """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped``: what ``view`` is of, if a mapping.
 
-    How many entries are listed, by partition; one without any may be missing.
+    ``ahead``: the first pieces of this very file, which were read and checked while it was written. What they
+    are is asked of the tail and of PIEC all the same. The result is how many entries are listed, by partition;
+    one without any may be missing.
     """
     if read_tail(view) != tail:
         raise broken("the tail that this file had when it was opened", "another")
     check_pieces(view, tail, since=tail.sections[b"PIEC"][0])
-    check = Check(table, bytes(code.partition in lists for code in codes), tail.entries)
+    declared = bytes(code.partition in lists for code in codes)
+    check = Check(
+        table, declared, tail.entries, None if ahead is None else ahead.lines, lets_go=mapped is not None
+    )
+    known = ahead.sums if ahead is not None and check.lines_ahead else []
     sums = tail.section(view, b"PIEC")
     dropped = 0
     for number, (start, end) in enumerate(pieces(tail)):
+        if number < len(known):
+            check_sum(known[number], sums, number)
+            dropped = end
+            continue
         check_piece(view[start:end], sums, number)
         check.advance(end)
         if mapped is not None and number % _DROP_EVERY == _DROP_EVERY - 1:

@@ -1,4 +1,4 @@
-"""An index file that is being written: hashed behind the writer, then synced and read back side by side.
+"""An index file that is being written: hashed and read back behind the writer, then synced.
 
 Small files are done in the caller's thread, one step after the other.
 """
@@ -12,10 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from revocation.index.ahead import Ahead
 from revocation.index.search import Index
 from revocation.snapshot import index_files
 from revocation.snapshot.durable import Disk, discard, temporary_name
 from revocation.snapshot.index_files import THREADS, FileState, OpenedIndex
+from revocation.snapshot.read_back import ReadBack
 from revocation.snapshot.tree_hash import TreeHash
 
 #: Chunks below it are written together.
@@ -36,12 +38,14 @@ class StagedIndex:
         #: Up to here the kernel was asked to write it out.
         self._begun = 0
         self._followers: list[Future[None]] = []
+        self._reading: Future[Ahead] | None = None
         try:
             self._writer = disk.create(temporary)
             self._open.callback(os.close, self._writer)
             self._reader = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
             self._open.callback(os.close, self._reader)
             self._tree: Final = TreeHash(self._reader)
+            self._back: Final = ReadBack(self._reader)
             self._pool: Final = ThreadPoolExecutor(THREADS + 2)
             self._open.callback(self._pool.shutdown)
         except BaseException:
@@ -55,12 +59,13 @@ class StagedIndex:
     def write(self, chunks: Iterable[bytes | memoryview], *, follow: bool = True) -> None:
         """Each chunk is written before the next one is asked for: its memory may be used again then.
 
-        ``follow``: a large file is hashed by other threads meanwhile; the caller's core is at work.
+        ``follow``: a large file is hashed and checked by others meanwhile; the caller's core is at work.
         """
         for octets in _gathered(chunks):
             self._disk.write(self._writer, octets)
             self._written += len(octets)
             self._tree.grow(self._written)
+            self._back.grow(self._written)
             if self._written - self._begun > index_files.ALONE_OCTETS:
                 self._disk.start_writeback(self._writer, self._begun, self._written - self._begun)
                 self._begun = self._written
@@ -82,7 +87,9 @@ class StagedIndex:
         else:
             self._follow()
             synced = self._pool.submit(self._disk.sync_file, self._writer)
-            checked = self._pool.submit(_checked, self.path, set_seq)
+            self._back.end()
+            ahead = None if self._reading is None else self._reading.result()
+            checked = self._pool.submit(_checked, self.path, set_seq, ahead)
             self._tree.work()
             # The disk's own word first: what could not be synced may well be read back as something else.
             for job in (synced, *self._followers):
@@ -96,6 +103,8 @@ class StagedIndex:
         """The file goes; no thread has anything to do with it any more."""
         if hasattr(self, "_tree"):
             self._tree.stop()
+        if hasattr(self, "_back"):
+            self._back.end()
         self._open.close()
         discard(self._disk, self.path)
 
@@ -103,6 +112,7 @@ class StagedIndex:
         if not self._followers and self._written > index_files.ALONE_OCTETS:
             # One core is the writer's.
             self._followers = [self._pool.submit(self._tree.work) for _ in range(max(1, THREADS - 1))]
+            self._reading = self._pool.submit(self._back.work)
 
 
 def stage_index(
@@ -133,8 +143,8 @@ def _gathered(chunks: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
         yield memoryview(bytes(buffer))
 
 
-def _checked(path: Path, set_seq: int) -> Index:
-    """Through the readers' own code."""
+def _checked(path: Path, set_seq: int, ahead: Ahead | None = None) -> Index:
+    """Through the readers' own code; ``ahead`` is what was checked behind the writer."""
     index = Index.open(path, set_seq=set_seq)
-    index.verify()
+    index.verify(ahead)
     return index

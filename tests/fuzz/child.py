@@ -83,7 +83,9 @@ def walk(task: dict[str, Any]) -> dict[str, Any]:
 
 def index(task: dict[str, Any]) -> dict[str, Any]:
     """Many runs of the index reader."""
-    names = [f"revocation.index.{name}" for name in ("_table", "_batch", "_check", "_differ")]
+    names = [
+        f"revocation.index.{name}" for name in ("_table", "_batch", "_ahead", "_check", "_differ", "_added")
+    ]
     *_, loop = use(Path(task["folder"]), *names, "_index_loop")
     from tests.fuzz import index_child
 

@@ -249,6 +249,8 @@ def _under_its_reader(
         lambda: reader.content(index),
         lambda: list(reader.search.differing(before, index)),
         lambda: list(reader.search.differing_gone(index, before)),
+        lambda: reader.search.added_by_reason(before, index),
+        lambda: reader.search.added_by_reason(index, before),
     ):
         with contextlib.suppress(OwnFault):
             ask()

@@ -11,7 +11,9 @@ from tests.fuzz import builds
 from tests.fuzz.index_seeds import files
 from tests.fuzz.walk_target import run_child
 
-MODULES: Final = tuple(f"revocation.index.{name}" for name in ("_table", "_batch", "_check", "_differ"))
+MODULES: Final = tuple(
+    f"revocation.index.{name}" for name in ("_table", "_batch", "_ahead", "_check", "_differ", "_added")
+)
 FOUND: Final = Path(__file__).resolve().parent / "corpus" / "index"
 _LONGEST: Final = 1 << 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revocation.additions import additions_between
 from revocation.authorities import Authorities
 from revocation.changes import RevocationChange, changes_between
 from revocation.errors import InputRefused
+from revocation.reasons import reason_name
 from revocation.snapshot.current import Snapshot
 from tests.revocation.sets import DAY, T0, accepted, scope, store, world
 
@@ -145,15 +148,28 @@ def told(change: RevocationChange) -> Told:
     )
 
 
+def added(found: list[Told]) -> dict[str, int]:
+    """By reason name: what is counted without looking at each one must be these."""
+    return dict(
+        Counter(
+            reason_name(reason) for kind, *_, reason, _ in found if kind == "added" and reason is not None
+        )
+    )
+
+
 def check(folder: Path, plan: list[dict[str, Any]], *, releasable: bool) -> None:
     played = play(folder, plan, releasable=releasable)
     for at, (new, models) in enumerate(played):
         found = sorted((told(change) for change in changes_between(None, new)), key=repr)
         assert found == expected(None, models, set())
+        assert additions_between(None, new) == added(found)
         assert list(changes_between(new, new)) == []
         for old, older_models in played[:at]:
             found = sorted((told(change) for change in changes_between(old, new)), key=repr)
             assert found == expected(older_models, models, set(older_models)), (old, new)
+            assert additions_between(old, new) == added(found)
+            with pytest.raises(InputRefused, match="SETS_OUT_OF_ORDER"):
+                additions_between(new, old)
             with pytest.raises(InputRefused, match="SETS_OUT_OF_ORDER"):
                 list(changes_between(new, old))
 

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import re
 import sys
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -213,3 +214,12 @@ def test_the_sections_of_the_document_are_the_codes() -> None:
         layout.CODE.size,
         layout.PARTITION.size,
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 20), st.integers(0, (1 << 32) - 1), st.sampled_from([1, 900]))
+def test_the_checksum_is_zlibs(octets: bytes, start: int, before: int, times: int) -> None:
+    """Of octets at any address and of any length, alone and behind others, short and as long as a piece."""
+    data = memoryview(octets * times)[start:]
+    assert layout.checksum(data) == zlib.crc32(data)
+    assert layout.checksum(data, before) == zlib.crc32(data, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revocation.errors import OwnFault
-from revocation.index.search import Index, differing, differing_gone
+from revocation.index.search import Index, added_by_reason, differing, differing_gone
 from revocation.index.tail import read_tail
 from tests.revocation.index_worlds import CODES, MIXING_KEY, World, entries, worlds
 from tests.revocation.stranger import octets
@@ -56,6 +57,14 @@ def check(older: World, newer: World) -> None:
         assert before < 0 or after < 0 or new.gone_serial_at(after) == serial
         found[serial] = (before >= 0, after >= 0)
     assert found == _expected(gone(older), gone(newer))
+    assert added_by_reason(old, new) == _added(older, newer)
+
+
+def _added(older: World, newer: World) -> Counter[int]:
+    """Reasons of what the newer file has, listed or gone, and the older one has neither way."""
+    known = listed(older) | gone(older)
+    found = listed(newer) | gone(newer)
+    return Counter(reason for serial, (_, reason) in found.items() if serial not in known)
 
 
 def _expected(before: Words, after: Words) -> dict[bytes, tuple[bool, bool]]:
@@ -156,9 +165,13 @@ def test_a_file_damaged_since_it_was_opened(tag: bytes, other_key: bool) -> None
         data[start : start + length] = b"\xff" * length
         with pytest.raises(OwnFault, match="INDEX_CORRUPT"):
             [*differing(*pair), *differing_gone(*pair)]
+        with pytest.raises(OwnFault, match="INDEX_CORRUPT"):
+            added_by_reason(*pair)
         data[start:] = bytes(len(data) - start)
         with pytest.raises(OwnFault, match="INDEX_CORRUPT"):
             [*differing(*pair), *differing_gone(*pair)]
+        with pytest.raises(OwnFault, match="INDEX_CORRUPT"):
+            added_by_reason(*pair)
         data[:] = whole
     assert list(differing(old, new)) == []
 
@@ -179,6 +192,7 @@ def test_random_octets_in_a_file_that_is_open_never_crash() -> None:
         for ask in (
             lambda: list(differing(old, new)),
             lambda: list(differing_gone(new, old)),
+            lambda: [added_by_reason(old, new), added_by_reason(new, old)],
             lambda: [new.get(serial) for serial in asked],
             lambda: [new.table.find(octets(serial)) for serial in asked],
             lambda: new.get_many(asked),

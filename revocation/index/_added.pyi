@@ -1,0 +1,3 @@
+from revocation.index._table import Table
+
+def added_by_reason(old: Table, new: Table, lets_go: bool = False) -> list[int]: ...
