@@ -7,7 +7,7 @@ signature was found right is merging.
 """
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -16,7 +16,7 @@ from revocation.index._arena cimport (
     LONG, PACKED, WIDE, Arena, Chunk, bucket_count, chunk_octets, close_arena, gather, open_arena, room, sort_arena,
 )
 from revocation.index._keys cimport KEY_OCTETS, LongKey, join_serial, read_mixing, unmix32, unmix_long
-from revocation.index._taking cimport BATCH, RECORD, Batch, put_batch
+from revocation.index._taking cimport BATCH, RECORD, Batch, Places, prepare_places, put_long, put_one, put_short
 
 cdef enum:
     LIKELY_ENTRY = 36          # octets of an entry in DER
@@ -255,21 +255,33 @@ cdef class Harvest:
         return 0
 
     cdef int add(self, Batch *batch, Py_ssize_t count) except -1 nogil:
-        """So many records of the batch; all of them, or none where there is no memory for what is new in them."""
-        cdef const uint8_t *record = batch.records
-        cdef Py_ssize_t i
-        cdef uint16_t what
+        """So many records of the batch."""
+        cdef Places places
+        cdef const uint8_t *record
+        cdef Py_ssize_t at = 0
+        cdef uint32_t code
         cdef int32_t high
-        # Codes first: a new one may change how records are packed.
-        for i in range(count):
-            memcpy(&what, record + 21, 2)
-            memcpy(&high, record + 28, 4)
-            if high == 0 and what < 512 and self.codes_of[what] >= 0:
-                batch.codes[i] = self.codes_of[what]
+        cdef bint put = True
+        places.mixing = &self.mixing
+        places.codes_of = self.codes_of
+        places.short_ones = &self.short_ones
+        places.long_ones = &self.long_ones
+        prepare_places(&places)
+        while put:
+            if self.short_ones.octets == PACKED:
+                at = put_short(batch, at, count, &places, PACKED)
             else:
-                batch.codes[i] = self.code_of(record[21], record[22], high)
-            record += RECORD
-        if not put_batch(batch, count, &self.mixing, &self.short_ones, &self.long_ones):
+                at = put_short(batch, at, count, &places, WIDE)
+            put = put_long(batch, &places)
+            if at == count:
+                break
+            # A new code may change how records are packed.
+            record = batch.records + at * RECORD
+            memcpy(&high, record + 28, 4)
+            code = self.code_of(record[21], record[22], high)
+            put = put and put_one(record, code, &places)
+            at += 1
+        if not put:
             with gil:
                 raise MemoryError
         return 0
