@@ -21,7 +21,7 @@ cdef extern from *:
 
 cdef enum:
     RECORD = 32
-    BATCH = 512                # records between walk and arena: what the nearest cache holds
+    BATCH = 256                # records between walk and arena: what the nearest cache holds
     CACHE_LINE = 64
     KNOWN_CODES = 512
 
