@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 #: A thread works for so long before the loop hears of it.
 MOMENT_S: Final = 0.02
@@ -29,44 +29,59 @@ async def in_moments(
 
     Who is cancelled leaves what is at work in its threads to them, for a moment or for one item.
     """
-    waiting = deque(items)
-    workers = 0
-    left = False
+    crew = _Crew(items, work, heard, most)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(crew.worker(group))
+    finally:
+        crew.left = True
 
-    def some() -> list[tuple[Item, Result]]:
+
+class _Crew(Generic[Item, Result]):
+    """The workers of one call. Nothing of it knows itself: with the call goes all that was heard in it, tens
+    of millions of entries perhaps, and not only when Python looks for cycles.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Result],
+        heard: Callable[[Item, Result], None],
+        most: int,
+    ) -> None:
+        self._waiting: Final = deque(items)
+        self._work: Final = work
+        self._heard: Final = heard
+        self._most: Final = most
+        self._workers = 1
+        self.left = False
+
+    def _some(self) -> list[tuple[Item, Result]]:
         """In a thread."""
         done: list[tuple[Item, Result]] = []
         until = time.monotonic() + MOMENT_S
-        while waiting and not left and (not done or time.monotonic() < until):
+        while self._waiting and not self.left and (not done or time.monotonic() < until):
             try:
-                item = waiting.popleft()
+                item = self._waiting.popleft()
             except IndexError:
                 break  # another thread was quicker
-            done.append((item, work(item)))
+            done.append((item, self._work(item)))
         return done
 
-    async def worker(group: asyncio.TaskGroup) -> None:
-        def another() -> None:
-            nonlocal workers
-            if workers < most and waiting:
-                workers += 1
-                group.create_task(worker(group))
-
-        while waiting:
+    async def worker(self, group: asyncio.TaskGroup) -> None:
+        while self._waiting:
             # One that takes long, or that the disk holds up, holds up nobody else.
-            slow = asyncio.get_running_loop().call_later(2 * MOMENT_S, another)
+            slow = asyncio.get_running_loop().call_later(2 * MOMENT_S, self._another, group)
             try:
-                done = await asyncio.to_thread(some)
+                done = await asyncio.to_thread(self._some)
             finally:
                 slow.cancel()
             for item, result in done:
-                heard(item, result)
+                self._heard(item, result)
             if len(done) < _MANY:
-                another()
+                self._another(group)
 
-    workers = 1
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(worker(group))
-    finally:
-        left = True
+    def _another(self, group: asyncio.TaskGroup) -> None:
+        if self._workers < self._most and self._waiting:
+            self._workers += 1
+            group.create_task(self.worker(group))

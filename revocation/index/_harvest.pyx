@@ -13,16 +13,12 @@ from libc.string cimport memcpy, memset
 
 from revocation.crl._walk cimport EntryWalk, Walk, walk_entries
 from revocation.index._arena cimport (
-    CHUNK_HEAD, LONG, PACKED, WIDE, Arena, Chunk, bucket_count, close_arena, gather, open_arena, room, sort_arena,
+    LONG, PACKED, WIDE, Arena, Chunk, bucket_count, chunk_octets, close_arena, gather, open_arena, room, sort_arena,
 )
-from revocation.index._keys cimport (
-    KEY_OCTETS, LongKey, is_short, join_serial, mix32, mix_long, read_mixing, split_serial, swapped32, swapped64,
-    unmix32, unmix_long,
-)
+from revocation.index._keys cimport KEY_OCTETS, LongKey, join_serial, read_mixing, unmix32, unmix_long
+from revocation.index._taking cimport BATCH, RECORD, Batch, Places, prepare_places, put_long, put_one, put_short
 
 cdef enum:
-    RECORD = 32
-    BATCH = 512                # records between walk and arena: what the nearest cache holds
     LIKELY_ENTRY = 36          # octets of an entry in DER
     MANY = 1 << 18             # entries from which buckets pay
     BUCKET = 1 << 16           # entries of one bucket, about
@@ -64,10 +60,10 @@ cdef class Harvest:
     def of_records(cls, bytes key, const uint8_t[::1] records):
         """From records of 32 octets as ``walk_entries`` writes them."""
         cdef Harvest made = cls(key)
-        cdef Py_ssize_t at
+        cdef Py_ssize_t at, count
+        cdef Batch batch
         if records.shape[0] % RECORD:
             raise ValueError(f"expected whole records of {RECORD} octets, got {records.shape[0]} octets")
-        made.open(records.shape[0] // RECORD * LIKELY_ENTRY)
         for at in range(0, records.shape[0], RECORD):
             if not 1 <= records[at] <= 20 or (
                 records[at] > 1 and records[at + 1] in (0, 0xFF)
@@ -75,7 +71,11 @@ cdef class Harvest:
             ):
                 # A key stands for the integer, so only its one shortest form comes back as it was.
                 raise ValueError("expected serials of 1 to 20 octets, in the fewest")
-            made.add(&records[at])
+        made.open(records.shape[0] // RECORD * LIKELY_ENTRY)
+        for at in range(0, records.shape[0], BATCH * RECORD):
+            count = min(records.shape[0] - at, BATCH * RECORD)
+            memcpy(batch.records, &records[at], count)
+            made.add(&batch, count // RECORD)
         made.settle()
         return made
 
@@ -140,9 +140,8 @@ cdef class Harvest:
     def fill(self, EntryWalk entries not None, Py_ssize_t limit):
         """Take at most ``limit`` entries; True where more are to come, False at the end or at a refusal."""
         cdef Walk *walk = &entries.walk
-        cdef uint8_t batch[BATCH * RECORD]
+        cdef Batch batch
         cdef int outcome = 1
-        cdef Py_ssize_t i
         if limit < 1:
             raise ValueError("expected a limit of 1 or more")
         if self.settled:
@@ -150,13 +149,12 @@ cdef class Harvest:
         with nogil:
             if not self.opened:
                 self.open(walk.end - walk.at)
-            walk.out = batch
+            walk.out = batch.records
             while outcome == 1 and limit > 0:
                 walk.capacity = min(limit, BATCH)
                 walk.count = 0
                 outcome = walk_entries(walk)
-                for i in range(walk.count):
-                    self.add(batch + i * RECORD)
+                self.add(&batch, walk.count)
                 limit -= walk.count
             walk.out = NULL
             walk.capacity = walk.count = 0
@@ -171,7 +169,8 @@ cdef class Harvest:
     def rekeyed(self, bytes key):
         """The same entries under another mixing key."""
         cdef Harvest made = Harvest(key)
-        cdef uint8_t record[RECORD]
+        cdef Batch batch
+        cdef uint8_t *record = batch.records
         cdef int64_t seconds
         cdef bytes serial
         made.open(self.count * LIKELY_ENTRY)
@@ -183,7 +182,7 @@ cdef class Harvest:
             record[22] = flags
             seconds = date
             memcpy(record + 24, &seconds, 8)
-            made.add(record)
+            made.add(&batch, 1)
         made.settle()
         return made
 
@@ -255,53 +254,36 @@ cdef class Harvest:
         self.opened = True
         return 0
 
-    cdef int add(self, const uint8_t *record) except -1 nogil:
-        cdef int size = record[0]
-        cdef int64_t seconds
+    cdef int add(self, Batch *batch, Py_ssize_t count) except -1 nogil:
+        """So many records of the batch."""
+        cdef Places places
+        cdef const uint8_t *record
+        cdef Py_ssize_t at = 0
+        cdef uint32_t code
         cdef int32_t high
-        cdef uint32_t date, code, key
-        cdef uint64_t a, b0, word
-        cdef uint32_t b1
-        cdef LongKey wide
-        cdef uint8_t *place
-        memcpy(&seconds, record + 24, 8)
-        high = <int32_t>(seconds >> 32)
-        date = <uint32_t>seconds
-        if high == 0 and record[22] < 2 and self.codes_of[record[21] * 2 + record[22]] >= 0:
-            code = self.codes_of[record[21] * 2 + record[22]]
-        else:
+        cdef bint put = True
+        places.mixing = &self.mixing
+        places.codes_of = self.codes_of
+        places.short_ones = &self.short_ones
+        places.long_ones = &self.long_ones
+        prepare_places(&places)
+        while put:
+            if self.short_ones.octets == PACKED:
+                at = put_short(batch, at, count, &places, PACKED)
+            else:
+                at = put_short(batch, at, count, &places, WIDE)
+            put = put_long(batch, &places)
+            if at == count:
+                break
+            # A new code may change how records are packed.
+            record = batch.records + at * RECORD
+            memcpy(&high, record + 28, 4)
             code = self.code_of(record[21], record[22], high)
-        if size <= 4 and record[1] < 0x80:
-            memcpy(&word, record + 1, 8)
-            a = swapped64(word) >> (64 - 8 * size)
-        else:
-            split_serial(record + 1, size, &a, &b0, &b1)
-            if not is_short(a, b0, b1):
-                wide = mix_long(&self.mixing, a, b0, b1)
-                place = room(&self.long_ones, <Py_ssize_t>(wide.m >> 1 >> (63 - self.long_ones.bits)))
-                if place == NULL:
-                    with gil:
-                        raise MemoryError
-                memcpy(place, &wide.m, 8)
-                memcpy(place + 8, &wide.b0, 8)
-                memcpy(place + 16, &wide.b1, 4)
-                memcpy(place + 20, &date, 4)
-                memcpy(place + 24, &code, 4)
-                return 0
-        key = mix32(&self.mixing, <uint32_t>a)
-        place = room(&self.short_ones, <Py_ssize_t>(<uint64_t>key >> (32 - self.short_ones.bits)))
-        if place == NULL:
+            put = put and put_one(record, code, &places)
+            at += 1
+        if not put:
             with gil:
                 raise MemoryError
-        if self.short_ones.octets == PACKED:
-            # What the bucket tells of the key is shifted out at the top.
-            word = (<uint64_t>(<uint32_t>(key << self.short_ones.bits) >> self.short_ones.bits)) << 40
-            word |= <uint64_t>date << 8 | code
-            memcpy(place, &word, 8)
-        else:
-            memcpy(place, &key, 4)
-            memcpy(place + 4, &date, 4)
-            memcpy(place + 8, &code, 4)
         return 0
 
     cdef uint32_t code_of(self, uint8_t reason, uint8_t flags, int32_t high) except? 0xFFFFFFFF nogil:
@@ -315,7 +297,7 @@ cdef class Harvest:
                 self.known_codes.append(what)
                 self.others[what] = found
                 if high == 0 and flags < 2:
-                    self.codes_of[reason * 2 + flags] = found
+                    self.codes_of[<int>flags << 8 | reason] = found
                 if found >= MOST_PACKED_CODES and self.short_ones.octets == PACKED:
                     self.widen()
             code = found
@@ -365,7 +347,7 @@ cdef class Harvest:
 
 cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexcept nogil:
     """Copy every record into ``target`` (of wide or long ones) under its new code; 1 without memory."""
-    cdef Py_ssize_t bucket, at
+    cdef Py_ssize_t bucket, at, octets
     cdef const Chunk *chunk
     cdef const uint8_t *record
     cdef uint8_t *place
@@ -375,8 +357,9 @@ cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexce
         chunk = source.buckets[bucket].first
         while chunk != NULL:
             at = 0
-            while at < chunk.used:
-                record = <const uint8_t *>chunk + CHUNK_HEAD + at
+            octets = chunk_octets(source, chunk, bucket)
+            while at < octets:
+                record = <const uint8_t *>chunk + source.begin + at
                 at += source.octets
                 if source.octets == LONG:
                     memcpy(&word, record, 8)

@@ -167,6 +167,38 @@ def test_item_68_every_hour_minute_and_second(at: int, limit: int) -> None:
         assert (found.refusal is None) is (number < limit)
 
 
+@pytest.mark.parametrize("day", [b"261120", b"700101"])
+@pytest.mark.parametrize("place", range(15))
+def test_item_68_a_day_that_stands_before_it_helps_no_other(day: bytes, place: int) -> None:
+    """The quick path reads a day once: every octet of the second date replaced by every other is read or
+    refused as it would be first in its list. (1970 begins with the day that the path knows at first.)"""
+    usual = entry(b"\x01\x02\x03\x04", b"\x17\x0d" + day + b"120000Z", 3)
+    at = 8 + place
+    for octet in range(256):
+        forged = usual[:at] + bytes([octet]) + usual[at + 1 :]
+        walk, sink = (
+            EntryWalk(usual + forged + _BEHIND, 0, 2 * len(usual) + len(_BEHIND), True, False, False),
+            PackedRecords(),
+        )
+        sink.fill(walk, 2)
+        alone = first_entry(forged + _BEHIND)
+        records = sink.take()
+        assert records[:_RECORD] == first_entry(usual + _BEHIND).record
+        assert records[_RECORD:] == alone.record
+        if alone.refusal is not None:
+            code, offset, got, length = alone.refusal
+            assert walk.refusal == (code, offset + len(usual), got, length)
+
+
+def test_zeros_are_no_date() -> None:
+    """Nor is anything else that is in memory when the walk begins."""
+    for filling in (b"\x00", b"\xff", b"0"):
+        found = first_entry(entry(b"\x01\x02\x03\x04", filling * 8 + b"120000Z", 3) + _BEHIND)
+        assert (found.record, found.end) == (b"", 0)
+        assert found.refusal is not None
+        assert found.refusal[1] >= 8
+
+
 @pytest.mark.parametrize("raw", range(256))
 def test_item_67_every_reason_of_one_octet(raw: int) -> None:
     """0 to 127 keep their value on both paths, what is negative as an ENUMERATED is refused."""
