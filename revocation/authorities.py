@@ -98,6 +98,10 @@ class Generation:
     #: DER of the certificate's subject, as it stands there: what OCSP clients hash.
     subject: bytes
 
+    def __hash__(self) -> int:
+        """What was found out about a key is remembered by it, and asked for with each list."""
+        return hash(self.certificate_sha256)
+
     def expired_on(self, day: date) -> bool:
         """Is the certificate's last JST day over (RFC 5280 section 4.1.2.5: the end is inclusive)?"""
         return jst_day(self.certificate.not_valid_after_utc) < day
@@ -130,6 +134,10 @@ class ListScope:
     #: SHA-256 of the partition's distribution point: the number alone does not say whose list it is.
     point_sha256: bytes
 
+    def __hash__(self) -> int:
+        """Enough to tell the lists of a night apart; each is looked up a dozen times."""
+        return hash((self.partition_number, self.point_sha256))
+
     def __str__(self) -> str:
         return f"{self.lineage}/{self.partition_number}"
 
@@ -159,6 +167,8 @@ class Authority:
     _by_key: Mapping[bytes, Generation] = field(init=False, repr=False, compare=False)
     _by_point: Mapping[PointKey, Partition] = field(init=False, repr=False, compare=False)
     _by_number: Mapping[int, Partition] = field(init=False, repr=False, compare=False)
+    #: ``expected_lists``, once it was asked for.
+    _expected: tuple[ListScope, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not CA_ID.match(self.ca_id):
@@ -232,14 +242,18 @@ class Authority:
 
         Days are not looked at here: ``on`` gives the authority as it stands on a day.
         """
-        idle = self.expired_keys | self.future_keys
-        return tuple(
-            ListScope(lineage, signing_key, partition.number, partition.point_sha256)
-            for lineage in self.lineages()
-            if bytes.fromhex(signing_key := self._signing_key(lineage)) not in idle
-            for partition in self.partitions
-            if partition.closed is None
-        )
+        if self._expected is None:
+            idle = self.expired_keys | self.future_keys
+            expected = tuple(
+                ListScope(lineage, signing_key, partition.number, partition.point_sha256)
+                for lineage in self.lineages()
+                if bytes.fromhex(signing_key := self._signing_key(lineage)) not in idle
+                for partition in self.partitions
+                if partition.closed is None
+            )
+            object.__setattr__(self, "_expected", expected)
+            return expected
+        return self._expected
 
     def _signing_key(self, lineage: Lineage) -> str:
         return self.newest.key_id.hex() if lineage.key_id == ALL_GENERATIONS else lineage.key_id

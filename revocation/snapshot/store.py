@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -61,6 +62,7 @@ class SnapshotStore:
         new_mixing_key: Callable[[], bytes] = _new_mixing_key,
     ) -> None:
         self.folder: Final = folder
+        self._current: Final = str(folder / CURRENT)
         self._key = publisher_key
         own = () if publisher_key is None else (publisher_key.public_key(),)
         self._trusted: Final = (*trusted_publishers, *own)
@@ -106,7 +108,7 @@ class SnapshotStore:
 
     def _token(self) -> tuple[int, int, int] | None:
         try:
-            status = (self.folder / CURRENT).stat()
+            status = os.stat(self._current)  # noqa: PTH116 - asked with each list of a night
         except OSError:
             return None  # not there, or not to be read: ``_look`` finds out which
         return status.st_ino, status.st_mtime_ns, status.st_size

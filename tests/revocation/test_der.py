@@ -100,3 +100,62 @@ def test_nothing_may_be_left_over() -> None:
     with pytest.raises(InputRefused, match="byte offset 5"):
         inner.finish("x")
     reader.finish("x")
+
+
+@pytest.mark.parametrize(("at", "end"), [(-1, 3), (2, 1), (0, 5), (5, 5), (-2, -1)])
+def test_offsets_outside_the_buffer_are_a_mistake(at: int, end: int) -> None:
+    """Nobody may be given a reader that looks past its octets."""
+    with pytest.raises(ValueError, match="inside the buffer"):
+        DerReader(b"\x04\x02\x05\x00", at, end)
+
+
+@pytest.mark.parametrize("length", [(1 << 64) - 1, 1 << 63, (1 << 63) - 1, 1 << 32])
+def test_a_length_beyond_every_buffer_is_said_as_it_stands(length: int) -> None:
+    """Eight octets of length, however great their number: too long, and the refusal says it."""
+    octets = length.to_bytes(8, "big").lstrip(b"\0")
+    with pytest.raises(InputRefused) as caught:
+        DerReader(b"\x30\x04\x04" + bytes([0x80 | len(octets)]) + octets, 2).element(OCTET_STRING, "x")
+    assert caught.value.code == "DER_TRUNCATED"
+    assert f"length {length} at byte offset 3" in caught.value.got
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40), st.data())
+def test_readers_of_readers_stay_inside(content: bytes, data: st.DataObject) -> None:
+    """Whatever the octets and the questions: an answer lies between the offsets, or the element is refused;
+    bytes and a view of them are read alike."""
+    end = data.draw(st.integers(0, len(content)))
+    readers = [DerReader(content, 0, end), DerReader(memoryview(content), 0, end)]
+    for _ in range(5):
+        before = readers[0].at
+        asked = data.draw(st.sampled_from(["header", "enter", "raw", "integer", "boolean", "oid", "time"]))
+        tag = data.draw(st.sampled_from([0x02, 0x04, 0x30, max(readers[0].peek(), 0)]))
+        answers: list[object] = []
+        for number, reader in enumerate(readers):
+            try:
+                if asked == "enter":
+                    readers[number] = inner = reader.enter(tag, "x")
+                    assert before <= inner.at <= inner.end <= reader.end <= end
+                    answers.append((inner.at, inner.end))
+                elif asked == "raw":
+                    answers.append(reader.raw(tag, "x"))
+                    assert answers[-1] == content[before : reader.at]
+                else:
+                    answers.append(getattr(reader, asked)("x"))
+                assert before <= readers[number].at <= readers[number].end <= end
+            except InputRefused as refusal:
+                answers.append(str(refusal))
+        assert answers[0] == answers[1]
+
+
+def test_octets_stay_for_as_long_as_somebody_reads_them() -> None:
+    """An inner reader holds the buffer: it cannot be let go of, or resized, under it."""
+    octets = bytearray(b"\x30\x02\x05\x00")
+    view = memoryview(octets)
+    inner = DerReader(view).enter(SEQUENCE, "x")
+    with pytest.raises(BufferError):
+        view.release()
+    assert inner.raw(0x05, "x") == b"\x05\x00"
+    del inner
+    view.release()
+    octets.clear()

@@ -14,8 +14,9 @@ _ROOT = Path(__file__).parents[2]
 _CRL = _ROOT / "revocation" / "crl"
 _CODE = re.compile(r"[A-Z]+(_[A-Z0-9]+)+\Z")
 _ROW = re.compile(r"\| `([A-Z0-9_]+)` \| (.+?) \| (?:`([a-z0-9_]+)`)? ?\|")
+_QUOTED = re.compile(r'"([A-Z]+(?:_[A-Z0-9]+)+)"')
 _MODULES = [
-    _ROOT / "revocation" / "der.py",
+    _ROOT / "revocation" / "_der.pyx",
     _ROOT / "revocation" / "distinguished_names.py",
     *(
         _CRL / f"{name}.py"
@@ -35,7 +36,9 @@ _MODULES = [
 
 
 def _constants(paths: list[Path]) -> set[str]:
-    return {
+    compiled = [path.read_text(encoding="utf-8") for path in paths if path.suffix == ".pyx"]
+    paths = [path for path in paths if path.suffix == ".py"]
+    return {code for text in compiled for code in _QUOTED.findall(text)} | {
         node.value
         for path in paths
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
