@@ -17,8 +17,8 @@ cdef extern from *:
     #endif
     #define prefetched(at) __builtin_prefetch(at)
     #define lowest_bit(x) __builtin_ctz(x)
-    /* Which of the first eight 32-bit numbers of a line are this one. With fewer places than eight the rest
-       are dates, which the caller masks; all eight lie within the 64 octets of the line. */
+    /* Which of the first eight 32-bit numbers of a line are this one. Behind the keys there are dates among
+       them, which the caller passes over; all eight lie within the 64 octets of the line. */
     static inline unsigned int equal_places(const unsigned char *line, unsigned int key) {
     #if defined(__SSE2__)
         __m128i wanted = _mm_set1_epi32((int)key);
@@ -46,6 +46,8 @@ cdef enum:
     #: No such entry; the section is not what it was when it was verified.
     NONE = -1
     DAMAGED = -2
+    #: Not in this line; the one behind it may have it.
+    FURTHER = -3
     #: A directory says to within a few records where a key stands. Ranges beyond this are searched by halves,
     #: so that no octets of a directory make a look-up walk.
     NEAR = 64
@@ -149,25 +151,42 @@ cdef inline uint32_t entries_in(const uint8_t *line) noexcept nogil:
     return line[63] ^ 128
 
 
+cdef inline uint64_t home_line(uint32_t key, uint64_t home_lines) noexcept nogil:
+    """Below the number of home lines, where there are any."""
+    return (<uint64_t>key * home_lines) >> 32
+
+
+cdef inline int find_in_line(const uint8_t *line, uint32_t full, uint32_t key) noexcept nogil:
+    """The place, NONE, FURTHER or DAMAGED. A line without its mark proves nothing."""
+    cdef uint32_t count = entries_in(line), place
+    if count > full:
+        return DAMAGED
+    # An entry's place is the lowest that is equal: what is equal behind the entries is none.
+    place = lowest_bit(equal_places(line, key) | <uint32_t>1 << PLACES)
+    if place < count:
+        return place
+    return NONE if count < full or load32(line + 4 * (count - 1)) > key else FURTHER
+
+
+cdef inline int64_t find_from_line(
+    const uint8_t *lines, uint64_t line_count, uint64_t at, uint32_t full, uint32_t key
+) noexcept nogil:
+    """From line ``at`` on: position (line times 8, and place), NONE or DAMAGED."""
+    cdef int place
+    while at < line_count:
+        place = find_in_line(lines + at * LINE, full, key)
+        if place >= 0:
+            return at * PLACES + place
+        if place != FURTHER:
+            return place
+        at += 1
+    return NONE
+
+
 cdef inline int64_t find_in_lines(
     const uint8_t *lines, uint64_t line_count, uint64_t home_lines, uint32_t full, uint32_t key
 ) noexcept nogil:
-    """Position (line times 8, and place), NONE or DAMAGED. Each line that is read has its mark."""
-    cdef uint64_t at = (<uint64_t>key * home_lines) >> 32
-    cdef const uint8_t *line
-    cdef uint32_t count, places
-    while at < line_count:
-        line = lines + at * LINE
-        count = entries_in(line)
-        if count > full:
-            return DAMAGED
-        places = equal_places(line, key) & ((<uint32_t>1 << count) - 1)
-        if places:
-            return at * PLACES + lowest_bit(places)
-        if count < full or load32(line + 4 * (count - 1)) > key:
-            return NONE
-        at += 1
-    return NONE
+    return find_from_line(lines, line_count, home_line(key, home_lines), full, key)
 
 
 cdef inline LongKey record_key(const Run *run, uint64_t at) noexcept nogil:
