@@ -5,8 +5,9 @@ A file here may be one inode with the one that somebody put into a folder (``fet
 nothing here is ever written to: files come and go by link, rename and removal.
 
 Losing it costs one full fetch and the evidence of past days; nothing here is needed to answer. What is
-kept is trusted no more than a download: a list taken from here is decoded and verified again. Only what today's
-list has in common with it need not be read twice, and only while it is proved untouched (``familiar.py``).
+kept is trusted no more than a download: a list taken from here is decoded and verified again. Only what
+today's list has in common with it need not be read twice, and only while it is proved untouched
+(``familiar.py``).
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def verify_file(
     """``OwnFault`` INDEX_CORRUPT unless the file is whole; ``mapped``: what ``view`` is of, if a mapping.
 
     ``ahead``: the first pieces of this very file, which were read and checked while it was written. What they
-    are is asked of the tail and of PIEC all the same. The result is how many entries are listed, by partition;
-    one without any may be missing.
+    are is asked of the tail and of PIEC all the same. The result is how many entries are listed, by
+    partition; one without any may be missing.
     """
     if read_tail(view) != tail:
         raise broken("the tail that this file had when it was opened", "another")
