@@ -101,9 +101,8 @@ class StagedIndex:
 
     def drop(self) -> None:
         """The file goes; no thread has anything to do with it any more."""
-        if hasattr(self, "_tree"):
-            self._tree.stop()
         if hasattr(self, "_back"):
+            self._tree.stop()
             self._back.end()
         self._open.close()
         discard(self._disk, self.path)

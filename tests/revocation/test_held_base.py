@@ -15,6 +15,7 @@ import pytest
 
 from revocation.authorities import Authorities
 from revocation.errors import OwnFault
+from revocation.index.ahead import Ahead
 from revocation.index.search import Index
 from revocation.snapshot import current, index_files
 from revocation.snapshot import store as store_module
@@ -84,9 +85,9 @@ def test_what_is_published_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     checked: list[int] = []
     real = Index.verify
 
-    def verify(self: Index) -> None:
+    def verify(self: Index, ahead: Ahead | None = None) -> None:
         checked.append(self.set_seq)
-        real(self)
+        real(self, ahead)
 
     monkeypatch.setattr(Index, "verify", verify)
     writer = store(tmp_path)
