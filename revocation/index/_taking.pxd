@@ -131,6 +131,15 @@ cdef inline void long_serial(const uint8_t *record, uint64_t *a, uint64_t *b0, u
     b1[0] = <uint32_t>(sign ^ ((sign ^ swapped32(low)) & kept))
 
 
+cdef inline void put_long_record(uint8_t *place, const LongKey *key, const uint8_t *record,
+                                 uint32_t code) noexcept nogil:
+    memcpy(place, &key.m, 8)
+    memcpy(place + 8, &key.b0, 8)
+    memcpy(place + 16, &key.b1, 4)
+    memcpy(place + 20, record + 24, 4)
+    memcpy(place + 24, &code, 4)
+
+
 cdef inline bint put_long(Batch *batch, const Places *places) noexcept nogil:
     """Those that were noted; False without memory."""
     cdef Mixing k = places.mixing[0]
@@ -160,14 +169,6 @@ cdef inline bint put_long(Batch *batch, const Places *places) noexcept nogil:
     arena.count += batch.long_count
     batch.long_count = 0
     return True
-
-
-cdef inline void put_long_record(uint8_t *place, const LongKey *key, const uint8_t *record, uint32_t code) noexcept nogil:
-    memcpy(place, &key.m, 8)
-    memcpy(place + 8, &key.b0, 8)
-    memcpy(place + 16, &key.b1, 4)
-    memcpy(place + 20, record + 24, 4)
-    memcpy(place + 24, &code, 4)
 
 
 cdef inline bint put_one(const uint8_t *record, uint32_t code, const Places *places) noexcept nogil:
