@@ -337,7 +337,8 @@ cdef inline int look_up(const Sections *s, const Keys *keys, Py_ssize_t count, c
     """0, or DAMAGED, and then what is in the columns means nothing."""
     cdef Block blocks[BLOCKS]
     cdef Block *block
-    cdef Py_ssize_t number, first, total = (count + BLOCK - 1) // BLOCK
+    cdef Py_ssize_t first
+    cdef size_t number, total = (count + BLOCK - 1) // BLOCK
     for number in range(total + 3):
         if number < total:
             first = number * BLOCK
