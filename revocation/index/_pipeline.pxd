@@ -113,7 +113,9 @@ cdef inline void put_nothing(const Columns *out, Py_ssize_t at) noexcept nogil:
     out.dates[at] = 0
 
 
-cdef inline bint prepare_numbers(const Sections *s, const uint8_t *numbers, Py_ssize_t first, Block *block) noexcept nogil:
+cdef inline bint prepare_numbers(
+    const Sections *s, const uint8_t *numbers, Py_ssize_t first, Block *block
+) noexcept nogil:
     """The usual block: full, each key a short number. False where one is not, and then nothing is prepared."""
     cdef Mixing mixing = s.mixing
     cdef const uint8_t *lines = s.lines
