@@ -113,7 +113,9 @@ cdef inline void put_nothing(const Columns *out, Py_ssize_t at) noexcept nogil:
     out.dates[at] = 0
 
 
-cdef inline bint prepare_numbers(const Sections *s, const uint8_t *numbers, Py_ssize_t first, Block *block) noexcept nogil:
+cdef inline bint prepare_numbers(
+    const Sections *s, const uint8_t *numbers, Py_ssize_t first, Block *block
+) noexcept nogil:
     """The usual block: full, each key a short number. False where one is not, and then nothing is prepared."""
     cdef Mixing mixing = s.mixing
     cdef const uint8_t *lines = s.lines
@@ -337,7 +339,8 @@ cdef inline int look_up(const Sections *s, const Keys *keys, Py_ssize_t count, c
     """0, or DAMAGED, and then what is in the columns means nothing."""
     cdef Block blocks[BLOCKS]
     cdef Block *block
-    cdef Py_ssize_t number, first, total = (count + BLOCK - 1) // BLOCK
+    cdef Py_ssize_t first
+    cdef size_t number, total = (count + BLOCK - 1) // BLOCK
     for number in range(total + 3):
         if number < total:
             first = number * BLOCK
