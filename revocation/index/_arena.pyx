@@ -8,7 +8,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from revocation.index._sorting cimport Sorter, load32, load64, sort_long, sort_words
+from revocation.index._octets cimport load32, load64
+from revocation.index._sorting cimport Sorter, sort_long, sort_words
 
 cdef extern from *:
     """

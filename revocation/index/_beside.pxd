@@ -4,7 +4,8 @@ from libc.stdint cimport uint64_t
 
 from revocation.index._check_lines cimport BAD_BOTH, BAD_MANY, FINE
 from revocation.index._keys cimport LongKey
-from revocation.index._table cimport Run, load32, record_order
+from revocation.index._octets cimport load32
+from revocation.index._table cimport Run, record_order
 
 
 cdef struct Beside:

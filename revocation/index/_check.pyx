@@ -34,19 +34,9 @@ from revocation.index._check_lines cimport (
 )
 from revocation.index._keys cimport LongKey, compare_long, unmix_long
 from revocation.index._pages cimport let_go
+from revocation.index._octets cimport load32, load_code
 from revocation.index._table cimport (
-    LINE,
-    NONE,
-    PLACES,
-    Run,
-    Sections,
-    Table,
-    entries_in,
-    find_in_lines,
-    load32,
-    load_code,
-    prefetched,
-    record_key,
+    LINE, NONE, PLACES, Run, Sections, Table, entries_in, find_in_lines, prefetched, record_key,
 )
 
 from revocation.index.layout import broken

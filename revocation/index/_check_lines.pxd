@@ -10,7 +10,8 @@ in the end the file's own must be one of them. So lines can be checked before th
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from revocation.index._table cimport PLACES, entries_in, load32, load64
+from revocation.index._octets cimport load32, load64
+from revocation.index._table cimport PLACES, entries_in
 
 cdef extern from *:
     """

@@ -15,6 +15,7 @@ from libc.string cimport memcmp
 
 from revocation.index._keys cimport LongKey, Mixing, compare_long
 from revocation.index._pages cimport STRETCH, let_go
+from revocation.index._octets cimport load32, load_code
 from revocation.index._table cimport (
     DAMAGED,
     LINE,
@@ -33,8 +34,6 @@ from revocation.index._table cimport (
     find_listed,
     gone_serial,
     listed_serial,
-    load32,
-    load_code,
     next_gone,
     next_listed,
     read_gone,

@@ -12,8 +12,9 @@ from libc.string cimport memcpy, memset
 from revocation.index._arena cimport PACKED
 from revocation.index._entry cimport Entry, compare, extend, get_key, key_octets, put_key
 from revocation.index._lines cimport Lines, finish_short, write_long, write_short
+from revocation.index._octets cimport load64
 from revocation.index._passed cimport (
-    all_go_on, catch_up, copy_lines, line_as_before, stands_by_itself, word64,
+    all_go_on, catch_up, copy_lines, line_as_before, stands_by_itself,
 )
 from revocation.index._streams cimport (
     READ, UNCHECKED, DAMAGED, Section, finish_line, next_listed, next_new, next_record,
@@ -144,7 +145,7 @@ cdef class Merge:
         while section.at + stride <= section.octets:
             if section.at + stride > section.checked:
                 return UNCHECKED
-            m = word64(section.data + section.at)
+            m = load64(section.data + section.at)
             if m >= limit:
                 return READ
             if lines.used + stride > lines.room:

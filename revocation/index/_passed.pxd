@@ -10,19 +10,8 @@ from libc.string cimport memcpy
 from revocation.index._arena cimport PACKED
 from revocation.index._entry cimport get_code
 from revocation.index._lines cimport LINE_OCTETS, MARKED, Lines, close_line
+from revocation.index._octets cimport load32, load64
 from revocation.index._streams cimport NewEntries, Section
-
-
-cdef inline uint32_t word32(const uint8_t *at) noexcept nogil:
-    cdef uint32_t word
-    memcpy(&word, at, 4)
-    return word
-
-
-cdef inline uint64_t word64(const uint8_t *at) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, at, 8)
-    return word
 
 
 cdef inline bint stands_by_itself(const Section *section, const Lines *lines) noexcept nogil:
@@ -39,7 +28,7 @@ cdef inline bint stands_by_itself(const Section *section, const Lines *lines) no
         return True
     if lines.number + 1 == number and lines.placed == lines.in_line:
         return True
-    return (word32(line) * lines.home_lines) >> 32 >= number
+    return (load32(line) * lines.home_lines) >> 32 >= number
 
 
 cdef inline bint all_go_on(const Section *section, const uint8_t *line, const uint8_t *kept) noexcept nogil:
@@ -97,15 +86,15 @@ cdef inline Py_ssize_t line_as_before(const Section *section, const Lines *lines
     if count < 0 or count > n or new.count - new.at < count:
         return -1
     for i in range(count):
-        word = word64(record)
+        word = load64(record)
         record += PACKED
-        if word32(line + 4 * i) != <uint32_t>(word >> 40 | bucket) or word32(line + 4 * (n + i)) != <uint32_t>(word >> 8):
+        if load32(line + 4 * i) != <uint32_t>(word >> 40 | bucket) or load32(line + 4 * (n + i)) != <uint32_t>(word >> 8):
             return -1
         if get_code(codes + i * section.code_octets, section.code_octets) != new.numbers[word & 0xFF]:
             return -1
-    key = word64(record) >> 40 | bucket
+    key = load64(record) >> 40 | bucket
     if count == n:
-        return count if key > word32(line + 4 * (n - 1)) else -1
+        return count if key > load32(line + 4 * (n - 1)) else -1
     return count if (key * lines.home_lines) >> 32 > number else -1
 
 

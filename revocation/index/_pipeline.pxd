@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from revocation.index._keys cimport LongKey, Mixing, is_short, mix32, mix_long, swapped32, swapped64
+from revocation.index._octets cimport load32, load64, load_code
 from revocation.index._table cimport (
     DAMAGED,
     FURTHER,
@@ -27,9 +28,6 @@ from revocation.index._table cimport (
     find_in_line,
     home_line,
     likely_place,
-    load32,
-    load64,
-    load_code,
     prefetched,
     read_range,
     read_record,

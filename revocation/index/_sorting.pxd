@@ -10,6 +10,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy, memset
 
+from revocation.index._octets cimport load32, load64
+
 cdef enum:
     FEW = 48                   # records for which a pass is not worth its places
     SPARE_BITS = 4             # beyond those that count the records: one of 32 then has to be moved
@@ -63,18 +65,6 @@ cdef inline void sort_by_digits(Sorter *sorter, Py_ssize_t count, int top) noexc
         high += here
     spread(sorter.words, sorter.others, count, top - 2 * bits, mask, sorter.low)
     spread(sorter.others, sorter.words, count, top - bits, mask, sorter.high)
-
-
-cdef inline uint64_t load64(const uint8_t *at) noexcept nogil:
-    cdef uint64_t value
-    memcpy(&value, at, 8)
-    return value
-
-
-cdef inline uint32_t load32(const uint8_t *at) noexcept nogil:
-    cdef uint32_t value
-    memcpy(&value, at, 4)
-    return value
 
 
 cdef inline int order_long(const uint8_t *x, const uint8_t *y) noexcept nogil:

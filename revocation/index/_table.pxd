@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from revocation.index._keys cimport LongKey, Mixing, compare_long, is_short, mix32, mix_long, unmix32, unmix_long
+from revocation.index._octets cimport load32, load64, load_code
 
 cdef extern from *:
     """
@@ -101,28 +102,6 @@ cdef struct Found:
     uint32_t date  # its lower half
     uint32_t last_listed
     uint16_t gone_flags
-
-
-cdef inline uint32_t load32(const uint8_t *at) noexcept nogil:
-    cdef uint32_t x
-    memcpy(&x, at, 4)
-    return x
-
-
-cdef inline uint64_t load64(const uint8_t *at) noexcept nogil:
-    cdef uint64_t x
-    memcpy(&x, at, 8)
-    return x
-
-
-cdef inline uint32_t load_code(const uint8_t *at, uint32_t octets) noexcept nogil:
-    cdef uint16_t two
-    if octets == 1:
-        return at[0]
-    if octets == 2:
-        memcpy(&two, at, 2)
-        return two
-    return load32(at)
 
 
 cdef inline bint ends_whole(const Sections *s) noexcept nogil:
