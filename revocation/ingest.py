@@ -306,7 +306,7 @@ def _archive(
     stored = dict(known)
     for scope, file, this_update in files:
         path = file.path
-        if path.parent == archive.incoming:
+        if archive.is_incoming(path):
             path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
         stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)
     return stored

@@ -15,11 +15,13 @@ FOLDER: Final = "folder"
 _END_OCTETS: Final = 65_536
 
 
-def link_file(reader: FileIO, source: Path, target: Path) -> bool:
-    """Give the file that was opened a second name, if nobody may write to it; else it must be copied."""
-    before = os.fstat(reader.fileno())
+def link_file(reader: FileIO, before: os.stat_result, source: Path, target: Path) -> str | None:
+    """Give the file that was opened a second name, if nobody may write to it; else it must be copied.
+
+    ``before``: as it was when it was found to rest. Answers with its tag (``tag_of``).
+    """
     if _is_writable(before):
-        return False
+        return None
     try:
         try:
             os.link(source, target)
@@ -27,9 +29,9 @@ def link_file(reader: FileIO, source: Path, target: Path) -> bool:
             target.unlink()
             os.link(source, target)
     except OSError:
-        return False  # another file system, or a kernel that lets nobody link what is not his
+        return None  # another file system, or a kernel that lets nobody link what is not his
     # ``source`` may be a symbolic link, or another file by now; its change time moves with the link itself.
-    after, named = os.fstat(reader.fileno()), target.lstat()
+    after, named = os.fstat(reader.fileno()), os.lstat(target)
     rested = (before.st_size, before.st_mtime_ns, before.st_mode) == (
         after.st_size,
         after.st_mtime_ns,
@@ -37,22 +39,22 @@ def link_file(reader: FileIO, source: Path, target: Path) -> bool:
     )
     if (named.st_dev, named.st_ino) != (after.st_dev, after.st_ino) or not rested:
         target.unlink()
-        return False
-    return True
+        return None
+    return tag_of(after)
 
 
-def is_known(reader: FileIO, octets: int, known: StoredList, piece_octets: int) -> bool:
+def is_known(reader: FileIO, found: os.stat_result, known: StoredList, piece_octets: int) -> bool:
     """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
     try:
-        found, kept = os.fstat(reader.fileno()), os.stat(known.path)  # noqa: PTH116 - of 1,900 lists
+        kept = os.stat(known.path)  # noqa: PTH116 - of 1,900 lists
         if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
             # Comparing it with itself would prove nothing.
-            is_tagged = known.address == FOLDER and known.etag == tag_of(reader)
+            is_tagged = known.address == FOLDER and known.etag == tag_of(found)
             return is_tagged and not _is_writable(found)
-        if kept.st_size != octets:
+        if kept.st_size != found.st_size:
             return False
         with FileIO(known.path) as stored:
-            return _is_same(reader, stored, octets, piece_octets)
+            return _is_same(reader, stored, found.st_size, piece_octets)
     except OSError:
         return False
 
@@ -77,7 +79,6 @@ def _is_writable(found: os.stat_result) -> bool:
     return bool(found.st_mode & 0o222) or found.st_uid not in (0, os.geteuid())
 
 
-def tag_of(reader: FileIO) -> str:
+def tag_of(found: os.stat_result) -> str:
     """Of a linked file, for the next time: a write moves its modification time, a rename does not."""
-    found = os.fstat(reader.fileno())
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
