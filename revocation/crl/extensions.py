@@ -87,7 +87,7 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
             point = _read_distribution_point(value, critical=critical, explicit_default=explicit_default)
         elif critical:
             unknown.append(oid)
-        if oid in _PROCESSED:
+        if oid in _PROCESSED and value.at != value.end:
             value.finish(f"extnValue of {oid}")
     return ListExtensions(key_identifier, crl_number, delta_base, point, frozenset(marked), tuple(unknown))
 

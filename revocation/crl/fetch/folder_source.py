@@ -148,7 +148,7 @@ def _take(
                 if _state(os.fstat(reader.fileno())) != before:
                     raise failures.changing()
                 return NotModified(known)
-            if (tag := link_file(reader, found, source, target)) is not None:
+            if (tag := link_file(reader, found, str(source), str(target))) is not None:
                 return Fetched(target, FOLDER, tag)
             reader.seek(0)
             _copy(reader, before, target, limits.piece_octets)
