@@ -180,11 +180,12 @@ class ListArchive:
 
 def _move(file: Path, target: Path) -> None:
     """rename(2) does nothing, and says so of nothing, where both names are links to one file already."""
-    os.replace(file, target)  # noqa: PTH105 - pathlib takes as long as the call itself
+    name = str(file)
+    os.replace(name, target)  # noqa: PTH105 - pathlib takes as long as the call itself
     # Looked for first: that it is not there, as nearly always, is found out sooner than it is raised.
-    if os.access(file, os.F_OK):
+    if os.access(name, os.F_OK):
         with suppress(FileNotFoundError):
-            os.unlink(file)  # noqa: PTH108
+            os.unlink(name)  # noqa: PTH108
 
 
 @lru_cache(maxsize=64)

@@ -133,8 +133,9 @@ def _take(
     Opened once: a file that is replaced by a rename is read as it was, or tried again. One that is written
     in place, or still grows, shows by its times or its size, and is tried again.
     """
+    name = str(source)
     try:
-        with FileIO(source, opener=_open) as reader:
+        with FileIO(name, opener=_open) as reader:
             found = os.fstat(reader.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise failures.failed("FETCH_UNREACHABLE", "a regular file", "something else")
@@ -148,7 +149,7 @@ def _take(
                 if _state(os.fstat(reader.fileno())) != before:
                     raise failures.changing()
                 return NotModified(known)
-            if (tag := link_file(reader, found, str(source), str(target))) is not None:
+            if (tag := link_file(reader, found, name, str(target))) is not None:
                 return Fetched(target, FOLDER, tag)
             reader.seek(0)
             _copy(reader, before, target, limits.piece_octets)
