@@ -119,6 +119,9 @@ class Lineage:
     #: Hex of the generation's key_id, or ``ALL_GENERATIONS``.
     key_id: str
 
+    def __hash__(self) -> int:
+        return hash(self.key_id)
+
     def __str__(self) -> str:
         return f"{self.ca_id}.{self.key_id[:16]}"
 
@@ -137,6 +140,17 @@ class ListScope:
     def __hash__(self) -> int:
         """Enough to tell the lists of a night apart; each is looked up a dozen times."""
         return hash((self.partition_number, self.point_sha256))
+
+    def __eq__(self, other: object) -> bool:
+        """As the fields compare; those first that differ first."""
+        if not isinstance(other, ListScope):
+            return NotImplemented
+        return (
+            self.partition_number == other.partition_number
+            and self.point_sha256 == other.point_sha256
+            and self.signing_key == other.signing_key
+            and (self.lineage is other.lineage or self.lineage == other.lineage)
+        )
 
     def __str__(self) -> str:
         return f"{self.lineage}/{self.partition_number}"

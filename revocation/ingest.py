@@ -320,7 +320,7 @@ def _archive(
     for item in taken:
         scope, file = item.scope, item.stored
         path = file.path
-        if path.parent == archive.incoming:
+        if archive.is_incoming(path):
             this_update = item.accepted.list.this_update
             path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
         stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)

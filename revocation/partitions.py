@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from revocation.distinguished_names import CanonicalName, canonical_name
@@ -39,7 +40,7 @@ class Partition:
     @property
     def point_sha256(self) -> bytes:
         """What a set stores beside the number, so that a renumbered partition does not pass for another."""
-        return hashlib.sha256(self.distribution_point).digest()
+        return _point_sha256(self.distribution_point)
 
     def on(self, day: date) -> Partition | None:
         """The partition as it stands on this JST day: None before it opens, open until it closes."""
@@ -48,6 +49,12 @@ class Partition:
         if self.closed is not None and self.closed > day:
             return replace(self, closed=None, successor=None)
         return self
+
+
+@lru_cache(maxsize=8192)
+def _point_sha256(distribution_point: bytes) -> bytes:
+    """Asked for several times with each list of a night."""
+    return hashlib.sha256(distribution_point).digest()
 
 
 PointKey = CanonicalName | bytes

@@ -185,7 +185,7 @@ class Taker:
         progress: OctetProgress,
     ) -> Taken | Refused:
         data = file.octets
-        before = self._refused.get(scope)
+        before = self._refused.get(scope) if self._refused else None
         if before is not None and before.stored is not None:
             stored = _described(result, data)
             if stored.sha256 == before.stored.sha256 and before.error.code not in _PASSES_WITH_TIME:

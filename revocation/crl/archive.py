@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,9 @@ class ListArchive:
         #: Files of the running cycle; wiped at the start of each, so a killed one leaves nothing that counts
         #: but parts of downloads, which go on only where the server vouches for them.
         self.incoming: Final = folder / _INCOMING
+        #: As texts, for what is done with each of 1,900 lists.
+        self._inside: Final = f"{folder}/"
+        self._arrived: Final = f"{self.incoming}/"
         self._disk: Final = Disk()
 
     @contextmanager
@@ -87,13 +91,14 @@ class ListArchive:
                 remedy="check the data folder and its permissions",
             ) from error
         found: dict[str, StoredList] = {}
+        folders: dict[str, Path] = {}
         for key, row in rows.items() if isinstance(rows, dict) else ():
-            stored = self._from_row(row)
-            if stored is not None and os.path.isfile(stored.path):  # noqa: PTH113 - as above
+            stored = self._from_row(row, folders)
+            if stored is not None:
                 found[key] = stored
         return found
 
-    def _from_row(self, row: Any) -> StoredList | None:
+    def _from_row(self, row: Any, folders: dict[str, Path]) -> StoredList | None:
         match row:
             case {
                 "path": str(path),
@@ -101,11 +106,16 @@ class ListArchive:
                 "address": str(address),
                 "etag": str() | None as etag,
             }:
-                # No Path until it is needed: there are 1,900 rows a night.
-                if path.startswith("/") or ".." in path.split("/"):
+                # No Path until it is needed: there are 1,900 rows a night, of a few folders.
+                folder, _, name = path.rpartition("/")
+                if path.startswith("/") or not name or ".." in path.split("/"):
                     return None
+                if not os.path.isfile(self._inside + path):  # noqa: PTH113
+                    return None
+                if folder not in folders:
+                    folders[folder] = self.folder / folder
                 try:
-                    return StoredList(self.folder / path, bytes.fromhex(digest), address, etag)
+                    return StoredList(folders[folder] / name, bytes.fromhex(digest), address, etag)
                 except ValueError:
                     return None
             case _:
@@ -113,17 +123,24 @@ class ListArchive:
 
     def keep(self, scope: ListScope, file: Path, *, sha256: bytes, this_update: datetime) -> Path:
         """Move an accepted list's file from ``incoming`` to its day; the same list again is the same file."""
-        day = f"{this_update.astimezone(_JST):%Y-%m-%d}"
         lineage = scope.lineage
-        folder = f"{day}/{lineage.ca_id}.{scope.signing_key[:16]}"
-        target = self.folder / f"{folder}/{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
-        with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
-            try:
+        folder = _folder(self._inside, this_update, lineage.ca_id, scope.signing_key)
+        target = folder / f"{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
+        try:
+            _move(file, target)
+        except FileNotFoundError:  # the first one of its day
+            with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
+                folder.mkdir(parents=True, exist_ok=True)
                 _move(file, target)
-            except FileNotFoundError:  # the first one of its day
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _move(file, target)
+        except OSError:
+            with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
+                raise
         return target
+
+    def is_incoming(self, file: Path) -> bool:
+        """Does this file lie among those of the running cycle, and not with its day already?"""
+        name = str(file)
+        return name.startswith(self._arrived) and "/" not in name[len(self._arrived) :]
 
     def keep_refused(self, code: str, file: Path) -> Path | None:
         """Keep a refused file, to be looked at: the last one of each code, under a name without partition.
@@ -134,7 +151,7 @@ class ListArchive:
         staged = target.with_suffix(".new")
         try:
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            if file.parent == self.incoming:
+            if self.is_incoming(file):
                 _move(file, target)
             else:  # accepted once, and too old now: the evidence of its day stays where it is
                 shutil.copyfile(file, staged)
@@ -147,10 +164,9 @@ class ListArchive:
 
     def remember(self, stored: Mapping[str, StoredList]) -> None:
         """Replace the index, whole. Called after the publish: a crash before it costs fetching once more."""
-        inside = f"{self.folder}/"
         rows = {
             key: {
-                "path": _below(value.path, inside),
+                "path": _below(value.path, self._inside),
                 "sha256": value.sha256.hex(),
                 "address": value.address,
                 "etag": value.etag,
@@ -166,9 +182,18 @@ class ListArchive:
 
 def _move(file: Path, target: Path) -> None:
     """rename(2) does nothing, and says so of nothing, where both names are links to one file already."""
-    os.replace(file, target)  # noqa: PTH105 - pathlib takes as long as the call itself
-    with suppress(FileNotFoundError):
-        os.unlink(file)  # noqa: PTH108
+    name = str(file)
+    os.replace(name, target)  # noqa: PTH105 - pathlib takes as long as the call itself
+    # Looked for first: that it is not there, as nearly always, is found out sooner than it is raised.
+    if os.access(name, os.F_OK):
+        with suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108
+
+
+@lru_cache(maxsize=64)
+def _folder(inside: str, this_update: datetime, ca_id: str, signing_key: str) -> Path:
+    """Of a day and a lineage: the same for all lists of a night."""
+    return Path(f"{inside}{this_update.astimezone(_JST):%Y-%m-%d}/{ca_id}.{signing_key[:16]}")
 
 
 def _below(path: Path, inside: str) -> str:

@@ -13,6 +13,8 @@ from revocation.crl.pages import PagesBehind, windows
 
 #: Below it a thread costs more than it saves.
 _LARGE_OCTETS: Final = 2 * 1024 * 1024
+#: hashlib looks a name up for longer than it hashes a small list.
+_MAKE: Final = {name: getattr(hashlib, name) for name in ("sha256", "sha384", "sha512")}
 
 #: How often the one who waits for the hash says how far it is.
 _LOOK_S: Final = 0.1
@@ -37,7 +39,7 @@ class SignedPartHashes(AbstractContextManager["SignedPartHashes"]):
         self._start: Final = start
         self._end: Final = end
         self._pages: Final = PagesBehind(buffer)
-        self._hashes: Final = {name: hashlib.new(name) for name in names}
+        self._hashes: Final = {name: _MAKE[name]() for name in names}
         self._stop = False
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None

@@ -42,9 +42,7 @@ def list_digest(list_octets: bytes | bytearray | memoryview | mmap) -> bytes:
 
 def joined_digest(signed_sha256: bytes, after_signed: memoryview) -> bytes:
     """The list digest of a list whose signed part is hashed already; the rest is algorithm and signature."""
-    digest = hashlib.sha256(signed_sha256)
-    digest.update(after_signed)
-    return digest.digest()
+    return hashlib.sha256(signed_sha256 + after_signed).digest()
 
 
 def _signed_part(data: memoryview) -> tuple[int, int]:

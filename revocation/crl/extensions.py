@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from revocation.der import BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE, DerReader, refused
+from revocation.errors import InputRefused
 
 AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
 CRL_NUMBER: Final = "2.5.29.20"
@@ -17,6 +20,9 @@ _PROCESSED: Final = {AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER, DELTA_CRL_INDICATOR, 
 #: Enough for any list; bounds the work that a hostile one can ask for.
 _MAX_EXTENSIONS: Final = 64
 _MAX_NAMES: Final = 64
+_POINT: Final = "issuingDistributionPoint"
+#: Lists that nobody has verified yet are remembered too; this bounds what they can cost us.
+_KEPT_OCTETS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,10 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
         elif oid == DELTA_CRL_INDICATOR:
             delta_base = _read_number(value, "BaseCRLNumber")
         elif oid == ISSUING_DISTRIBUTION_POINT:
-            point = _read_distribution_point(value, critical=critical, explicit_default=explicit_default)
+            point = _distribution_point(value, critical=critical, explicit_default=explicit_default)
         elif critical:
             unknown.append(oid)
-        if oid in _PROCESSED:
+        if oid in _PROCESSED and value.at != value.end:
             value.finish(f"extnValue of {oid}")
     return ListExtensions(key_identifier, crl_number, delta_base, point, frozenset(marked), tuple(unknown))
 
@@ -130,6 +136,30 @@ def _read_authority_key_identifier(value: DerReader) -> bytes | None:
         fields.header("authorityCertSerialNumber")
     fields.finish("AuthorityKeyIdentifier")
     return key_identifier
+
+
+def _distribution_point(
+    value: DerReader, *, critical: bool, explicit_default: bool
+) -> IssuingDistributionPoint:
+    """One that was read before is not read again: a partition's is the same every night."""
+    if value.end - value.at <= _KEPT_OCTETS:
+        with suppress(InputRefused):
+            octets = bytes(value.data[value.at : value.end])
+            found = _known_distribution_point(octets, critical, explicit_default)
+            value.header(_POINT)
+            return found
+    # Of a refusal the offset is that in the list.
+    return _read_distribution_point(value, critical=critical, explicit_default=explicit_default)
+
+
+@lru_cache(maxsize=4096)
+def _known_distribution_point(
+    octets: bytes, critical: bool, explicit_default: bool
+) -> IssuingDistributionPoint:
+    value = DerReader(octets)
+    found = _read_distribution_point(value, critical=critical, explicit_default=explicit_default)
+    value.finish(_POINT)
+    return found
 
 
 def _read_distribution_point(

@@ -137,18 +137,24 @@ def _unfit(expected: str, got: str) -> InputRefused:
 
 def check_signer_validity(generation: Generation, now: datetime) -> None:
     """RFC 5280 sections 6.3.3 (f) and 6.1.3 (a) (2): ``now`` is in the signer's own dates, both inclusive."""
-    certificate = generation.certificate
-    if now < certificate.not_valid_before_utc:
+    first, last = _validity(generation)
+    if now < first:
         raise InputRefused(
             "SIGNER_NOT_YET_VALID",
-            expected=f"a signer that is valid from {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ} on",
+            expected=f"a signer that is valid from {first:%Y-%m-%dT%H:%M:%SZ} on",
             got=f"generation {generation.name} before that",
             remedy="check this host's clock; if it is right, the CA has used its new key too early",
         )
-    if now > certificate.not_valid_after_utc:
+    if now > last:
         raise InputRefused(
             "SIGNER_EXPIRED",
-            expected=f"a signer that is valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            expected=f"a signer that is valid until {last:%Y-%m-%dT%H:%M:%SZ}",
             got=f"generation {generation.name} after that",
             remedy="check this host's clock; if it is right, add the newer key of the CA",
         )
+
+
+@lru_cache(maxsize=256)
+def _validity(generation: Generation) -> tuple[datetime, datetime]:
+    """The dates that its certificate states; each reading of them makes them anew."""
+    return generation.certificate.not_valid_before_utc, generation.certificate.not_valid_after_utc

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final
 
 from revocation.index import layout
@@ -21,22 +22,21 @@ class CodeTable:
     """Every code that entries of the new set may have."""
 
     rows: tuple[Code, ...]
-    positions: Mapping[Code, int]
+    positions: Mapping[tuple[int, int, int, int], int]
     #: For each code of the set before, its number here.
     of_before: tuple[int, ...]
+    #: The rows, as they are written.
+    packed: bytes
 
     @property
     def width(self) -> int:
         """Octets of a code in a line."""
         return 1 if len(self.rows) <= 1 << 8 else 2 if len(self.rows) <= 1 << 16 else 4
 
-    @property
-    def packed(self) -> bytes:
-        return b"".join(layout.CODE.pack(*row) for row in self.rows)
-
     def numbers(self, partition: int, codes: Sequence[ListCode]) -> list[int]:
         """The rows for a list's own codes."""
-        return [self.positions[Code(partition, *code)] for code in codes]
+        # A plain tuple finds what a ``Code`` of the same is there for.
+        return [self.positions[(partition, *code)] for code in codes]
 
 
 def code_table(lists: Mapping[int, Sequence[ListCode]], before: Sequence[Code]) -> CodeTable:
@@ -48,6 +48,7 @@ def code_table(lists: Mapping[int, Sequence[ListCode]], before: Sequence[Code]) 
         rows=tuple(rows),
         positions={row: number for number, row in enumerate(rows)},
         of_before=tuple(range(len(before))),
+        packed=b"".join(starmap(layout.CODE.pack, rows)),
     )
 
 

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from isal import isal_zlib
@@ -174,14 +175,20 @@ def _unsigned(value: int) -> bytes:
     return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
 
 
+# Times of a day's 1,900 lists are few; each is packed, and read back, several times.
+
+
+@lru_cache(maxsize=1024)
 def seconds_of(at: datetime | None) -> int:
     return NO_TIME if at is None else (at - _EPOCH) // timedelta(seconds=1)
 
 
+@lru_cache(maxsize=1024)
 def _micros_of(at: datetime | None) -> int:
     return NO_TIME if at is None else (at - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=1024)
 def _moment_of_micros(micros: int) -> datetime | None:
     """Our own clock's word, so there is no honest one beyond the calendar."""
     if micros == NO_TIME:

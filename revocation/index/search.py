@@ -130,7 +130,7 @@ class Index:
     def codes(self) -> tuple[Code, ...]:
         """What the codes of entries mean, by their numbers."""
         if self._codes is None:
-            self._codes = tuple(Code(*row) for row in layout.CODE.iter_unpack(self.section(b"CODE")))
+            self._codes = tuple(map(Code._make, layout.CODE.iter_unpack(self.section(b"CODE"))))
         return self._codes
 
     @property

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from revocation.authorities import Authorities, Authority, Lineage, ListScope, Partition
@@ -171,6 +172,7 @@ def _mergers(authority: Authority, states: Mapping[int, ListState]) -> tuple[fro
     return frozenset(merged), waiting
 
 
+@lru_cache(maxsize=1024)
 def business_day(at: datetime) -> date:
     return at.astimezone(_JST).date()
 

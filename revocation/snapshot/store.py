@@ -275,6 +275,8 @@ class SnapshotStore:
         if snapshot is None:
             return None
         own, in_force = snapshot.newest_list(scope), snapshot.newest_by_any_key(scope)
+        if own is in_force:
+            return mark_of(own)
         return mark_beside(mark_of(own), mark_of(in_force))
 
     # --- writing ---

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from revocation.authorities import Authorities, Authority, CrlSigning, Lineage, Partition
+from revocation.authorities import Authorities, Authority, CrlSigning, Lineage, ListScope, Partition
 from revocation.authority_file import authority_from_certificates, partitions_from_points
 from revocation.crl.decode import decode_certificate_list
 from revocation.crl.verify import verify_list
@@ -359,3 +359,31 @@ def test_crl_signing_as_text_means_the_same_mode_or_is_refused() -> None:
     assert replace(authority, crl_signing="newest_for_all").crl_signing is CrlSigning.NEWEST_FOR_ALL  # type: ignore[arg-type]
     with pytest.raises(InputRefused):
         replace(authority, crl_signing="somehow")  # type: ignore[arg-type]
+
+
+def test_scopes_are_equal_in_every_field_or_not_at_all() -> None:
+    """Their hash looks at less than their comparison: another key, CA or point is another list."""
+    lineage = Lineage("sign", "ab" * 32)
+    one = ListScope(lineage, "cd" * 32, 7, bytes(32))
+    assert one == ListScope(Lineage("sign", "ab" * 32), "cd" * 32, 7, bytes(32))
+    assert hash(one) == hash(replace(one))
+    others = {
+        replace(one, lineage=Lineage("auth", "ab" * 32)),
+        replace(one, lineage=Lineage("sign", "ac" * 32)),
+        replace(one, signing_key="ce" * 32),
+        replace(one, partition_number=8),
+        replace(one, point_sha256=bytes(31) + b"x"),
+    }
+    assert len(others) == 5
+    assert one not in others
+    assert one != str(one)
+    assert sorted([*others, one]) == sorted(
+        [*others, one],
+        key=lambda s: (
+            s.lineage.ca_id,
+            s.lineage.key_id,
+            s.signing_key,
+            s.partition_number,
+            s.point_sha256,
+        ),
+    )

@@ -7,7 +7,7 @@ import pytest
 from revocation.crl.decode import decode_certificate_list
 from tests import pki
 from tests.pki import der_int, entry, extension, seq, tlv
-from tests.revocation.decoding import decode, quick_signer, refusal
+from tests.revocation.decoding import decode, offset_of, quick_signer, refusal
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +154,47 @@ def test_what_is_critical_is_told(signer: pki.SigningGeneration) -> None:
     assert found.critical_extensions == {"1.2.3", "2.5.29.28"}
     assert found.unknown_critical_extensions == ("1.2.3",)
     assert decode(signer).critical_extensions == frozenset()
+
+
+def test_a_point_that_is_known_is_refused_where_it_stands(signer: pki.SigningGeneration) -> None:
+    """What was read before is not read again; a refusal still has the offset in its own list, each time."""
+    good, bad = seq(b"\x81\x01\xff"), seq(b"\x81\x01\x02")
+    padding = extension("1.2.3", bytes(50))
+    for extra in ([], [padding], []):
+        before = decode(signer, idp=good, extra_extensions=extra).issuing_distribution_point
+        assert before is not None
+        assert before.only_contains_user_certs
+        der = pki.build_crl(signer, idp=bad, extra_extensions=extra)
+        error = refusal(der)
+        assert error.code == "DER_BOOLEAN"
+        assert offset_of(error) == der.index(bad) + 2
+        trailing = refusal(pki.build_crl(signer, idp=good + b"\x05\x00", extra_extensions=extra))
+        assert (trailing.code, trailing.expected) == (
+            "DER_TRAILING",
+            "extnValue of 2.5.29.28: nothing after it",
+        )
+
+
+def test_a_point_is_known_as_it_was_asked_for(signer: pki.SigningGeneration) -> None:
+    """The same octets tolerated once, or critical once, are not so for another CA, or another list."""
+    odd = pki.build_crl(signer, idp=seq(b"\x81\x01\x00"))
+    for _ in range(2):
+        assert decode_certificate_list(odd, tolerances={"explicit_default"}).issuing_distribution_point
+        assert refusal(odd).code == "DER_EXPLICIT_DEFAULT"
+    point = seq(b"\x81\x01\xff")
+    loose = extension("2.5.29.28", point)
+    for _ in range(2):
+        found = [
+            decode(signer, idp=point).issuing_distribution_point,
+            decode(signer, idp=None, extra_extensions=[loose]).issuing_distribution_point,
+        ]
+        assert [one is not None and one.critical for one in found] == [True, False]
+
+
+def test_a_large_point_is_read_as_well(signer: pki.SigningGeneration) -> None:
+    """One too large to be remembered says what it says."""
+    name = tlv(0x86, b"http://example.test/" + b"a" * 600)
+    point = seq(tlv(0xA0, tlv(0xA0, name)))
+    found = decode(signer, idp=point).issuing_distribution_point
+    assert found is not None
+    assert found.full_names == (name,)

@@ -30,7 +30,7 @@ from typing import Final
 from revocation.authorities import ListScope
 from revocation.crl.archive import StoredList
 from revocation.crl.fetch import failures
-from revocation.crl.fetch.linked import FOLDER, is_known, link_file, tag_of
+from revocation.crl.fetch.linked import FOLDER, is_known, link_file
 from revocation.crl.fetch.results import Failed, Fetched, FetchLimits, FetchResult, NotModified, final_path
 from revocation.crl.fetch.room import check_room
 from revocation.crl.fetch.turns import Turns, fetch_all
@@ -133,22 +133,24 @@ def _take(
     Opened once: a file that is replaced by a rename is read as it was, or tried again. One that is written
     in place, or still grows, shows by its times or its size, and is tried again.
     """
+    name = str(source)
     try:
-        with FileIO(source, opener=_open) as reader:
-            if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
+        with FileIO(name, opener=_open) as reader:
+            found = os.fstat(reader.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise failures.failed("FETCH_UNREACHABLE", "a regular file", "something else")
-            before = _state(reader)
-            if max(before[1:]) > present.ns() - _SETTLED_NS:
+            if max(found.st_mtime_ns, found.st_ctime_ns) > present.ns() - _SETTLED_NS:
                 time.sleep(_SETTLED_NS / 1e9)
-                before = _state(reader)
-            if before[0] > limits.max_octets:
+                found = os.fstat(reader.fileno())
+            before = _state(found)
+            if found.st_size > limits.max_octets:
                 raise failures.too_large(limits.max_octets)
-            if known is not None and is_known(reader, before[0], known, limits.piece_octets):
-                if _state(reader) != before:
+            if known is not None and is_known(reader, found, known, limits.piece_octets):
+                if _state(os.fstat(reader.fileno())) != before:
                     raise failures.changing()
                 return NotModified(known)
-            if link_file(reader, source, target):
-                return Fetched(target, FOLDER, tag_of(reader))
+            if (tag := link_file(reader, found, name, str(target))) is not None:
+                return Fetched(target, FOLDER, tag)
             reader.seek(0)
             _copy(reader, before, target, limits.piece_octets)
             return Fetched(target, FOLDER, None)
@@ -173,7 +175,7 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
                 break
             part.write(piece, None)
             left -= len(piece)
-        if left or _state(reader) != before:
+        if left or _state(os.fstat(reader.fileno())) != before:
             raise failures.changing()
         part.finish(b"")
     except BaseException:
@@ -181,9 +183,8 @@ def _copy(reader: FileIO, before: tuple[int, int, int], target: Path, piece_octe
         raise
 
 
-def _state(reader: FileIO) -> tuple[int, int, int]:
+def _state(found: os.stat_result) -> tuple[int, int, int]:
     """Size and times. The change time cannot be set back, as rsync and cp -p set the other one."""
-    found = os.fstat(reader.fileno())
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
