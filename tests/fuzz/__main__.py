@@ -1,8 +1,10 @@
-"""``python -m tests.fuzz walk|index|all|coverage``: give what reads foreign octets such as nobody meant.
+"""``python -m tests.fuzz walk|changes|index|all|coverage``: give those who read foreign octets such
+as nobody meant.
 
-``walk`` and ``index`` are the targets, ``all`` both, then ``coverage``. ``--executions`` are those of the
-walk; of the index a five-hundredth as many whole files, and a tenth as many images of sections. Ends with 1
-where something was found or the coverage is below the bar. Builds go to ``build/fuzz``.
+``walk``, ``changes`` and ``index`` are the targets, ``all`` these three, then ``coverage``. ``--executions``
+are those of the walk; of the comparison of two lists a tenth as many, unless it is asked for by its name; of
+the index a five-hundredth as many whole files, and a tenth as many images of sections. Ends with 1 where
+something was found or the coverage is below the bar. Builds go to ``build/fuzz``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from tests.fuzz import coverage, index_target, walk_target
+from tests.fuzz import changes_target, coverage, index_target, walk_target
 
 
 def _say(text: str) -> None:
@@ -51,6 +53,16 @@ def _walk(chosen: argparse.Namespace) -> dict[str, Any]:
     return _summary("walk", answers)
 
 
+def _changes(chosen: argparse.Namespace) -> dict[str, Any]:
+    answers = changes_target.run(
+        seed=chosen.seed,
+        executions=chosen.executions if chosen.target == "changes" else max(1, chosen.executions // 10),
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+    )
+    return _summary("changes", answers)
+
+
 def _index(chosen: argparse.Namespace) -> dict[str, Any]:
     answers = index_target.run(
         seed=chosen.seed,
@@ -69,18 +81,19 @@ def _index(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:
     measured = coverage.measure(seed=chosen.seed, executions=min(chosen.executions, 1_000_000))
-    for name in ("corpus", "with_changes"):
+    for name in ("corpus", "with_changes", "comparison"):
         one = measured[name]
         _say(f"coverage, {name}: {one['taken']} of {one['branches']} branches, {one['percent']} %")
         for file in one["files"].values():
             for line in file["missed"]:
                 _say(f"  never: {line}")
-    return {"target": "coverage", "findings": int(measured["corpus"]["percent"] < coverage.BAR), **measured}
+    low = [name for name in ("corpus", "comparison") if measured[name]["percent"] < coverage.BAR]
+    return {"target": "coverage", "findings": len(low), **measured}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=("walk", "index", "coverage", "all"))
+    parser.add_argument("target", choices=("walk", "changes", "index", "coverage", "all"))
     parser.add_argument("--executions", type=int, default=1_000_000, help="see above; over all processes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -93,7 +106,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     chosen = parser.parse_args()
     started = time.monotonic()
-    targets = {"walk": _walk, "index": _index, "coverage": _coverage}
+    targets = {"walk": _walk, "changes": _changes, "index": _index, "coverage": _coverage}
     results = [targets[name](chosen) for name in targets if chosen.target in {name, "all"}]
     if chosen.json:
         _say(json.dumps({"fuzz": results, "seconds": round(time.monotonic() - started, 1)}))

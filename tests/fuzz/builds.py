@@ -65,12 +65,13 @@ class Build:
     preload: tuple[Path, ...]
     sanitized: bool
 
-    def environment(self, redzone: int) -> dict[str, str]:
+    def environment(self, redzone: int, more: str = "") -> dict[str, str]:
         """For the child. CPython leaves memory to the end of the process, so leaks say nothing.
 
         ``redzone``: each block lies among so many poisoned octets, so far beyond its end is seen as well.
+        ``more``: further options of AddressSanitizer, each with a colon before it.
         """
-        options = f"detect_leaks=0:allocator_may_return_null=1:redzone={redzone}:exitcode=77"
+        options = f"detect_leaks=0:allocator_may_return_null=1:redzone={redzone}:exitcode=77{more}"
         return {
             **os.environ,
             "LD_PRELOAD": " ".join(map(str, self.preload)),

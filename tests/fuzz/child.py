@@ -81,6 +81,19 @@ def walk(task: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def changes(task: dict[str, Any]) -> dict[str, Any]:
+    """Many comparisons of two lists; the last two are in the file ``last``, whatever becomes of this one."""
+    _, loop = use(Path(task["folder"]), "revocation.crl._changed", "_changes_loop")
+    with Path(task["last"]).open("r+b") as file:
+        file.truncate(loop.INPUT_OCTETS)
+        shared = mmap.mmap(file.fileno(), loop.INPUT_OCTETS)
+    anchor = ctypes.c_char.from_buffer(shared)
+    answer: dict[str, Any] = loop.compare_many(
+        _seeds(task["seeds"]), task["seed"], task["executions"], task["seconds"], ctypes.addressof(anchor)
+    )
+    return answer
+
+
 def index(task: dict[str, Any]) -> dict[str, Any]:
     """Many runs of the index reader."""
     names = [
@@ -95,7 +108,9 @@ def index(task: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    sys.stdout.write(json.dumps({"walk": walk, "index": index}[task["target"]](task)) + "\n")
+    sys.stdout.write(
+        json.dumps({"walk": walk, "changes": changes, "index": index}[task["target"]](task)) + "\n"
+    )
 
 
 if __name__ == "__main__":

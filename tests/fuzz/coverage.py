@@ -1,4 +1,5 @@
-"""Which branches of the walk the corpus and changed inputs reach: gcov over its C code, by source lines.
+"""Which branches of the walk and of the comparison of two lists are reached: gcov over C code, by source
+lines.
 
 Counted are the branches in functions without Python objects (``nogil``), in whatever file of the product they
 stand; those of Cython's own code around them are not ours.
@@ -9,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fuzz import builds, walk_target
+from tests.fuzz import builds, changes_target, walk_target
 
 #: Percent of the branches that must be reached.
 BAR: Final = 95.0
@@ -87,15 +88,32 @@ def _measure(folder: Path) -> dict[str, Any]:
 
 
 def measure(*, seed: int, executions: int) -> dict[str, Any]:
-    """Coverage of the corpus and seeds as they are, and with so many changed inputs in addition."""
-    build = builds.gcov(walk_target.MODULE, drivers=(walk_target.LOOP,))
+    """Coverage of the walk by corpus and seeds as they are, and with so many changed inputs in addition.
+
+    Then of the comparison, by a tenth as many pairs, at least a hundred thousand.
+    """
+    build = builds.gcov(
+        walk_target.MODULE, changes_target.MODULE, drivers=(walk_target.LOOP, changes_target.LOOP)
+    )
     answer: dict[str, Any] = {"bar": BAR, "seed": seed}
-    for name, runs in (("corpus", 0), ("with_changes", executions)):
+
+    def walk(runs: int) -> dict[str, Any]:
+        return walk_target.run_once(build, seed=seed, executions=runs, seconds=600, guided=False)
+
+    def compare(runs: int) -> dict[str, Any]:
+        return changes_target.run_once(build, seed=seed, executions=runs, seconds=600)
+
+    measured: list[tuple[str, Callable[[int], dict[str, Any]], int]] = [
+        ("corpus", walk, 0),
+        ("with_changes", walk, executions),
+        ("comparison", compare, max(100_000, executions // 10)),
+    ]
+    for name, run, runs in measured:
         for old in build.folder.rglob("*.gcda"):
             old.unlink()
-        done = walk_target.run_once(build, seed=seed, executions=runs, seconds=600, guided=False)
+        done = run(runs)
         if done["finding"]:
-            raise SystemExit(f"expected runs without a finding, got: {done['finding']}; run the walk target")
+            raise SystemExit(f"expected runs without a finding, got: {done['finding']}; run its target")
         files = _measure(build.folder)
         branches = sum(one["branches"] for one in files.values())
         taken = sum(one["taken"] for one in files.values())

@@ -1,4 +1,4 @@
-"""The harness notices what it is there to notice, and the walk stands two hundred thousand changed inputs."""
+"""The harness notices what it is there to notice; walk and comparison stand many changed inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fuzz import builds, walk_target
+from tests.fuzz import builds, changes_target, walk_target
 from tests.fuzz.seeds import seeds
 
 
@@ -41,6 +41,33 @@ def test_planted_faults_are_found_and_the_walk_has_none() -> None:
 
     assert told["finding"] == "another number of records than whole entries before the end or the refusal"
     assert told["input"] is not None
+
+
+@pytest.mark.usefixtures("_sanitizers")
+def test_planted_faults_are_found_in_the_comparison_and_it_has_none() -> None:
+    """One octet read too far ends the child, and both sides are kept; a lost entry is told; else none is."""
+    build = changes_target.build(thorough=False)
+    over_read = changes_target.build(thorough=False, plant="OVER_READ")
+    lost = changes_target.build(thorough=False, plant="WRONG_COUNT")
+    with ThreadPoolExecutor(2) as threads:
+        clean, died, told = threads.map(
+            lambda one: changes_target.run_once(one, seed=7, executions=40_000, seconds=60),
+            (build, over_read, lost),
+        )
+
+    assert clean["finding"] is None
+    assert clean["executions"] == 40_000
+    assert all(clean[kind] > 1000 for kind in ("compared", "too_different", "resumed", "same"))
+    assert clean["told"] > 10_000
+    assert clean["without_memory"] > 0
+
+    assert died["finding"] == "the child died with status 77"
+    assert "heap-buffer-overflow" in died["report"]
+    assert "0 bytes after" in died["report"] or "0 bytes to the right" in died["report"]
+    assert len(died["input"]["new"]) > 2 * 60
+
+    assert told["finding"] == "an entry was lost or invented"
+    assert told["input"]["new"] != told["input"]["old"]
 
 
 def test_the_corpus_is_small_and_each_file_is_named_for_its_content() -> None:

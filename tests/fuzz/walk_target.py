@@ -22,12 +22,14 @@ def build(*, thorough: bool = True, plant: str = "") -> builds.Build:
     return builds.asan(MODULE, drivers=(LOOP,), traced=(MODULE,), thorough=thorough, plant=plant)
 
 
-def run_child(build: builds.Build, task: dict[str, Any], *, redzone: int) -> tuple[int, dict[str, Any], str]:
+def run_child(
+    build: builds.Build, task: dict[str, Any], *, redzone: int, more: str = ""
+) -> tuple[int, dict[str, Any], str]:
     """One child to its end: its exit status, its answer (empty where it died), what it wrote as error."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.child"],
         input=json.dumps({"folder": str(build.folder), **task}),
-        env=build.environment(redzone),
+        env=build.environment(redzone, more),
         cwd=builds.ROOT,
         capture_output=True,
         text=True,

@@ -52,3 +52,22 @@ int rig_after(const uint8_t *data, ptrdiff_t size, int outcome, ptrdiff_t *count
     (void)count;
     return outcome;
 }
+
+/* The same after a comparison of two lists, of which ``told`` are the entries that this side has alone. */
+int rig_told(const uint8_t *data, ptrdiff_t size, int outcome, const uint8_t *told, ptrdiff_t *used)
+{
+#ifdef PLANT_OVER_READ
+    if (outcome < 0 && size > 60 && data[0] == 0x30)
+        return outcome + (*(const volatile uint8_t *)(data + size) & 0);
+#endif
+#ifdef PLANT_WRONG_COUNT
+    /* Where it is one entry it is lost; what is left is in good order. */
+    if (outcome == 0 && *used > 2 && *used == 2 + told[1])
+        *used = 0;
+#endif
+    (void)data;
+    (void)size;
+    (void)told;
+    (void)used;
+    return outcome;
+}
