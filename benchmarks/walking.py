@@ -50,12 +50,7 @@ class Entries:
 
 def entries_of(data: bytes | mmap.mmap, expected: int) -> Entries:
     """Find the batches, with one walk."""
-    with memoryview(data) as view:
-        tbs = DerReader(view).enter(SEQUENCE, "CertificateList").enter(SEQUENCE, "tbsCertList")
-        # version, signature, issuer, thisUpdate and nextUpdate come before the entries.
-        for _ in range(5):
-            tbs.header("tbsCertList")
-        start, end = tbs.element(SEQUENCE, "revokedCertificates")
+    start, end = _entries_at(data)
     batches: list[tuple[int, int]] = []
     while start < end:
         walk = EntryWalk(data, start, min(start + _STRETCH, end), True, False, False)
@@ -66,6 +61,15 @@ def entries_of(data: bytes | mmap.mmap, expected: int) -> Entries:
         batches.append((start, records.count))
         start = walk.at
     return Entries(data, tuple(batches), end, expected)
+
+
+def _entries_at(data: bytes | mmap.mmap) -> tuple[int, int]:
+    """In a function of its own: a reader holds its octets for as long as it lives."""
+    tbs = DerReader(memoryview(data)).enter(SEQUENCE, "CertificateList").enter(SEQUENCE, "tbsCertList")
+    # version, signature, issuer, thisUpdate and nextUpdate come before the entries.
+    for _ in range(5):
+        tbs.header("tbsCertList")
+    return tbs.element(SEQUENCE, "revokedCertificates")
 
 
 @contextmanager
