@@ -89,6 +89,8 @@ class Nights:
         time.sleep(_SETTLED_S)
 
     def _forget(self) -> None:
+        # Removing a file that is still mapped takes effect when it is let go of: not while a night is timed.
+        self._before = None
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder / f"inbox-{self.day}")
         current = self._store.current()

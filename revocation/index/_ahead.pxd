@@ -6,8 +6,16 @@ from revocation.index._check_lines cimport ONE_OCTET, LinesFormat, LinesWalk
 from revocation.index._table cimport PLACES
 
 
+cdef enum:
+    #: Codes of two octets.
+    TWO_OCTETS = 1 << 16
+
+
 cdef class LinesAhead:
+    # Of a code; the files of 1,900 lists have two.
     cdef uint32_t octets
     cdef LinesWalk lines
     cdef LinesFormat form
+    # By code, how many entries: of one octet by place, the unused ones too; of two altogether.
     cdef uint32_t seen[PLACES - 1][ONE_OCTET]
+    cdef uint32_t *wide

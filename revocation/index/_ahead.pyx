@@ -6,36 +6,55 @@ declared, what is gone. ``Check`` asks for that, and goes on behind these lines.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free
 
-from revocation.index._check_lines cimport FINE, ONE_OCTET, LinesWalk, begin_lines, count_codes, walk_line
-from revocation.index._table cimport LINE, PLACES
+from revocation.index._check_lines cimport FINE, LinesWalk, begin_lines, count_codes, walk_line
+from revocation.index._octets cimport load_code
+from revocation.index._table cimport LINE, PLACES, entries_in
 
 
 cdef class LinesAhead:
-    """Only of files with codes of one octet, whose lines have seven places."""
+    """Only of files with codes of one octet, whose lines have seven places, or of two, with six."""
 
-    def __cinit__(self):
-        self.octets = 1
-        begin_lines(&self.lines, &self.form, PLACES - 1, self.octets)
+    def __cinit__(self, int octets):
+        if octets not in (1, 2):
+            raise ValueError("expected codes of one octet or two")
+        self.octets = octets
+        begin_lines(&self.lines, &self.form, PLACES - octets, octets)
+        if octets == 2:
+            self.wide = <uint32_t *>calloc(TWO_OCTETS, sizeof(uint32_t))
+            if self.wide == NULL:
+                raise MemoryError
+
+    def __dealloc__(self):
+        free(self.wide)
 
     def take(self, const uint8_t[::1] lines not None):
         """The next ones, all of them or none: False where one of them is not a line as it must be."""
         cdef LinesWalk walk = self.lines
-        cdef uint32_t seen[PLACES - 1][ONE_OCTET]
         cdef Py_ssize_t i, count = lines.shape[0] // LINE
         cdef int fault = FINE
         if lines.shape[0] % LINE:
             return False
-        memcpy(seen, self.seen, sizeof(seen))
         with nogil:
             for i in range(count):
                 fault = walk_line(&walk, &self.form, &lines[i * LINE])
                 if fault != FINE:
                     break
-                count_codes(seen, &lines[i * LINE])
+            if fault == FINE:
+                for i in range(count):
+                    if self.octets == 1:
+                        count_codes(self.seen, &lines[i * LINE])
+                    else:
+                        count_wide(self, &lines[i * LINE])
         if fault != FINE:
             return False
         self.lines = walk
-        memcpy(self.seen, seen, sizeof(seen))
         return True
+
+
+cdef inline void count_wide(LinesAhead ahead, const uint8_t *line) noexcept nogil:
+    cdef uint32_t i
+    cdef const uint8_t *codes = line + 8 * ahead.form.full
+    for i in range(entries_in(line)):
+        ahead.wide[load_code(codes + 2 * i, 2)] += 1

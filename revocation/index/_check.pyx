@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from revocation.index._ahead cimport LinesAhead
+from revocation.index._ahead cimport TWO_OCTETS, LinesAhead
 from revocation.index._beside cimport Beside, alongside_gone, alongside_many, next_key, pass_keys
 from revocation.index._check_lines cimport (
     BAD_BOTH,
@@ -103,6 +103,7 @@ cdef class Check:
         cdef Sections *s = &table.s
         cdef const Run *runs[5]
         cdef int i
+        cdef uint64_t code
         self.table = table
         self.listed = listed
         if <uint64_t>len(declared) != s.row_count:
@@ -128,7 +129,11 @@ cdef class Check:
         self.lets_go = lets_go
         if ahead is not None and ahead_fits(self, ahead):
             self.lines = ahead.lines
-            memcpy(self.seen, ahead.seen, sizeof(self.seen))
+            if ahead.octets == 1:
+                memcpy(self.seen, ahead.seen, sizeof(self.seen))
+            else:
+                for code in range(min(s.row_count, <uint64_t>TWO_OCTETS)):
+                    self.counts[code] = ahead.wide[code]
             self.lines_ahead = self.lines.next_line
             self.keys_ahead = self.lines.above
             pass_keys(&self.gone_of_short, self.keys_ahead)
@@ -208,13 +213,20 @@ cdef inline bint homes_fit(Check check) noexcept nogil:
 
 
 cdef bint ahead_fits(Check check, LinesAhead ahead) noexcept:
-    """Are its lines the first ones of this file?"""
+    """Are its lines the first ones of this file? Where not, all are read, and what is wrong is told there."""
     cdef const Sections *s = &check.table.s
-    return (
-        s.code_octets == ahead.octets
-        and s.lines - &check.table.held[0] == HEADER
-        and ahead.lines.next_line <= s.line_count
-    )
+    cdef uint64_t code
+    if (
+        s.code_octets != ahead.octets
+        or s.lines - &check.table.held[0] != HEADER
+        or ahead.lines.next_line > s.line_count
+    ):
+        return False
+    if ahead.octets == 2:
+        for code in range(TWO_OCTETS):
+            if ahead.wide[code] and (code >= s.row_count or not check.declared[code]):
+                return False
+    return True
 
 
 cdef int look_back(Check check, const LongKey *wide, bint many) noexcept nogil:

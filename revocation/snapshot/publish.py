@@ -59,10 +59,11 @@ class Entries:
 
     def of(self, plan: LineagePlan) -> Told:
         """For the builder of one file; that it was read back is for ``finished`` to say."""
+        entries = _entries_of(plan)
 
         def tell(done: int, total: int) -> None:
             if total > 0:
-                self._told(self._before + _entries_of(plan) * min(done, total) // total, self._total)
+                self._told(self._before + entries * min(done, total) // total, self._total)
 
         return tell
 
