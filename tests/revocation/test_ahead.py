@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from revocation.errors import OwnFault
 from revocation.index import layout
+from revocation.index._ahead import LinesAhead
 from revocation.index.ahead import Ahead
 from revocation.index.search import Index
 from revocation.index.tail import read_tail
@@ -21,16 +23,17 @@ from revocation.snapshot import index_files, read_back, staged
 from revocation.snapshot.durable import Disk
 from revocation.snapshot.read_back import ReadBack
 from revocation.snapshot.staged import StagedIndex
-from tests.revocation.index_worlds import World, worlds
+from tests.revocation.index_worlds import CODES, World, worlds
 from tests.revocation.test_table_verify import sample
 from tests.revocation.written_index import sealed
 
 PIECE = layout.PIECE_OCTETS
 
 
-def of_lines(data: bytes, count: int) -> Ahead:
+def of_lines(data: bytes, count: int, code_octets: int = 1) -> Ahead:
     """So many of its first lines, if they can be checked ahead, as the pieces of a larger file would be."""
     ahead = Ahead()
+    ahead.lines = LinesAhead(code_octets)
     ahead.lines.take(memoryview(data)[64 : 64 + 64 * count])
     return ahead
 
@@ -61,9 +64,10 @@ def test_any_file_with_any_of_its_lines_ahead(world: World, data: st.DataObject)
         assert accepts(octets, of_lines(more, line_count(more)))
 
 
-def test_every_flipped_octet_under_right_checksums_with_lines_ahead() -> None:
+@pytest.mark.parametrize("code_octets", [1, 2])
+def test_every_flipped_octet_under_right_checksums_with_lines_ahead(code_octets: int) -> None:
     """One line, half of them or all were checked ahead: refused where it is refused without, nowhere else."""
-    data = sample().file()
+    data = sample(code_octets=code_octets).file()
     lines, end = line_count(data), read_tail(memoryview(data)).sections[b"PART"][0]
     refused = 0
     for at in range(64, end):
@@ -73,21 +77,21 @@ def test_every_flipped_octet_under_right_checksums_with_lines_ahead() -> None:
         alone = accepts(octets)
         refused += not alone
         for count in (1, lines // 2, lines):
-            assert accepts(octets, of_lines(octets, count)) == alone, (at, count)
+            assert accepts(octets, of_lines(octets, count, code_octets)) == alone, (at, count)
     assert refused > (end - 64) // 3
 
 
+@pytest.mark.parametrize("code_octets", [1, 2])
 @pytest.mark.parametrize("homes", [1, 6, 8, 10_000])
-def test_another_number_of_home_lines(homes: int) -> None:
+def test_another_number_of_home_lines(homes: int, code_octets: int) -> None:
     """The tail's number must be one under which the lines stand right, which were checked without it."""
-    world = sample()
-    data = world.file()
+    data = sample(code_octets=code_octets).file()
     claimed = bytearray(data)
     tail = len(data) - 456
     claimed[tail + 352 : tail + 360] = homes.to_bytes(8, "little")
     octets = sealed(bytes(claimed))
     for count in range(line_count(data) + 1):
-        assert not accepts(octets, of_lines(octets, count))
+        assert not accepts(octets, of_lines(octets, count, code_octets))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +105,15 @@ def test_another_number_of_home_lines(homes: int) -> None:
         (World({1: (5, 77)}), "codes that the file declares"),
     ],
 )
-def test_what_stands_beside_lines_that_were_checked_ahead(world: World, expected: str) -> None:
+@pytest.mark.parametrize("code_octets", [1, 2])
+def test_what_stands_beside_lines_that_were_checked_ahead(
+    world: World, expected: str, code_octets: int
+) -> None:
     """Gone and listed, shared and not listed, a code without a row: said as it is without that."""
-    data = world.file()
+    data = replace(world, code_octets=code_octets).file()
     for count in range(line_count(data) + 1):
         with pytest.raises(OwnFault, match=expected):
-            Index(data, set_seq=1).verify(of_lines(data, count))
+            Index(data, set_seq=1).verify(of_lines(data, count, code_octets))
 
 
 def large() -> World:
@@ -195,6 +202,34 @@ def test_an_octet_that_was_written_wrong(tmp_path: Path, watched: type[Watched],
         file.finish(slowly(LARGE), set_seq=3)
     file.drop()
     assert not [*tmp_path.iterdir()]
+
+
+def test_codes_of_two_octets_show_in_the_first_piece() -> None:
+    """Counted as they are, so that partitions have their entries; lines that are taken for those of another
+    width, or codes of no row, cost another reading and no more."""
+    world = large()
+    codes = tuple(CODES) + tuple((1, reason, 0, 77) for reason in range(256))
+    wide = replace(world, codes=codes, code_octets=2)
+    data = wide.file()
+    ahead = Ahead()
+    pieces = (64 + 64 * line_count(data)) // PIECE
+    for number in range(pieces):
+        assert ahead.take(memoryview(data)[number * PIECE : (number + 1) * PIECE])
+    checked, plain = Index(data, set_seq=1), Index(data, set_seq=1)
+    checked.verify(ahead)
+    plain.verify()
+    assert checked.listed_by_partition == plain.listed_by_partition
+    assert sum(checked.listed_by_partition.values()) == len(wide.listed)
+    # Of another width: nothing of it is used.
+    other = Ahead()
+    assert other.take(memoryview(LARGE)[:PIECE])
+    with pytest.raises(OwnFault, match="INDEX_CORRUPT"):
+        Index(replace(world, listed={1: (5, 77)}, gone={}, many=(), code_octets=2).file(), set_seq=1).verify(
+            other
+        )
+    Index(replace(world, listed={1: (5, 0)}, gone={}, many=(), code_octets=2).file(), set_seq=1).verify(other)
+    with pytest.raises(ValueError, match="octet"):
+        LinesAhead(4)
 
 
 def test_pieces_of_another_file_are_told_by_their_checksums() -> None:
