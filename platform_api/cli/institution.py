@@ -15,6 +15,7 @@ from revocation.exits import Exit
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
+    from platform_api.institutions.model import Institution, Service
 
 institutions = typer.Typer(no_args_is_help=True, help="Institutions, their services and API keys.")
 
@@ -92,36 +93,44 @@ async def _create(
     async with service_clock(settings.sandbox_url) as clock:
         now: datetime = clock.now()
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
-        async with _database(settings, clock) as database, database.owner() as owner:
-            await require_known_keys(database, settings.keys_dir)
-            institution = await administration.create_institution(
-                owner,
-                Sealer(keys.key_provider),
-                name=name,
-                mode=Mode.LIVE if live else Mode.TEST,
-                legal_basis=legal_basis,
-                # Denied unless named; in the sandbox nobody is hurt, so everything is allowed at first.
-                purposes=purposes or ([] if live else administration.ALL_PURPOSES),
-                kinds=kinds or ([] if live else KINDS),
-                now=now,
-            )
-            made = await administration.create_service(
-                owner, institution_id=institution.institution_id, service_code=service, name=name, now=now
-            )
-            key_id, key = await administration.create_api_key(
-                owner,
-                keys.key_hasher,
-                institution_id=institution.institution_id,
-                label="first key",
-                scopes=administration.ALL_SCOPES,
-                entitlement=Entitlement.REGISTERED,
-                now=now,
-            )
+        async with _database(settings, clock) as database:
+
+            async def once() -> tuple[Institution, Service, UUID, str]:
+                """All of it or nothing: another command may have run the private server, and end with it."""
+                await require_known_keys(database, settings.keys_dir)
+                async with database.owner() as owner, owner.transaction():
+                    institution = await administration.create_institution(
+                        owner,
+                        Sealer(keys.key_provider),
+                        name=name,
+                        mode=Mode.LIVE if live else Mode.TEST,
+                        legal_basis=legal_basis,
+                        # Denied unless named; in the sandbox nobody is hurt: everything is allowed at first.
+                        purposes=purposes or ([] if live else administration.ALL_PURPOSES),
+                        kinds=kinds or ([] if live else KINDS),
+                        now=now,
+                    )
+                    tenant = institution.institution_id
+                    made = await administration.create_service(
+                        owner, institution_id=tenant, service_code=service, name=name, now=now
+                    )
+                    key_id, key = await administration.create_api_key(
+                        owner,
+                        keys.key_hasher,
+                        institution_id=tenant,
+                        label="first key",
+                        scopes=administration.ALL_SCOPES,
+                        entitlement=Entitlement.REGISTERED,
+                        now=now,
+                    )
+                return institution, made, key_id, key.text
+
+            institution, made, key_id, key = await database.while_served(once)
     return {
         "institution_id": str(institution.institution_id),
         "service_id": str(made.service_id),
         "key_id": str(key_id),
-        "api_key": key.text,
+        "api_key": key,
     }
 
 
@@ -129,12 +138,16 @@ async def _revoke(settings: Settings, institution_id: UUID, key_id: UUID) -> boo
     from platform_api.clock import service_clock
     from platform_api.institutions.administration import revoke_api_key
 
-    async with (
-        service_clock(settings.sandbox_url) as clock,
-        _database(settings, clock) as database,
-        database.owner() as owner,
-    ):
-        return await revoke_api_key(owner, institution_id=institution_id, key_id=key_id, now=clock.now())
+    async with service_clock(settings.sandbox_url) as clock, _database(settings, clock) as database:
+
+        async def once() -> bool:
+            async with database.owner() as owner:
+                return await revoke_api_key(
+                    owner, institution_id=institution_id, key_id=key_id, now=clock.now()
+                )
+
+        ended: bool = await database.while_served(once)
+        return ended
 
 
 def _database(settings: Settings, clock: Any) -> Any:

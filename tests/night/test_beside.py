@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import asyncpg
+import pytest
+
+from platform_api.cli.institution import _create
+from platform_api.config import load_settings
+from platform_api.db.addresses import DATABASE
+from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.db.programs import SUPERUSER
+from platform_api.db.transactions import Connection
+from platform_api.institutions import administration
+from platform_api.institutions.model import Service
 from tests.night.live import JPKI
 
 AT_ONCE = 5
@@ -30,3 +43,32 @@ def test_first_starts_at_the_same_moment_agree(tmp_path: Path) -> None:
         made.append(json.loads(out.strip().splitlines()[-1]))
     assert len({one["institution_id"] for one in made}) == AT_ONCE
     assert len({one["api_key"] for one in made}) == AT_ONCE
+
+
+async def test_a_server_that_ends_under_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the institution and its service the connection goes, as when the command that ran the private
+    server has had its last word: the act is done again, and there is one institution, whole."""
+    real, calls = administration.create_service, 0
+
+    async def create_service(owner: Connection, **given: Any) -> Service:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise asyncpg.InterfaceError("connection is closed")
+        return await real(owner, **given)
+
+    monkeypatch.setattr(administration, "create_service", create_service)
+    data = tmp_path / "data"
+    settings = await asyncio.to_thread(load_settings, data_dir=data)
+    made = await _create(settings, "Bank", "service-1", "sandbox", [], [])
+    assert calls == 2
+    server = EmbeddedPostgres(data)
+    await server.ensure()
+    try:
+        address = await server.address(SUPERUSER, DATABASE)
+        connection = await asyncpg.connect(**address.arguments())
+        found = [str(row[0]) for row in await connection.fetch("SELECT institution_id FROM institution")]
+        await connection.close()
+    finally:
+        await server.stop()
+    assert found == [made["institution_id"]]
