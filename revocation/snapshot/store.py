@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,8 @@ __all__ = ["Mark", "Reached", "SnapshotStore", "before_lost", "mark_beside"]
 
 #: Further looks at a folder that is published into meanwhile; the next call of ``current`` would go on.
 _LOOKS: Final = 3
-_MIXING_KEY_OCTETS: Final = 40
+#: Nobody outside knows it, so nobody can choose serials that crowd one place of the file.
+_new_mixing_key: Final = partial(secrets.token_bytes, 40)
 #: What a builder, or whoever reads a file that is only carried over, says of a base that rotted.
 _BASE_ROTTED: Final = frozenset({"INDEX_CORRUPT", "INDEX_MISMATCH", "INDEX_MISSING"})
 
@@ -38,11 +40,6 @@ _BASE_ROTTED: Final = frozenset({"INDEX_CORRUPT", "INDEX_MISMATCH", "INDEX_MISSI
 def before_lost(snapshot: Snapshot, at_least: int) -> Snapshot:
     """A set as it looks when sets up to number ``at_least`` - 1 were published above it and are lost."""
     return snapshot.seen_as(superseded=True) if snapshot.seq < at_least else snapshot
-
-
-def _new_mixing_key() -> bytes:
-    """Nobody outside knows it, so nobody can choose serials that crowd one place of the file."""
-    return secrets.token_bytes(_MIXING_KEY_OCTETS)
 
 
 class SnapshotStore:
@@ -78,8 +75,6 @@ class SnapshotStore:
         self._published = 0
         self._seen: tuple[int, int, int] | None = None
         self._refusal: RevocationError | None = None
-
-    # --- reading ---
 
     @property
     def refusal(self) -> RevocationError | None:
@@ -391,11 +386,11 @@ class SnapshotStore:
         return manifest == held.manifest and held.is_untouched(self.folder)
 
     def vouch(self, line: bytes) -> bytes:
-        """A file that tells this line to whoever trusts the publisher, or to him the next time."""
+        """A file that tells this line to whoever trusts the publisher (``snapshot/vouched.py``)."""
         return b"" if self._key is None else sign_line(line, self._key)
 
     def vouched(self, data: bytes) -> bytes | None:
-        """The line of such a file, if a trusted publisher signed it."""
+        """Its line, if a trusted publisher signed it."""
         return signed_line(data, self._trusted)
 
     def retention(self, *, keep_from_seq: int) -> tuple[int, ...]:
