@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from revocation.errors import OutsideFailed, OwnFault
-from revocation.snapshot import index_files, staged
+from revocation.index.build import IndexBuild
+from revocation.snapshot import index_files, publish, staged
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.durable import Disk
 from revocation.snapshot.index_files import FileState
+from revocation.snapshot.plan import plan_set
 from revocation.snapshot.store import SnapshotStore
 from tests.revocation.sets import DAY, T0, accepted, check_folder, every_list, reader, scope, store, world
 
@@ -212,3 +215,48 @@ def test_progress_is_told_of_every_file(tmp_path: Path) -> None:
     assert {total for _, total in told} == {29 + 2 + 1}
     assert told == sorted(told)
     assert (told[0], told[-1]) == ((0, 32), (32, 32))
+
+
+def test_what_was_read_back_must_be_what_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with another number of entries than its builder counted is thrown away; the old set stays."""
+    writer = store(tmp_path)
+    night(writer, 0, 1, 2)
+    real = publish.build_of
+
+    def miscounted(*arguments: Any, **settings: Any) -> IndexBuild:
+        built = real(*arguments, **settings)
+        tables = built.tables
+
+        def counted(states: Any) -> Iterator[memoryview | bytes]:
+            yield from tables(states)
+            built.entries += 1
+
+        monkeypatch.setattr(built, "tables", counted)
+        return built
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "build_of", miscounted)
+        with pytest.raises(OwnFault, match="INDEX_MISMATCH"):
+            night(writer, 1, 1, 2, 3)
+    check_folder(tmp_path, [1])
+    assert night(writer, 1, 1, 2, 3).seq == 2
+
+
+def test_a_file_that_is_not_the_one_that_was_read_back(tmp_path: Path) -> None:
+    """Under its new name stands another file: nothing is said of it."""
+    writer = store(tmp_path)
+    night(writer, 0, 1)
+    second = night(writer, 1, 1, 2)
+    opened = index_files.open_indexes(tmp_path, second.manifest.files, set_seq=2)[ONE.lineage]
+    assert opened.named(index_file(tmp_path, 2)) == opened
+    with pytest.raises(OwnFault, match="INDEX_MISMATCH"):
+        opened.named(index_file(tmp_path, 1))
+
+
+def test_progress_of_a_file_without_entries(tmp_path: Path) -> None:
+    """Nothing of nothing is done: nothing is told, and nothing is divided by it."""
+    plan = plan_set(1, every_list(AUTHORITY), AUTHORITIES, None)
+    told: list[tuple[int, int]] = []
+    entries = publish.Entries(plan, lambda done, total: told.append((done, total)))
+    entries.of(plan.lineages[0])(0, 0)
+    assert told == [(0, len(plan.lineages) + 1)]
