@@ -17,6 +17,7 @@ from revocation.authorities import Authorities, ListScope, Tolerance
 from revocation.crl.entry_region import EntryRules
 from revocation.crl.familiar import FamiliarList, FamiliarLists, FileFacts
 from revocation.crl.fetch import FolderSource
+from revocation.errors import OutsideFailed
 from revocation.index.list_changes import ListChanges
 from revocation.ingest import Outcome
 from revocation.since_before import SinceBefore
@@ -279,6 +280,31 @@ async def test_the_set_before_is_lost_after_the_lists_were_told(night: Night, to
     assert current.seq == 3
     for serial in range(101, 128):
         assert not current.lookup(first.lineage, bytes([serial])).gone
+
+
+async def test_the_list_itself_is_another_when_it_must_be_read_whole(night: Night, told: list[bool]) -> None:
+    """The set before rots, and somebody replaced the fetched list: nothing is published of either."""
+    first = night.scopes[0]
+    for day in range(2):
+        await thread(night.serve, day, {first: listed(*range(100, 140))})
+        await night.run()
+    publish = night.store.publish
+
+    def rotten(*arguments: Any, **settings: Any) -> Snapshot:
+        for path in night.store.folder.glob("*.00000002.index"):
+            path.unlink()
+        for path in night.archive.incoming.glob("*"):
+            path.unlink()
+            path.write_bytes(night.der(first, 1, listed(7)))
+        return publish(*arguments, **settings)
+
+    night.store.publish = rotten  # type: ignore[method-assign]
+    told.clear()
+    await thread(night.serve, 2, {first: listed(*range(101, 141))})
+    with pytest.raises(OutsideFailed, match="ARCHIVE_UNREADABLE"):
+        await night.run()
+    assert told == [True] * 4
+    assert await thread(lambda: sorted(path.name for path in night.store.folder.glob("*3.manifest"))) == []
 
 
 async def test_a_list_that_was_not_published_is_not_familiar(night: Night, told: list[bool]) -> None:
