@@ -24,6 +24,7 @@ from platform_api.authority_check import examine_in
 from platform_api.authority_input import authorities_missing
 from platform_api.config import Settings
 from platform_api.db.addresses import from_dsn
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
 from platform_api.published_sets import sets_gone
@@ -127,7 +128,7 @@ async def _reachable(role: str, dsn: SecretStr) -> Finding:
         connection = await asyncpg.connect(
             **from_dsn(dsn.get_secret_value()).arguments(), timeout=_CONNECT_TIMEOUT_S
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+    except DATABASE_ANSWERS_NOT as failure:
         return Finding(
             f"postgresql as {role}",
             type(failure).__name__,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-import asyncpg
 from aiohttp import web
 
 from platform_api.clock import FollowedClock
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.keys import AUTHORITIES, CLOCK, METRICS, POOL, STORE
 from platform_api.metrics import CONTENT_TYPE
 from platform_api.operations import Answer, ResponseModel, operation
@@ -152,9 +152,7 @@ async def _answers(pool: Pool) -> bool:
     try:
         async with asyncio.timeout(_DATABASE_S), pool.acquire() as connection:
             return bool(await connection.fetchval("SELECT 1"))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return False
-    except asyncpg.InternalClientError:  # what asyncpg says of a server that dies while it connects
+    except DATABASE_ANSWERS_NOT:
         return False
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 import asyncpg
 from aiohttp import web
 
+from platform_api.db.failures import CONNECTION_LOST
 from platform_api.institutions.api_keys import LEAKED_KEY
 from platform_api.institutions.authentication import refuse_key_in_address
 from platform_api.keys import CLOCK, KEY_HASHER, LOG, METRICS, POOL, PRINCIPAL, REQUEST_ID
@@ -38,17 +39,11 @@ _OF_STATUS: Final[dict[int, tuple[str, str, str]]] = {
 
 #: What asyncpg raises when the database goes away in the middle, or a statement runs into its limit.
 _DATABASE_AWAY: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    *CONNECTION_LOST,
     asyncpg.TooManyConnectionsError,
     # 55P03: a registration waits for the night's detection only so long. 57014: statement_timeout.
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-    TimeoutError,
 )
 
 

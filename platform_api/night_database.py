@@ -12,11 +12,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import asyncpg
-
 from platform_api.changes import store as feed
 from platform_api.changes.detect import DetectionReport, detect
 from platform_api.db.database import open_database
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.transactions import detector
 from platform_api.faults import DatabaseFailed
 from platform_api.high_water import Marks, catch_up, recall
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 #: Sets kept at least, for comparison and for looking back; those that detection still needs come on top.
 KEEP_SETS: Final = 8
 
-_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 Made = TypeVar("Made")
 Progress = Callable[[str], None]
 
@@ -143,7 +141,7 @@ class NightDatabase:
                     detector_dsn=settings.detector_dsn,
                 )
             )
-        except _FAILURES as failure:
+        except DATABASE_ANSWERS_NOT as failure:
             raise _unreadable(failure) from failure
         remembered = await self._do(database, recall)
         if remembered.published is not None or rebuild_by is not None:
@@ -170,7 +168,7 @@ class NightDatabase:
 
         try:
             return await database.while_served(once)
-        except _FAILURES as failure:
+        except DATABASE_ANSWERS_NOT as failure:
             raise _unreadable(failure) from failure
 
 

@@ -18,10 +18,11 @@ from pydantic import SecretStr
 
 from platform_api.db.addresses import APP, DATABASE, DETECTOR, OWNER, Address, from_dsn
 from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.db.failures import DATABASE_ANSWERS_NOT, SERVER_ENDED
 from platform_api.db.migrate import check_version, migrate, migrations
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.roles import ensure_roles, refuse_powerful_role
-from platform_api.db.served import SERVER_ENDED, watch, while_served
+from platform_api.db.served import watch, while_served
 from platform_api.faults import DatabaseFailed
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Database:
             if self._embedded is None:
                 return await self._connect(role)
             return await while_served(self._embedded, lambda: self._connect(role))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        except DATABASE_ANSWERS_NOT as failure:
             raise DatabaseFailed(
                 "DATABASE_UNREACHABLE",
                 expected=f"PostgreSQL to let role {role} in",

@@ -25,6 +25,7 @@ import asyncpg
 
 from platform_api.db.addresses import ROLES, Address
 from platform_api.db.cluster_folder import ClusterFolder
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.programs import (
     SETTINGS,
     SUPERUSER,
@@ -207,7 +208,7 @@ class EmbeddedPostgres:
             password = await asyncio.to_thread(self.folder.password, SUPERUSER)
             address = Address(str(sockets), 5432, "postgres", SUPERUSER, password)
             connection = await asyncpg.connect(**address.arguments(), timeout=5)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except DATABASE_ANSWERS_NOT:
             return False
         await connection.close()
         return True

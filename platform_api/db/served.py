@@ -8,24 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-import asyncpg
-
 from platform_api.db.embedded import START_TIMEOUT_S, EmbeddedPostgres
+from platform_api.db.failures import SERVER_ENDED
 from platform_api.faults import DatabaseFailed
 
 WATCH_S: Final = 1.0
 _RETRY_S: Final = 0.1
 _LOG: Final = logging.getLogger(__name__)
-#: What a connection attempt or statement meets when the server is going, gone, or just coming.
-SERVER_ENDED: Final = (
-    OSError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InternalClientError,
-    asyncpg.InterfaceError,
-)
 #: How the same is called after ``db.transactions``, and when the announcement in run/ is gone, which goes
 #: just before the server does.
 _SERVER_ENDED_CODES: Final = frozenset({"DATABASE_NOT_RUNNING", "DATABASE_UNAVAILABLE"})

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.faults import DatabaseFailed
 
 #: Quoted: these classes are generic only for the type checker.
@@ -30,7 +31,7 @@ async def acquired(pool: Pool) -> AsyncIterator[Connection]:
     """A connection of the pool, given back whatever happens; ``DatabaseFailed`` when none can be had now."""
     try:
         connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+    except DATABASE_ANSWERS_NOT as failure:
         raise DatabaseFailed(
             "DATABASE_UNAVAILABLE",
             expected="a connection to the database",

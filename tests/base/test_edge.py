@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from platform_api.db.failures import CONNECTION_LOST
+from platform_api.middlewares import problem_of
 from tests.base import sample_operations
 from tests.base.application import RunningApp, running, settings_for
 from tests.base.postgres import TestDatabase, TestInstitution, make_institution
@@ -266,3 +269,10 @@ async def test_a_database_that_is_away_is_503(
         assert "DATABASE_UNREACHABLE" in (await (await service.client.get("/readyz")).json())["reasons"]
         await superuser.execute(f'ALTER DATABASE "{database.name}" WITH ALLOW_CONNECTIONS true')
     assert (await service.client.get("/test/pages", headers=institution.headers)).status == 200
+
+
+@pytest.mark.parametrize("lost", CONNECTION_LOST, ids=lambda kind: str(kind.__name__))
+def test_however_asyncpg_calls_a_lost_server(lost: type[Exception]) -> None:
+    """Each class asyncpg has for a server that goes away is the same 503; a full disk of ours is not."""
+    assert (problem_of(lost("gone")).status, problem_of(lost("gone")).code) == (503, "DATABASE_UNAVAILABLE")
+    assert problem_of(OSError(errno.ENOSPC, "full")).status == 500

@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from platform_api.db.addresses import from_dsn
 from platform_api.db.database import open_database
 from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.served import watch
 from platform_api.faults import DatabaseFailed, SetupRefused
@@ -181,7 +182,7 @@ async def test_the_pool_follows_a_server_that_was_killed(made: Path) -> None:
             try:
                 assert await pool.fetchval("SELECT count(*) FROM institution") == 0
                 break
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseFailed):
+            except (*DATABASE_ANSWERS_NOT, DatabaseFailed):
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.1)
 
@@ -202,10 +203,8 @@ async def test_a_survivor_takes_the_server_over(made: Path) -> None:
                         now = await asyncio.to_thread(pid_file.read_text)
                         if int(now.split()[0]) != ready["pid"]:
                             break
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseFailed):
+                except (*DATABASE_ANSWERS_NOT, DatabaseFailed):
                     pass
-                except asyncpg.InternalClientError:
-                    pass  # asyncpg's word for a server that dies between its messages of one connect
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.1)
     finally:
