@@ -37,6 +37,11 @@ class Drafts:
         self._lock: Final = threading.Lock()
         self._begun: Final[dict[Lineage, Draft]] = {}
         self._over = False
+        lists: dict[Lineage, list[ListScope]] = {}
+        for scope in authorities.expected_lists():
+            lists.setdefault(scope.lineage, []).append(scope)
+        #: Lists that are their lineage's only one.
+        self._alone: Final = {found[0] for found in lists.values() if len(found) == 1}
 
     @property
     def begun(self) -> Mapping[Lineage, Draft]:
@@ -48,8 +53,7 @@ class Drafts:
         Only where the list is its lineage's only one: of many lists one is decoded while another is hashed.
         Where anything is against it nothing is left, and nothing lost: the publish will say what it was.
         """
-        expected = self._authorities.expected_lists()
-        if [one for one in expected if one.lineage == scope.lineage] != [scope]:
+        if scope not in self._alone:
             return
         # What is not known yet stands in the tables, which come last; here anything will do.
         provisional = AcceptedList(head, bytes(32), head.this_update)
