@@ -83,9 +83,16 @@ def take_entries(
     walk: EntryWalk, sink: EntrySink | None, pages: PagesBehind, between: Callable[[], None]
 ) -> Counted:
     """Every entry given to the sink, or those before the refusal; without a sink, to packed records."""
+    if sink is not None:
+        _fill(walk, sink, pages, between)
+        return sink
     packed = PackedRecords()
-    into = packed if sink is None else sink
-    while into.fill(walk, _ENTRIES_AT_ONCE):
+    _fill(walk, packed, pages, between)
+    return Entries(packed.count, packed.take())
+
+
+def _fill(walk: EntryWalk, sink: EntrySink, pages: PagesBehind, between: Callable[[], None]) -> None:
+    while sink.fill(walk, _ENTRIES_AT_ONCE):
         pages.drop(walk.at)
         between()
     pages.drop(walk.at)
@@ -97,4 +104,3 @@ def take_entries(
             got=f"{walk.end - walk.at} octets of them left",
             remedy="report this as a bug",
         )
-    return Entries(packed.count, packed.take()) if sink is None else sink

@@ -17,7 +17,8 @@ class PagesBehind:
     """Gives the pages of a mapped file back once they were read; they stay in the page cache.
 
     For other buffers it does nothing: of memory that belongs to no file, or that may hold changes which the
-    file does not, dropping pages would lose the octets. A map that can be written to is one of those.
+    file does not, dropping pages would lose the octets. A map that can be written to is one of those. One
+    that is no larger than a window goes whole when it is closed, soon.
     """
 
     __slots__ = ("_from", "_map")
@@ -25,7 +26,7 @@ class PagesBehind:
     def __init__(self, buffer: object) -> None:
         self._map: mmap.mmap | None = None
         self._from = 0
-        if isinstance(buffer, mmap.mmap) and _DONT_NEED is not None:
+        if isinstance(buffer, mmap.mmap) and len(buffer) > WINDOW_OCTETS and _DONT_NEED is not None:
             with memoryview(buffer) as view:
                 self._map = buffer if view.readonly else None
 
