@@ -32,6 +32,8 @@ class SinceBefore:
     ) -> None:
         self._store: Final = store
         self._archive: Final = archive
+        #: As text: asked for with each list of a night.
+        self._archive_folder: Final = str(archive.folder)
         self._sink_for: Final = sink_for
         self._familiar: Final = FamiliarLists(archive.folder, sign=store.vouch, signed=store.vouched)
         #: Of the set at the beginning: whether it is still the right one is asked once more when it is used.
@@ -54,9 +56,9 @@ class SinceBefore:
         if not holds_each_entry(index, scope.partition_number, since):
             return None
         # Both names may be of one file: then comparing it with itself would prove nothing.
-        if (file.facts.device, file.facts.inode) == (before.file.device, before.file.inode):
+        if file.facts.is_same_file(before.file):
             return None
-        found = changes_since(before, self._archive.folder, today, lambda: self._sink_for(scope), between)
+        found = changes_since(before, self._archive_folder, today, lambda: self._sink_for(scope), between)
         if found is None:
             return None
         added, removed = found
@@ -96,7 +98,7 @@ class SinceBefore:
         self._familiar.keep(lists, known=stored.keys())
 
 
-def _read_whole(path: Path, authority: Authority, sink: Harvest, sha256: bytes) -> Harvest:
+def _read_whole(path: Path | str, authority: Authority, sink: Harvest, sha256: bytes) -> Harvest:
     """The list once more, from its file: the set that it would be published upon is another by now."""
     with ListFile(path) as again:
         found = decode_certificate_list(again.octets, tolerances=authority.tolerances, sink=sink)

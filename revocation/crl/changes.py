@@ -28,7 +28,7 @@ Sink = TypeVar("Sink", bound=EntrySink)
 
 def changes_since(
     before: FamiliarList,
-    folder: Path,
+    folder: Path | str,
     today: EntryRegion,
     sink: Callable[[], Sink],
     between: Callable[[int], None],
@@ -39,7 +39,7 @@ def changes_since(
     """
     if before.rules != today.rules:
         return None
-    with suppress(OutsideFailed), ListFile(folder / before.path) as file:
+    with suppress(OutsideFailed), ListFile(f"{folder}/{before.path}") as file:
         if not file.facts.is_untouched_since(before.file) or before.end > len(file.octets):
             return None
         found = _compared(today, file.octets, before, between)
@@ -47,7 +47,7 @@ def changes_since(
         if not file.is_as_it_was():
             return None
         if found is not None:
-            added, removed = (_read(octets, today.rules, sink()) for octets in found)
+            added, removed = _read(found[0], today.rules, sink()), _read(found[1], today.rules, sink())
             return None if added is None or removed is None else (added, removed)
     return None
 
@@ -69,6 +69,8 @@ def _compared(
 
 def _read(octets: bytes, rules: EntryRules, sink: Sink) -> Sink | None:
     """The few entries, strictly; a refusal is for the reading of the whole list to put into words."""
+    if not octets:
+        return sink
     walk = EntryWalk(octets, 0, len(octets), *rules)
     take_entries(walk, sink, PagesBehind(octets), lambda: None)
     return sink if walk.refusal is None else None

@@ -57,12 +57,16 @@ class FileFacts:
             ours,
         )
 
+    def is_same_file(self, other: FileFacts) -> bool:
+        """Whatever was done to it."""
+        return self.inode == other.inode and self.device == other.device
+
     def is_as_before(self, before: FileFacts) -> bool:
         """One file, not written to in between. What we do with its names moves its change time only."""
         return (
             self.is_ours
             and before.is_ours
-            and (self.device, self.inode) == (before.device, before.inode)
+            and self.is_same_file(before)
             and (self.octets, self.modified_ns) == (before.octets, before.modified_ns)
         )
 

@@ -25,14 +25,16 @@ _READ_OCTETS: Final = 256 * 1024
 class ListFile(AbstractContextManager["ListFile"]):
     """``octets``, mapped for as long as anything refers to them; the file itself is open until the end."""
 
-    __slots__ = ("_before", "_descriptor", "octets", "path")
+    __slots__ = ("_before", "_descriptor", "facts", "octets", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path: Final = path
         try:
             self._descriptor: Final = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 self._before: Final = os.fstat(self._descriptor)
+                #: Which file is open, as it was before anything of it was read.
+                self.facts: Final = FileFacts.of_stat(self._before)
                 self.octets: Final = _octets(self._descriptor, self._before.st_size)
             except BaseException:
                 os.close(self._descriptor)
@@ -47,11 +49,6 @@ class ListFile(AbstractContextManager["ListFile"]):
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
-
-    @property
-    def facts(self) -> FileFacts:
-        """Which file is open, as it was before anything of it was read."""
-        return FileFacts.of_stat(self._before)
 
     def check_rested(self) -> None:
         """Raises FETCH_CHANGING where somebody wrote to what was mapped, or may have."""
