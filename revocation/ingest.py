@@ -335,11 +335,11 @@ def _archive(
     stored = dict(known)
     for item in taken:
         scope, file = item.scope, item.stored
-        path = file.path
-        if archive.is_incoming(path):
+        if archive.is_incoming(file.name):
             this_update = item.accepted.list.this_update
-            path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
-        stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)
+            name = archive.keep(scope, file.name, sha256=file.sha256, this_update=this_update)
+            file = StoredList(name, file.sha256, file.address, file.etag)
+        stored[str(scope)] = file
     return stored
 
 

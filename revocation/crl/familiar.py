@@ -41,7 +41,7 @@ class FileFacts:
     is_ours: bool
 
     @classmethod
-    def of(cls, file: Path | int) -> Self:
+    def of(cls, file: Path | str | int) -> Self:
         return cls.of_stat(os.stat(file))  # noqa: PTH116 - of descriptors as well
 
     @classmethod

@@ -215,7 +215,7 @@ def test_the_archive_keeps_and_remembers(tmp_path: Path) -> None:
         file = archive.incoming / "x.crl"
         file.write_bytes(b"list")
         digest = hashlib.sha256(b"list").digest()
-        kept = archive.keep(scope(1), file, sha256=digest, this_update=T0.replace(hour=20))
+        kept = Path(archive.keep(scope(1), file, sha256=digest, this_update=T0.replace(hour=20)))
         stored = StoredList(kept, digest, "http://example.test/", '"e"')
         archive.remember({str(scope(1)): stored})
     assert kept.parent.parent.name == "2026-11-21"

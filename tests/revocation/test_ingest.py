@@ -117,7 +117,7 @@ async def test_the_next_night(night: Night) -> None:
 async def test_what_cannot_be_counted_is_told_at_the_end(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is counted beside what follows the publish, which is all done first: the next night has its files."""
+    """It is counted beside what follows the publish, which is done first: the next night has its files."""
     told: list[int] = []
 
     def damaged(_: Snapshot | None, after: Snapshot | None) -> dict[str, int]:
