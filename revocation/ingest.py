@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ from revocation.snapshot.current import Snapshot
 from revocation.snapshot.drafts import Drafts
 from revocation.snapshot.store import SnapshotStore, before_lost
 from revocation.take import ARCHIVE_CORRUPT, Refused, Taken, Taker
+from revocation.wanted_later import WantedLater
 
 __all__ = ["IngestReport", "Outcome", "Progress", "Published", "ingest_cycle"]
 
@@ -72,7 +74,11 @@ async def ingest_cycle(
     """
     timer = timer or MonotonicTimer()
     began = timer.now()
-    async with _held(archive), _dropped(store.drafts(authorities, at_least=at_least)) as drafts:
+    async with (
+        _held(archive),
+        _dropped(store.drafts(authorities, at_least=at_least)) as drafts,
+        WantedLater[Mapping[str, int]]() as added,
+    ):
         tell = progress or _silent
         marks: tuple[HighWater, ...] = (store,) if high_water is None else (store, high_water)
         sinks = _sinks(store)
@@ -86,7 +92,9 @@ async def ingest_cycle(
             ahead=drafts.begin,
             told_by_changes=since.entries,
         )
-        cycle = _Cycle(authorities, source, store, clock, archive, taker, tell, at_least, drafts, since)
+        cycle = _Cycle(
+            authorities, source, store, clock, archive, taker, tell, at_least, drafts, since, added
+        )
         await cycle.begin()
         waiting = Window(timer, patience.wait_s, patience.poll_s)
         await cycle.ask()
@@ -97,7 +105,7 @@ async def ingest_cycle(
         while await cycle.waits(late):
             await cycle.ask(renew)
             await cycle.publish(published, late=True)
-        report = await asyncio.to_thread(cycle.report)
+        report = await cycle.report()
     return replace(report, seconds=timer.now() - began)
 
 
@@ -155,8 +163,10 @@ class _Cycle:
         at_least: int,
         drafts: Drafts,
         since: SinceBefore,
+        added: WantedLater[Mapping[str, int]],
     ) -> None:
         self._since: Final = since
+        self._added: Final = added
         self._authorities: Final = authorities
         self._source: Final = source
         self._store: Final = store
@@ -269,6 +279,8 @@ class _Cycle:
             new.clear()
             missing = len(self.missing)
             self._sets.append(CycleSet(self._now.seq, count, missing, self._now.partial, late))
+            # For the report. Two whole files are compared, and what follows here is Python on small ones.
+            await self._added.begin(partial(new_by_reason, self._first, self._now))
         # What follows is convenience: a crash here costs fetching the same lists once more.
         self._known = await asyncio.to_thread(_archive, self._archive, taken, self._known)
         if self._known != self._remembered:
@@ -279,7 +291,11 @@ class _Cycle:
         if count and published is not None and self._now is not None:
             await published(self._now)
 
-    def report(self) -> IngestReport:
+    async def report(self) -> IngestReport:
+        added = await self._added.result(otherwise={})
+        return await asyncio.to_thread(self._report, added)
+
+    def _report(self, added: Mapping[str, int]) -> IngestReport:
         carried, absent = carried_and_absent(self._now, self._expected, self._accepted)
         failures = sorted(self._failures.values(), key=lambda one: str(one.scope))
         return IngestReport(
@@ -292,7 +308,7 @@ class _Cycle:
             lists_absent=absent,
             entries=0 if self._now is None else self._now.entries,
             refused=tuple(Refusal(one.scope.lineage.ca_id, one.scope, one.error) for one in failures),
-            new_by_reason=new_by_reason(self._first, self._now),
+            new_by_reason=added,
             seconds=0.0,
             sets=tuple(self._sets),
             rounds=self._rounds,
@@ -319,11 +335,11 @@ def _archive(
     stored = dict(known)
     for item in taken:
         scope, file = item.scope, item.stored
-        path = file.path
-        if archive.is_incoming(path):
+        if archive.is_incoming(file.name):
             this_update = item.accepted.list.this_update
-            path = archive.keep(scope, path, sha256=file.sha256, this_update=this_update)
-        stored[str(scope)] = StoredList(path, file.sha256, file.address, file.etag)
+            name = archive.keep(scope, file.name, sha256=file.sha256, this_update=this_update)
+            file = StoredList(name, file.sha256, file.address, file.etag)
+        stored[str(scope)] = file
     return stored
 
 

@@ -82,14 +82,15 @@ class SinceBefore:
         inside = f"{self._archive.folder}/"
         lists: dict[str, FamiliarList] = {}
         for item in taken:
-            kept = stored[str(item.scope)]
+            scope = str(item.scope)
+            kept = stored[scope]
             try:
-                facts = FileFacts.of(kept.path)
+                facts = FileFacts.of(kept.name)
             except OSError:
                 continue
             if kept.sha256 == item.accepted.source_sha256 and facts.is_as_before(item.file):
-                lists[str(item.scope)] = FamiliarList(
-                    str(kept.path).removeprefix(inside),
+                lists[scope] = FamiliarList(
+                    kept.name.removeprefix(inside),
                     kept.sha256.hex(),
                     facts,
                     *item.entries_at,

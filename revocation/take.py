@@ -170,7 +170,7 @@ class Taker:
     def _judge_file(
         self, scope: ListScope, result: Fetched | NotModified, now: datetime, progress: OctetProgress
     ) -> Taken | Refused:
-        with ListFile(result.stored.path if isinstance(result, NotModified) else result.path) as file:
+        with ListFile(result.stored.name if isinstance(result, NotModified) else result.path) as file:
             judged = self._judge_octets(scope, result, file, now, progress)
             # Also of a refusal: it may be for what was half written.
             file.check_rested()

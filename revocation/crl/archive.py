@@ -37,15 +37,27 @@ _INCOMING: Final = "incoming"
 _REFUSED: Final = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class StoredList:
     """The list of a scope accepted last, and what the server called it."""
 
-    path: Path
+    #: The file's whole name, as text: a ``Path`` takes longer to make than most of what it is for.
+    name: str
     sha256: bytes
     #: Where it came from: an ETag means nothing at another address.
     address: str
     etag: str | None
+
+    def __init__(self, name: Path | str, sha256: bytes, address: str, etag: str | None) -> None:
+        put = object.__setattr__
+        put(self, "name", str(name))
+        put(self, "sha256", sha256)
+        put(self, "address", address)
+        put(self, "etag", etag)
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
 
 class ListArchive:
@@ -91,14 +103,15 @@ class ListArchive:
                 remedy="check the data folder and its permissions",
             ) from error
         found: dict[str, StoredList] = {}
-        folders: dict[str, Path] = {}
+        here: dict[str, frozenset[str]] = {}
         for key, row in rows.items() if isinstance(rows, dict) else ():
-            stored = self._from_row(row, folders)
+            stored = self._from_row(row, here)
             if stored is not None:
                 found[key] = stored
         return found
 
-    def _from_row(self, row: Any, folders: dict[str, Path]) -> StoredList | None:
+    def _from_row(self, row: Any, here: dict[str, frozenset[str]]) -> StoredList | None:
+        """``here``: the files of the folders that were looked into."""
         match row:
             case {
                 "path": str(path),
@@ -106,38 +119,50 @@ class ListArchive:
                 "address": str(address),
                 "etag": str() | None as etag,
             }:
-                # No Path until it is needed: there are 1,900 rows a night, of a few folders.
+                # Of a whole folder at once: there are 1,900 rows a night, of a few folders.
                 folder, _, name = path.rpartition("/")
-                if path.startswith("/") or not name or ".." in path.split("/"):
+                if folder not in here:
+                    here[folder] = self._files_in(folder)
+                if path.startswith("/") or name not in here[folder]:
                     return None
-                if not os.path.isfile(self._inside + path):  # noqa: PTH113
-                    return None
-                if folder not in folders:
-                    folders[folder] = self.folder / folder
                 try:
-                    return StoredList(folders[folder] / name, bytes.fromhex(digest), address, etag)
+                    return StoredList(self._inside + path, bytes.fromhex(digest), address, etag)
                 except ValueError:
                     return None
             case _:
                 return None
 
-    def keep(self, scope: ListScope, file: Path, *, sha256: bytes, this_update: datetime) -> Path:
-        """Move an accepted list's file from ``incoming`` to its day; the same list again is the same file."""
+    def _files_in(self, folder: str) -> frozenset[str]:
+        """The names of the files in a folder of this archive; of any other, none."""
+        if ".." in folder.split("/"):
+            return frozenset()
+        try:
+            with os.scandir(self._inside + folder) as found:
+                return frozenset(one.name for one in found if one.is_file())
+        except (OSError, ValueError):
+            return frozenset()
+
+    def keep(self, scope: ListScope, file: Path | str, *, sha256: bytes, this_update: datetime) -> str:
+        """Move an accepted list's file from ``incoming`` to its day; the same list again is the same file.
+
+        Answers with the whole name that it has now.
+        """
         lineage = scope.lineage
         folder = _folder(self._inside, this_update, lineage.ca_id, scope.signing_key)
-        target = folder / f"{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
+        target = f"{folder}/{scope.partition_number:05}.{sha256.hex()[:16]}.crl"
+        name = str(file)
         try:
-            _move(file, target)
+            _move(name, target)
         except FileNotFoundError:  # the first one of its day
             with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
-                folder.mkdir(parents=True, exist_ok=True)
-                _move(file, target)
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                _move(name, target)
         except OSError:
             with disk_errors("ARCHIVE_UNWRITABLE", "the archive folder"):
                 raise
         return target
 
-    def is_incoming(self, file: Path) -> bool:
+    def is_incoming(self, file: Path | str) -> bool:
         """Does this file lie among those of the running cycle, and not with its day already?"""
         name = str(file)
         return name.startswith(self._arrived) and "/" not in name[len(self._arrived) :]
@@ -152,7 +177,7 @@ class ListArchive:
         try:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             if self.is_incoming(file):
-                _move(file, target)
+                _move(str(file), str(target))
             else:  # accepted once, and too old now: the evidence of its day stays where it is
                 shutil.copyfile(file, staged)
                 staged.replace(target)
@@ -166,7 +191,7 @@ class ListArchive:
         """Replace the index, whole. Called after the publish: a crash before it costs fetching once more."""
         rows = {
             key: {
-                "path": _below(value.path, self._inside),
+                "path": _below(value.name, self._inside),
                 "sha256": value.sha256.hex(),
                 "address": value.address,
                 "etag": value.etag,
@@ -180,9 +205,8 @@ class ListArchive:
             self._disk.sync_folder(self.folder)
 
 
-def _move(file: Path, target: Path) -> None:
+def _move(name: str, target: str) -> None:
     """rename(2) does nothing, and says so of nothing, where both names are links to one file already."""
-    name = str(file)
     os.replace(name, target)  # noqa: PTH105 - pathlib takes as long as the call itself
     # Looked for first: that it is not there, as nearly always, is found out sooner than it is raised.
     if os.access(name, os.F_OK):
@@ -191,13 +215,12 @@ def _move(file: Path, target: Path) -> None:
 
 
 @lru_cache(maxsize=64)
-def _folder(inside: str, this_update: datetime, ca_id: str, signing_key: str) -> Path:
+def _folder(inside: str, this_update: datetime, ca_id: str, signing_key: str) -> str:
     """Of a day and a lineage: the same for all lists of a night."""
-    return Path(f"{inside}{this_update.astimezone(_JST):%Y-%m-%d}/{ca_id}.{signing_key[:16]}")
+    return f"{inside}{this_update.astimezone(_JST):%Y-%m-%d}/{ca_id}.{signing_key[:16]}"
 
 
-def _below(path: Path, inside: str) -> str:
-    name = str(path)
+def _below(name: str, inside: str) -> str:
     if not name.startswith(inside):
         raise ValueError("expected a file of this archive, got another")
     return name[len(inside) :]

@@ -215,12 +215,13 @@ def test_the_archive_keeps_and_remembers(tmp_path: Path) -> None:
         file = archive.incoming / "x.crl"
         file.write_bytes(b"list")
         digest = hashlib.sha256(b"list").digest()
-        kept = archive.keep(scope(1), file, sha256=digest, this_update=T0.replace(hour=20))
+        kept = Path(archive.keep(scope(1), file, sha256=digest, this_update=T0.replace(hour=20)))
         stored = StoredList(kept, digest, "http://example.test/", '"e"')
         archive.remember({str(scope(1)): stored})
     assert kept.parent.parent.name == "2026-11-21"
     assert ListArchive(tmp_path / "archive").stored() == {str(scope(1)): stored}
     assert not archive.incoming.exists()
+    (kept.parent / "other.crl").write_bytes(b"list")
     kept.unlink()
     assert archive.stored() == {}
 
@@ -229,11 +230,16 @@ def test_the_archive_keeps_and_remembers(tmp_path: Path) -> None:
     "index",
     ["{", "[]", '{"x": 1}', '{"x": {"path": "/etc/passwd", "sha256": "", "address": "", "etag": null}}',
      '{"x": {"path": "../../x", "sha256": "", "address": "", "etag": null}}',
-     '{"x": {"path": "fetched.json", "sha256": "zz", "address": "", "etag": null}}'],
+     '{"x": {"path": "fetched.json", "sha256": "zz", "address": "", "etag": null}}',
+     '{"x": {"path": "folder/inner", "sha256": "", "address": "", "etag": null}}',
+     '{"x": {"path": "folder/", "sha256": "", "address": "", "etag": null}}',
+     '{"x": {"path": "folder/../fetched.json", "sha256": "", "address": "", "etag": null}}',
+     '{"x": {"path": "\\u0000/1.crl", "sha256": "", "address": "", "etag": null}}'],
 )  # fmt: skip
 def test_a_damaged_archive_index_means_fetch_all(tmp_path: Path, index: str) -> None:
     """It is a convenience: never an error, never a path outside the folder."""
     (tmp_path / "fetched.json").write_text(index)
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
     assert ListArchive(tmp_path).stored() == {}
 
 

@@ -241,8 +241,9 @@ async def test_the_archive_never_writes_to_what_it_keeps(source: Path) -> None:
 
     def keep() -> None:
         day = datetime(2026, 11, 20, tzinfo=UTC)
-        first = archive.keep(scope(1), linked(source, archive), sha256=bytes(32), this_update=day)
-        assert archive.keep(scope(1), linked(source, archive), sha256=bytes(32), this_update=day) == first
+        name = archive.keep(scope(1), linked(source, archive), sha256=bytes(32), this_update=day)
+        assert archive.keep(scope(1), linked(source, archive), sha256=bytes(32), this_update=day) == name
+        first = Path(name)
         assert first.samefile(source)
         assert archive.keep_refused("CODE", first) is not None
         refused = archive.keep_refused("CODE", linked(source, archive))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+import revocation.ingest
 from revocation.authorities import Authorities
 from revocation.crl.fetch import FetchLimits, FolderSource, HttpSource
-from revocation.errors import OutsideFailed
+from revocation.errors import OutsideFailed, OwnFault
 from revocation.index.layout import ListPresence
 from revocation.ingest import Outcome
+from revocation.snapshot.current import Snapshot
 from revocation.snapshot.store import SnapshotStore
 from tests.pki import T0, entry
 from tests.revocation.list_server import list_server
@@ -108,6 +112,27 @@ async def test_the_next_night(night: Night) -> None:
     report = await night.run()
     assert (report.outcome, report.set_seq) == (Outcome.PUBLISHED, 2)
     assert report.new_by_reason == {"superseded": 1}
+
+
+async def test_what_cannot_be_counted_is_told_at_the_end(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted beside what follows the publish, which is done first: the next night has its files."""
+    told: list[int] = []
+
+    def damaged(_: Snapshot | None, after: Snapshot | None) -> dict[str, int]:
+        raise OwnFault("INDEX_BROKEN", expected="a whole file", got="another", remedy="none")
+
+    async def published(snapshot: Snapshot) -> None:
+        told.append(snapshot.seq)
+
+    monkeypatch.setattr(revocation.ingest, "new_by_reason", damaged)
+    await thread(night.serve, 0)
+    with pytest.raises(OwnFault, match="INDEX_BROKEN"):
+        await night.run(published=published)
+    assert told == [1]
+    assert len(await thread(night.archive.stored)) == 4
+    assert not await thread(night.archive.incoming.exists)
 
 
 async def test_a_first_night_with_a_list_missing(night: Night) -> None:

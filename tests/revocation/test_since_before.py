@@ -327,16 +327,16 @@ def test_facts_of_a_file(tmp_path: Path) -> None:
     facts = FileFacts.of(path)
     assert facts.is_untouched_since(facts)
     for name in ("device", "inode", "octets", "modified_ns"):
-        other = replace(facts, **{name: getattr(facts, name) + 1})
+        other = facts._replace(**{name: getattr(facts, name) + 1})
         assert not other.is_as_before(facts)
         assert not other.is_untouched_since(facts)
-    assert not replace(facts, is_ours=False).is_untouched_since(facts)
-    assert not facts.is_untouched_since(replace(facts, is_ours=False))
-    touched = replace(facts, changed_ns=facts.changed_ns + 1)
+    assert not facts._replace(is_ours=False).is_untouched_since(facts)
+    assert not facts.is_untouched_since(facts._replace(is_ours=False))
+    touched = facts._replace(changed_ns=facts.changed_ns + 1)
     assert touched.is_as_before(facts)
     assert not touched.is_untouched_since(facts)
-    assert not replace(touched, links=facts.links + 1).is_untouched_since(facts)
-    assert touched.is_untouched_since(replace(facts, links=facts.links + 1))
+    assert not touched._replace(links=facts.links + 1).is_untouched_since(facts)
+    assert touched.is_untouched_since(facts._replace(links=facts.links + 1))
 
 
 def test_a_note_that_cannot_be_written(tmp_path: Path) -> None:

@@ -47,20 +47,19 @@ def link_file(reader: FileIO, before: os.stat_result, source: str, target: str) 
 def is_known(reader: FileIO, found: os.stat_result, known: StoredList, piece_octets: int) -> bool:
     """Is the file what the archive has? The archive's copy is checked again by whoever uses it."""
     try:
-        name = str(known.path)
-        kept = os.stat(name)  # noqa: PTH116 - of 1,900 lists
+        kept = os.stat(known.name)  # noqa: PTH116 - of 1,900 lists
         if (found.st_dev, found.st_ino) == (kept.st_dev, kept.st_ino):
             # Comparing it with itself would prove nothing.
             is_tagged = known.address == FOLDER and known.etag == tag_of(found)
             return is_tagged and not _is_writable(found)
         if kept.st_size != found.st_size:
             return False
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(known.name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             # A list that was signed anew has another signature, and often the same size.
             at = max(0, found.st_size - _SIGNATURE_OCTETS)
-            ends = [os.pread(file, _SIGNATURE_OCTETS, at) for file in (reader.fileno(), descriptor)]
-            if ends[0] != ends[1]:
+            end = os.pread(reader.fileno(), _SIGNATURE_OCTETS, at)
+            if os.pread(descriptor, _SIGNATURE_OCTETS, at) != end:
                 return False
             with FileIO(descriptor, closefd=False) as stored:
                 return _is_same(reader, stored, found.st_size, piece_octets)
