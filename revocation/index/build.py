@@ -209,7 +209,7 @@ class IndexBuild:
     def _told(
         self, chunks: Iterator[memoryview], place: Place, before: int, expected: int
     ) -> Iterator[memoryview]:
-        """Also at the end; but whoever is told may be another thread, which takes longer than a chunk does."""
+        """Not of each chunk: whoever is told may be another thread, which takes longer than a chunk does."""
         told = 0
         for chunk in chunks:
             yield chunk

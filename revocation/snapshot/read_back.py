@@ -1,7 +1,7 @@
 """Reading back what was written of an index file, while the writer goes on: each piece is checked and hashed.
 
-One read for both, through the page cache, into a buffer that is used again. One thread, because the order of
-entries goes from one piece to the next; pieces that it does not come to are hashed by others (``tree_hash.py``).
+One read for both, through the page cache, into a buffer that is used again. One thread, because the order
+of entries goes from one piece to the next; what it does not come to is hashed by others (``tree_hash.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from revocation.snapshot.tree_hash import PIECE_OCTETS, TreeHash
 
 
 class ReadBack:
-    """Of one file, whose hash is ``tree``; in one thread at a time, which may go on where another left off."""
+    """Of one file, whose hash is ``tree``; in one thread at a time, which goes on where another left off."""
 
     def __init__(self, tree: TreeHash) -> None:
         self._tree: Final = tree

@@ -114,8 +114,8 @@ class StagedIndex:
     def _follow(self) -> None:
         if self._reading is None and self._written > index_files.ALONE_OCTETS:
             self._reading = reading = self._pool.submit(self._back.work)
-            # One core is the writer's, one is that of whoever reads back; that one hashes when nothing is left
-            # to check, or nothing can be.
+            # One core is the writer's, one that of whoever reads back: it only hashes when nothing is left to
+            # check, or nothing can be.
             self._followers = [self._pool.submit(self._tree.work) for _ in range(THREADS - 2)]
             self._followers.append(self._pool.submit(self._go_on, reading))
 

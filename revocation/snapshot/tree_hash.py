@@ -36,8 +36,8 @@ def tree_hash(descriptor: int) -> bytes:
 class TreeHash:
     """One file's hash, by every thread that calls ``work``; the file may still grow until ``end``.
 
-    Who reads the file for other reasons as well, piece by piece, gives what it read to ``hash_once``; each piece
-    is hashed by one thread, whoever that is. ``digest`` is for whoever knows that all of them have returned.
+    Who reads the file for other reasons as well, piece by piece, gives what it read to ``hash_once``; each
+    piece is hashed by one thread, whoever that is. ``digest`` is for whoever knows that all have returned.
     """
 
     def __init__(self, descriptor: int) -> None:
