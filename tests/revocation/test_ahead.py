@@ -191,6 +191,21 @@ def test_a_file_is_checked_behind_its_writer(tmp_path: Path, watched: type[Watch
     opened.index.verify()
 
 
+def test_a_draft_is_checked_while_there_is_time(tmp_path: Path, watched: type[Watched]) -> None:
+    """In the thread that hashes it, by the same reading; the rest follows, and the file is as any other."""
+    end = len(LARGE) - 1000
+    for looks in (0, 5, 99):
+        left = iter([False] * looks + [True] * 9)
+        file = StagedIndex(Disk(), tmp_path / "x")
+        file.write([LARGE[:end]], follow=False)
+        file.hash_ahead(lambda left=left: next(left))
+        assert len(file._back._ahead.sums) == min(looks, OF_LINES)
+        watched.done.clear()
+        opened = file.finish([LARGE[end:]], set_seq=3)
+        assert opened.sha256_tree == tree_hash_of(LARGE).hex()
+        (tmp_path / "x").unlink()
+
+
 #: A key, a date, a code, a mark, and octets of the last piece of lines, of the gone ones and of the tables.
 WRONG = [64, 64 + 28, 64 + 56, 64 + 63, 5 * PIECE + 64, 5 * PIECE + 64 + 63, (OF_LINES - 1) * PIECE + 4]
 WRONG += [read_tail(memoryview(LARGE)).sections[tag][0] + 9 for tag in (b"SGON", b"SMNY", b"CODE", b"PIEC")]
