@@ -12,6 +12,9 @@ from typing import Final
 from revocation.index.ahead import Ahead
 from revocation.snapshot.tree_hash import PIECE_OCTETS, TreeHash
 
+#: Pieces that the writer may be ahead, 8 MiB; beyond that pieces are only checked.
+_BEHIND: Final = 32
+
 
 class ReadBack:
     """Of one file, whose hash is ``tree``; in one thread at a time, which goes on where another left off."""
@@ -32,7 +35,8 @@ class ReadBack:
         """Check one whole piece after the other, until the end or the first that cannot be checked ahead."""
         buffer = memoryview(bytearray(PIECE_OCTETS))
         while self._tree.wait_for(self._number, lambda: self._is_over):
-            if not self._next(buffer):
+            # The check is this thread's alone; where it falls behind, others can hash what it checked, later.
+            if not self._next(buffer, hashes=not self._tree.is_whole(self._number + _BEHIND)):
                 break
         return self._ahead
 
@@ -40,16 +44,18 @@ class ReadBack:
         """The same of pieces that are written already, until none is left or ``stop`` says so."""
         buffer = memoryview(bytearray(PIECE_OCTETS))
         while not self._is_over and not stop() and self._tree.is_whole(self._number):
-            if not self._next(buffer):
+            if not self._next(buffer, hashes=True):
                 break
 
-    def _next(self, buffer: memoryview) -> bool:
+    def _next(self, buffer: memoryview, *, hashes: bool) -> bool:
         number = self._number
         piece = self._tree.read(buffer, number)
         # A short read is no piece: whoever reads the finished file will tell why.
         is_taken = len(piece) == PIECE_OCTETS and self._ahead.take(piece)
-        # In any case: whether it is the file's is for the hash to say, whatever else is said of it.
-        self._tree.hash_once(number, piece)
+        if hashes:
+            # Whatever was found: what the file is, the hash says.
+            self._tree.hash_once(number, piece)
         self._number += 1
-        self._is_over = self._is_over or not is_taken
+        if not is_taken:
+            self._is_over = True
         return is_taken

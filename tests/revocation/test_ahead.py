@@ -326,6 +326,21 @@ def test_what_was_read_back_is_hashed_by_whoever_reads_it(cut: int, monkeypatch:
         assert tree.digest() == tree_hash_of(octets)
 
 
+def test_far_behind_the_writer_pieces_are_checked_and_hashed_later(
+    cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the one that the writer has just left is hashed with its check; the others are not forgotten."""
+    monkeypatch.setattr(read_back, "_BEHIND", 1)
+    octets = LARGE[: 3 * PIECE + 77]
+    tree, back = growing(cut, 3 * PIECE)
+    tree.end(len(octets))
+    assert len(back.work().sums) == 3
+    assert [*tree._digests] == [2]
+    tree.work()
+    assert sorted(tree._digests) == [0, 1, 2, 3]
+    assert tree.digest() == tree_hash_of(octets)
+
+
 def test_a_piece_that_another_has_hashed_is_checked_all_the_same(cut: int) -> None:
     """And the other way round: whatever is taken by whom, each piece is hashed once."""
     octets = LARGE[: 3 * PIECE + 77]
