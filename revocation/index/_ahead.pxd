@@ -16,6 +16,6 @@ cdef class LinesAhead:
     cdef uint32_t octets
     cdef LinesWalk lines
     cdef LinesFormat form
-    # By code, how many entries: of one octet by place, the unused ones too; of two altogether.
+    # By code, how many places have it, the unused ones too, which are zero: of one octet by place, of two altogether.
     cdef uint32_t seen[PLACES - 1][ONE_OCTET]
     cdef uint32_t *wide

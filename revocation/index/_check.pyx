@@ -133,7 +133,7 @@ cdef class Check:
                 memcpy(self.seen, ahead.seen, sizeof(self.seen))
             else:
                 for code in range(min(s.row_count, <uint64_t>TWO_OCTETS)):
-                    self.counts[code] = ahead.wide[code]
+                    self.counts[code] = wide_count(ahead, code)
             self.lines_ahead = self.lines.next_line
             self.keys_ahead = self.lines.above
             pass_keys(&self.gone_of_short, self.keys_ahead)
@@ -224,9 +224,15 @@ cdef bint ahead_fits(Check check, LinesAhead ahead) noexcept:
         return False
     if ahead.octets == 2:
         for code in range(TWO_OCTETS):
-            if ahead.wide[code] and (code >= s.row_count or not check.declared[code]):
+            if wide_count(ahead, code) and (code >= s.row_count or not check.declared[code]):
                 return False
     return True
+
+
+cdef inline uint32_t wide_count(LinesAhead ahead, uint64_t code) noexcept:
+    """Entries with a code of two octets: all places that have it, less those without an entry, which have code 0."""
+    cdef uint64_t unused = ahead.lines.next_line * ahead.form.full - ahead.lines.entries
+    return ahead.wide[code] - <uint32_t>(0 if code else unused)
 
 
 cdef int look_back(Check check, const LongKey *wide, bint many) noexcept nogil:

@@ -23,6 +23,9 @@ from revocation.index._united cimport close_group, open_group
 
 from revocation.index.layout import broken
 
+cdef enum:
+    HEADER = 64
+
 
 @cython.final
 cdef class Place(Merge):
@@ -150,6 +153,9 @@ cdef class Place(Merge):
         """
         cdef int outcome
         cdef Section *section
+        if self.short_ones:
+            # Right behind the header: so that this output, and each one after it, ends with a piece of the file.
+            self.lines.room = OUT - HEADER
         while True:
             with nogil:
                 outcome = self.step()
@@ -157,13 +163,15 @@ cdef class Place(Merge):
                 raise MemoryError
             if outcome == DAMAGED:
                 raise broken("entries of the set before as FORMAT.md has them", "others")
-            if outcome == UNCHECKED:
+            # What is whole goes out first, as long as it is in the cache.
+            if outcome == UNCHECKED and self.lines.used + LINE <= self.lines.room:
                 section = &self.listed_before if self.wanted == LISTED else &self.gone_before
                 section.checked = check(self.wanted, section.at + section.stride)
                 continue
             if self.lines.used:
                 yield memoryview(self.out)[:self.lines.used]
                 self.lines.used = 0
+                self.lines.room = OUT
             if outcome == READ:
                 return
 

@@ -18,6 +18,8 @@ from revocation.index.search import Index
 
 #: (0 listed, 1 gone; octet of the section up to which it will be read) to how far it was found right.
 Check = Callable[[int, int], int]
+#: So many pieces are let go of together, 4 MiB: each time every core that runs this process must hear of it.
+_LET_GO_EVERY: Final = 16
 
 
 class Sections(NamedTuple):
@@ -40,7 +42,10 @@ class Base:
             None if index is None else Geometry(index.tail.home_lines, index.tail.code_octets)
         )
         self.entry_count: Final = 0 if index is None else index.entry_count
-        self._checked: Final = bytearray(0 if index is None else len(index.section(b"PIEC")) // 4)
+        self._sums: Final = memoryview(b"") if index is None else index.section(b"PIEC").cast("I")
+        self._checked: Final = bytearray(len(self._sums))
+        mapped = None if index is None else index.view.obj
+        self._mapped: Final = mapped if isinstance(mapped, mmap.mmap) else None
 
     @property
     def long_count(self) -> int:
@@ -90,7 +95,6 @@ class Base:
         index = self._index
         if index is None or start == end:
             return
-        sums = index.section(b"PIEC").cast("I")
         limit = index.tail.sections[b"PIEC"][0]
         first = start // layout.PIECE_OCTETS if from_piece is None else from_piece
         # A record may begin in the piece before.
@@ -98,21 +102,21 @@ class Base:
             if self._checked[piece]:
                 continue
             at = piece * layout.PIECE_OCTETS
-            if checksum(index.view[at : min(at + layout.PIECE_OCTETS, limit)]) != sums[piece]:
+            if checksum(index.view[at : min(at + layout.PIECE_OCTETS, limit)]) != self._sums[piece]:
                 raise broken("pieces of the set before with their checksums", "another")
             self._checked[piece] = 1
-            self._let_go(piece - 2)
+            if piece % _LET_GO_EVERY == 1:
+                self._let_go(piece - 1 - _LET_GO_EVERY, piece - 1)
 
-    def _let_go(self, piece: int) -> None:
-        """Resident memory stays small: a mapped page that was read is not read again soon."""
-        index = self._index
-        if index is not None and piece >= 0 and isinstance(index.view.obj, mmap.mmap):
-            index.view.obj.madvise(mmap.MADV_DONTNEED, piece * layout.PIECE_OCTETS, layout.PIECE_OCTETS)
+    def _let_go(self, first: int, end: int) -> None:
+        """Resident memory stays small: mapped pages that were read are not read again soon."""
+        if self._mapped is not None and 0 <= first < end:
+            octets = layout.PIECE_OCTETS
+            self._mapped.madvise(mmap.MADV_DONTNEED, first * octets, (end - first) * octets)
 
     def release(self) -> None:
-        """Let go of what the gone entries were read from last."""
-        for piece in range(len(self._checked) - 1):
-            self._let_go(piece)
+        """Let go of what the gone entries were read from last, and of what is left of the others."""
+        self._let_go(0, len(self._checked) - 1)
 
 
 _TAGS: Final = {True: (b"SHRT", b"SGON", b"SMNY"), False: (b"LONG", b"LGON", b"LMNY")}

@@ -27,6 +27,8 @@ from revocation.reasons import CRLReason
 
 #: (entries placed, entries expected).
 Progress = Callable[[int, int], None]
+#: How often it is told of a file's entries, at most; and once more for each class of serials.
+_TOLD_TIMES: Final = 100
 
 
 class PackedEntries(Protocol):
@@ -207,8 +209,14 @@ class IndexBuild:
     def _told(
         self, chunks: Iterator[memoryview], place: Place, before: int, expected: int
     ) -> Iterator[memoryview]:
+        """Not of each chunk: whoever is told may be another thread, which takes longer than a chunk does."""
+        told = 0
         for chunk in chunks:
             yield chunk
+            if place.entries - told >= expected // _TOLD_TIMES:
+                told = place.entries
+                self._tell(min(before + told, expected), expected)
+        if place.entries != told:
             self._tell(min(before + place.entries, expected), expected)
 
 

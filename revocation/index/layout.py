@@ -159,8 +159,8 @@ class ListState:
             signing_key=key.hex(),
             state=state,
             crl_number=int.from_bytes(number, "big") if length else None,
-            this_update=moment(this),
-            next_update=moment(following),
+            this_update=_list_moment(this),
+            next_update=_list_moment(following),
             ingested_at=_moment_of_micros(ingested),
             sha256=None if state is ListPresence.ABSENT else digest,
             accepted_seq=seq or None,
@@ -210,6 +210,9 @@ def moment(seconds: int) -> datetime | None:
         return _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return _FIRST_MOMENT if seconds < 0 else _LAST_MOMENT
+
+
+_list_moment: Final = lru_cache(maxsize=1024)(moment)
 
 
 def checksum(data: bytes | memoryview, before: int = 0) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from revocation.index import layout
@@ -73,11 +74,10 @@ def verify_file(
     known = ahead.sums if ahead is not None and check.lines_ahead else []
     sums = tail.section(view, b"PIEC")
     dropped = 0
-    for number, (start, end) in enumerate(pieces(tail)):
-        if number < len(known):
-            check_sum(known[number], sums, number)
-            dropped = end
-            continue
+    for number, found in enumerate(known):
+        check_sum(found, sums, number)
+        dropped = (number + 1) * layout.PIECE_OCTETS
+    for number, (start, end) in islice(enumerate(pieces(tail)), len(known), None):
         check_piece(view[start:end], sums, number)
         check.advance(end)
         if mapped is not None and number % _DROP_EVERY == _DROP_EVERY - 1:

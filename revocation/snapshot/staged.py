@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -45,7 +45,7 @@ class StagedIndex:
             self._reader = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
             self._open.callback(os.close, self._reader)
             self._tree: Final = TreeHash(self._reader)
-            self._back: Final = ReadBack(self._reader)
+            self._back: Final = ReadBack(self._tree)
             self._pool: Final = ThreadPoolExecutor(THREADS + 2)
             self._open.callback(self._pool.shutdown)
         except BaseException:
@@ -65,7 +65,6 @@ class StagedIndex:
             self._disk.write(self._writer, octets)
             self._written += len(octets)
             self._tree.grow(self._written)
-            self._back.grow(self._written)
             if self._written - self._begun > index_files.ALONE_OCTETS:
                 self._disk.start_writeback(self._writer, self._begun, self._written - self._begun)
                 self._begun = self._written
@@ -73,7 +72,12 @@ class StagedIndex:
                 self._follow()
 
     def hash_ahead(self, stop: Callable[[], bool]) -> None:
-        """In this thread, what is written already, until ``stop`` says that there is better to do."""
+        """In this thread, what is written already, until ``stop`` says that there is better to do.
+
+        Of a large file it is checked as well, as far as that goes.
+        """
+        if self._written > index_files.ALONE_OCTETS:
+            self._back.work_ahead(stop)
         self._tree.work_ahead(stop)
 
     def finish(self, chunks: Iterable[bytes | memoryview], *, set_seq: int) -> OpenedIndex:
@@ -108,10 +112,16 @@ class StagedIndex:
         discard(self._disk, self.path)
 
     def _follow(self) -> None:
-        if not self._followers and self._written > index_files.ALONE_OCTETS:
-            # One core is the writer's.
-            self._followers = [self._pool.submit(self._tree.work) for _ in range(max(1, THREADS - 1))]
-            self._reading = self._pool.submit(self._back.work)
+        if self._reading is None and self._written > index_files.ALONE_OCTETS:
+            self._reading = reading = self._pool.submit(self._back.work)
+            # One core is the writer's, one that of whoever reads back: it only hashes when nothing is left to
+            # check, or nothing can be.
+            self._followers = [self._pool.submit(self._tree.work) for _ in range(THREADS - 2)]
+            self._followers.append(self._pool.submit(self._go_on, reading))
+
+    def _go_on(self, reading: Future[Ahead]) -> None:
+        wait([reading])
+        self._tree.work()
 
 
 def stage_index(

@@ -36,7 +36,8 @@ def tree_hash(descriptor: int) -> bytes:
 class TreeHash:
     """One file's hash, by every thread that calls ``work``; the file may still grow until ``end``.
 
-    ``digest`` is for whoever knows that all of them have returned.
+    Who reads the file for other reasons as well, piece by piece, gives what it read to ``hash_once``; each
+    piece is hashed by one thread, whoever that is. ``digest`` is for whoever knows that all have returned.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,13 +47,18 @@ class TreeHash:
         self._octets = 0
         self._ended = False
         self._stopped = False
+        #: Every piece below this number has a thread, and so have these above it.
         self._taken = 0
+        self._taken_above: Final[set[int]] = set()
 
     def grow(self, octets: int) -> None:
         """So many octets of the file are written: its whole pieces may be hashed."""
         with self._changed:
+            more = octets // PIECE_OCTETS > self._octets // PIECE_OCTETS
             self._octets = octets
-            self._changed.notify_all()
+            # To wake a thread costs more than what else is done here.
+            if more:
+                self._changed.notify_all()
 
     def end(self, octets: int) -> None:
         """The file has so many octets and gets no more."""
@@ -66,11 +72,16 @@ class TreeHash:
             self._stopped = True
             self._changed.notify_all()
 
+    def wake(self) -> None:
+        """Whoever waits asks again whether to go on."""
+        with self._changed:
+            self._changed.notify_all()
+
     def work(self) -> None:
         """Hash pieces that no other thread has, until the file has ended and none is left."""
         buffer = memoryview(bytearray(PIECE_OCTETS))
         for number in self._pieces():
-            self._digests[number] = hashlib.sha256(self._read(buffer, number * PIECE_OCTETS)).digest()
+            self._hash(number, self.read(buffer, number))
 
     def work_ahead(self, stop: Callable[[], bool]) -> None:
         """Hash whole pieces that are written already, until none is left or ``stop`` says so."""
@@ -79,32 +90,32 @@ class TreeHash:
             with self._changed:
                 if self._stopped or not self._is_ready():
                     return
-                number = self._taken
-                self._taken += 1
-            self._digests[number] = hashlib.sha256(self._read(buffer, number * PIECE_OCTETS)).digest()
+                number = self._take()
+            self._hash(number, self.read(buffer, number))
 
-    def digest(self) -> bytes:
-        """Over every piece: one that nobody hashed is a ``KeyError``."""
-        pieces = range(-(-self._octets // PIECE_OCTETS))
-        return hashlib.sha256(b"".join(self._digests[number] for number in pieces)).digest()
+    def wait_for(self, number: int, stop: Callable[[], bool]) -> bool:
+        """Wait until this piece is whole; False where it will not be, or ``stop`` says so."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or stop() or self._ended or self._is_whole(number))
+            return not self._stopped and not stop() and self._is_whole(number)
 
-    def _pieces(self) -> Iterator[int]:
-        """Numbers of the pieces as they are complete, each for one thread."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_ready() or self._ended or self._stopped)
-                if self._stopped or not self._is_ready():
-                    return
-                number = self._taken
-                self._taken += 1
-            yield number
+    def is_whole(self, number: int) -> bool:
+        """Is this piece written, and the hash still wanted?"""
+        with self._changed:
+            return not self._stopped and self._is_whole(number)
 
-    def _is_ready(self) -> bool:
-        start = self._taken * PIECE_OCTETS
-        return start < self._octets if self._ended else start + PIECE_OCTETS <= self._octets
+    def hash_once(self, number: int, piece: memoryview) -> None:
+        """Hash a piece that ``read`` gave, unless another thread has it."""
+        with self._changed:
+            if number < self._taken or number in self._taken_above:
+                return
+            self._taken_above.add(number)
+            self._pass_taken()
+        self._hash(number, piece)
 
-    def _read(self, buffer: memoryview, start: int) -> memoryview:
+    def read(self, buffer: memoryview, number: int) -> memoryview:
         """One piece; of a file that was cut meanwhile what is left, so that its hash is another."""
+        start = number * PIECE_OCTETS
         length = min(PIECE_OCTETS, self._octets - start) if self._ended else PIECE_OCTETS
         filled = 0
         while filled < length:
@@ -113,3 +124,39 @@ class TreeHash:
                 break
             filled += octets
         return buffer[:filled]
+
+    def digest(self) -> bytes:
+        """Over every piece: one that nobody hashed is a ``KeyError``."""
+        pieces = range(-(-self._octets // PIECE_OCTETS))
+        return hashlib.sha256(b"".join(self._digests[number] for number in pieces)).digest()
+
+    def _hash(self, number: int, piece: memoryview) -> None:
+        self._digests[number] = hashlib.sha256(piece).digest()
+
+    def _pieces(self) -> Iterator[int]:
+        """Numbers of the pieces as they are complete, each for one thread."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_ready() or self._ended or self._stopped)
+                if self._stopped or not self._is_ready():
+                    return
+                number = self._take()
+            yield number
+
+    def _take(self) -> int:
+        number = self._taken
+        self._taken += 1
+        self._pass_taken()
+        return number
+
+    def _pass_taken(self) -> None:
+        while self._taken in self._taken_above:
+            self._taken_above.remove(self._taken)
+            self._taken += 1
+
+    def _is_ready(self) -> bool:
+        start = self._taken * PIECE_OCTETS
+        return start < self._octets if self._ended else start + PIECE_OCTETS <= self._octets
+
+    def _is_whole(self, number: int) -> bool:
+        return (number + 1) * PIECE_OCTETS <= self._octets
