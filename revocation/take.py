@@ -6,7 +6,6 @@ What was refused for its content is remembered for the cycle: the same bytes aga
 from __future__ import annotations
 
 import asyncio
-import mmap
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -278,7 +277,7 @@ class Taker:
         return Taken(scope, found[0], accepted, stored, file, decoded.entries_at, decoded.rules)
 
 
-def _described(result: Fetched | NotModified, data: bytes | mmap.mmap) -> StoredList:
+def _described(result: Fetched | NotModified, data: bytes | memoryview) -> StoredList:
     """The bytes by their digest; of those that the server says we have, as remembered."""
     if isinstance(result, NotModified):
         return result.stored

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from mmap import mmap
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -53,7 +52,7 @@ def changes_since(
 
 
 def _compared(
-    today: EntryRegion, octets: bytes | mmap, before: FamiliarList, between: Callable[[int], None]
+    today: EntryRegion, octets: bytes | memoryview, before: FamiliarList, between: Callable[[int], None]
 ) -> tuple[bytes, bytes] | None:
     most = max(today.end - today.start, before.end - before.start) // _MOST_PART + _FREE_OCTETS
     comparison = EntryComparison(today.data, today.start, today.end, octets, before.start, before.end, most)

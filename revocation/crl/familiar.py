@@ -39,21 +39,26 @@ class FileFacts(NamedTuple):
     is_ours: bool
 
     @classmethod
-    def of(cls, file: Path | str | int) -> Self:
-        return cls.of_stat(os.stat(file))  # noqa: PTH116 - of descriptors as well
+    def of(cls, file: Path | str) -> Self:
+        found = os.stat(file)  # noqa: PTH116 - asked of each list of a night
+        at, times = (found.st_dev, found.st_ino, found.st_size), (found.st_mtime_ns, found.st_ctime_ns)
+        return cls.told(*at, *times, found.st_nlink, found.st_mode, found.st_uid)
 
     @classmethod
-    def of_stat(cls, found: os.stat_result) -> Self:
-        ours = not found.st_mode & 0o022 and found.st_uid in (0, os.geteuid())
-        return cls(
-            found.st_dev,
-            found.st_ino,
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-            found.st_nlink,
-            ours,
-        )
+    def told(
+        cls,
+        device: int,
+        inode: int,
+        octets: int,
+        modified_ns: int,
+        changed_ns: int,
+        links: int,
+        mode: int,
+        owner: int,
+    ) -> Self:
+        """Of what the system tells of a file."""
+        is_ours = not mode & 0o022 and owner in (0, os.geteuid())
+        return cls(device, inode, octets, modified_ns, changed_ns, links, is_ours)
 
     def is_same_file(self, other: FileFacts) -> bool:
         """Whatever was done to it."""

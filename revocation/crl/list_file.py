@@ -8,36 +8,39 @@ and after. If it is cut meanwhile, the kernel ends this process (SIGBUS), and th
 
 from __future__ import annotations
 
-import mmap
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
+from revocation.crl._opened import OpenedFile
 from revocation.crl.familiar import FileFacts
 from revocation.crl.fetch import failures
 from revocation.errors import OutsideFailed
 
-#: Up to it, reading takes less time than mapping, and 1,900 lists a day are that small.
+#: Up to it, reading takes less time than mapping, and many of 1,900 lists a day are that small.
 _READ_OCTETS: Final = 256 * 1024
 
 
 class ListFile(AbstractContextManager["ListFile"]):
     """``octets``, mapped for as long as anything refers to them; the file itself is open until the end."""
 
-    __slots__ = ("_before", "_descriptor", "facts", "octets", "path")
+    __slots__ = ("_file", "facts", "octets", "path")
 
     def __init__(self, path: Path | str) -> None:
         self.path: Final = path
         try:
-            self._descriptor: Final = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file: Final = OpenedFile(os.fsencode(path), _READ_OCTETS)
             try:
-                self._before: Final = os.fstat(self._descriptor)
                 #: Which file is open, as it was before anything of it was read.
-                self.facts: Final = FileFacts.of_stat(self._before)
-                self.octets: Final = _octets(self._descriptor, self._before.st_size)
+                self.facts: Final = FileFacts.told(*self._file.facts)
+                self.octets: Final = (
+                    memoryview(self._file)
+                    if self._file.is_mapped
+                    else _read(self._file.descriptor, self.facts.octets)
+                )
             except BaseException:
-                os.close(self._descriptor)
+                self._file.close()
                 raise
         except OSError as error:
             raise OutsideFailed(
@@ -48,26 +51,20 @@ class ListFile(AbstractContextManager["ListFile"]):
             ) from error
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
     def check_rested(self) -> None:
         """Raises FETCH_CHANGING where somebody wrote to what was mapped, or may have."""
-        if not isinstance(self.octets, bytes) and not self.is_as_it_was():
+        if self._file.is_mapped and not self._file.is_as_it_was():
             raise failures.changing()
 
     def is_as_it_was(self) -> bool:
         """Has nobody written to the file since it was opened?"""
-        before, after = self._before, os.fstat(self._descriptor)
-        # A name that goes, as when the operator puts the next list in its place, moves the change time too.
-        is_renamed = before.st_nlink != after.st_nlink
-        return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
-            before.st_ctime_ns == after.st_ctime_ns or is_renamed
-        )
+        return self._file.is_as_it_was()
 
 
-def _octets(descriptor: int, size: int) -> bytes | mmap.mmap:
-    if size > _READ_OCTETS:
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+def _read(descriptor: int, size: int) -> bytes:
+    """Less where the file was cut meanwhile."""
     octets = os.read(descriptor, size)
     while len(octets) < size and (more := os.read(descriptor, size - len(octets))):
         octets += more

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
+
+from revocation.crl._opened import OpenedFile
 
 #: Octets between two looks at anything else: some milliseconds of work.
 WINDOW_OCTETS: Final = 4 * 1024 * 1024
@@ -21,21 +24,30 @@ class PagesBehind:
     that is no larger than a window goes whole when it is closed, soon.
     """
 
-    __slots__ = ("_from", "_map")
+    __slots__ = ("_from", "_let_go")
 
     def __init__(self, buffer: object) -> None:
-        self._map: mmap.mmap | None = None
+        self._let_go: Callable[[int, int], None] | None = None
         self._from = 0
-        if isinstance(buffer, mmap.mmap) and len(buffer) > WINDOW_OCTETS and _DONT_NEED is not None:
+        if isinstance(buffer, memoryview) and isinstance(buffer.obj, OpenedFile):
+            # Offsets are those of the file only where the view is of the whole of it.
+            if buffer.nbytes > WINDOW_OCTETS and buffer.nbytes == buffer.obj.facts[2]:
+                self._let_go = buffer.obj.let_go
+        elif isinstance(buffer, mmap.mmap) and len(buffer) > WINDOW_OCTETS and _DONT_NEED is not None:
             with memoryview(buffer) as view:
-                self._map = buffer if view.readonly else None
+                self._let_go = partial(_let_go, buffer, _DONT_NEED) if view.readonly else None
 
     def drop(self, at: int) -> None:
         """Everything before this offset was read."""
-        whole_pages = at // mmap.PAGESIZE * mmap.PAGESIZE
-        if self._map is not None and _DONT_NEED is not None and whole_pages > self._from:
-            self._map.madvise(_DONT_NEED, self._from, whole_pages - self._from)
-            self._from = whole_pages
+        if self._let_go is not None:
+            whole_pages = at // mmap.PAGESIZE * mmap.PAGESIZE
+            if whole_pages > self._from:
+                self._let_go(self._from, whole_pages)
+                self._from = whole_pages
+
+
+def _let_go(mapped: mmap.mmap, advice: int, start: int, end: int) -> None:
+    mapped.madvise(advice, start, end - start)
 
 
 def windows(data: memoryview, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
