@@ -1,8 +1,8 @@
 """How many certificates a cycle newly listed, by reason, where its lists were told by what changed in them.
 
 On a usual night each accepted list is known as what was added and removed since the list of the published
-set. Only what was added can be new then, and looking that up is much less work than comparing two files of
-tens of millions. Wherever it is not certain, the files are compared whole:
+set. Only what was added can be new then, and that all of it is new follows from how many entries the two
+sets have: no file is read for it. Wherever that is not certain, the files are compared whole:
 
 - A set is nothing but the one that it was built upon (``Manifest.previous``), less what ended, and what its
   new lists add. So it must have been built upon the set that this cycle had before it, and so must each
@@ -11,28 +11,28 @@ tens of millions. Wherever it is not certain, the files are compared whole:
 - A list that is carried over, absent, closed, merged or of a key that is not configured adds nothing.
 - A new list adds what its changes add only if the builder used them: it reads a list whole where they do
   not fit the set before. Asked is what the builder asked, of the same set.
+- The entries of the set, listed and gone, must have become as many more as were added. Fewer: one came
+  back that was gone, or is in two lists, or a hold ended that had left its list before.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from revocation.additions import named
 from revocation.authorities import Lineage, ListScope
 from revocation.index.list_changes import ListChanges, is_based_on
+from revocation.index.search import Index
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.plan import AcceptedList
 
-#: Looking up one change takes about as long as comparing so many entries: with more changes the comparison
+#: Looking at one change takes about as long as comparing so many entries: with more changes the comparison
 #: is no dearer, and they would only take memory.
 _ENTRIES_TO_A_CHANGE: Final = 500
 #: Done in no time, in however small a set.
 _FEW_CHANGES: Final = 1_000
-
-#: As ``Harvest.packed_serials`` has them.
-_SERIAL_OCTETS: Final = 20
 
 #: What changed in each list that a set took anew.
 Changes: TypeAlias = Mapping[ListScope, ListChanges]
@@ -65,8 +65,8 @@ class ToldAdditions:
     """
 
     def __init__(self) -> None:
-        #: What the lists of the sets up to now added, and nobody else did; None where nobody knows.
-        self._added: dict[Lineage, bytes] | None = {}
+        #: By reason octet, of the sets up to now; None where only a comparison can tell.
+        self._found: Counter[int] | None = Counter()
 
     def by_reason(
         self,
@@ -82,25 +82,18 @@ class ToldAdditions:
         ``before`` is the set of this cycle that ``changes`` made ``now`` of, ``first`` the earliest such.
         """
         # Only an end without any doubt makes it known again.
-        added, self._added = self._added, None
-        if added is None or first is None or before is None or changes is None:
+        found, self._found = self._found, None
+        if found is None or first is None or before is None or changes is None:
             return otherwise()
         if now.manifest.previous != (before.seq, before.manifest.sha256):
             return otherwise()
         if not _are_all_used(changes, before, now):
             return otherwise()
-        gathered: dict[Lineage, list[bytes]] = {}
-        for scope, one in changes.items():
-            gathered.setdefault(scope.lineage, []).append(one.added.packed_serials())
-        added |= {
-            lineage: b"".join((added.get(lineage, b""), *serials)) for lineage, serials in gathered.items()
-        }
-        count = sum(map(len, added.values())) // _SERIAL_OCTETS
-        found = None if count > _most_changes(now) else _counted(first, now, added)
-        if found is None:
+        more = _new_in(changes, first, before, now)
+        if more is None:
             return otherwise()
-        self._added = added
-        return found
+        self._found = found + more
+        return named(self._found)
 
 
 def _are_all_used(changes: Changes, before: Snapshot, now: Snapshot) -> bool:
@@ -115,22 +108,37 @@ def _are_all_used(changes: Changes, before: Snapshot, now: Snapshot) -> bool:
     return True
 
 
-def _counted(first: Snapshot, now: Snapshot, added: Mapping[Lineage, bytes]) -> dict[str, int] | None:
-    """Of the added ones those that the first set does not know at all. None: the files must be compared."""
+def _new_in(changes: Changes, first: Snapshot, before: Snapshot, now: Snapshot) -> Counter[int] | None:
+    """By reason octet, if what was added is new without exception, and stays so in ``now``."""
+    told: dict[Lineage, list[ListChanges]] = {}
+    for scope, one in changes.items():
+        told.setdefault(scope.lineage, []).append(one)
     found = Counter[int]()
-    for lineage, serials in added.items():
-        old, new = first.index(lineage), now.index(lineage)
-        if old is None or new is None:
+    for lineage, lists in told.items():
+        new = _new_of(lists, first.index(lineage), before.index(lineage), now.index(lineage))
+        if new is None:
             return None
-        states = old.get_many(serials).states
-        starts = range(0, len(serials), _SERIAL_OCTETS)
-        # Each once: two lists may have it, or one list twice.
-        unknown = {
-            serials[at : at + _SERIAL_OCTETS] for at, state in zip(starts, states, strict=True) if state == 0
-        }
-        answers = new.get_many(b"".join(unknown))
-        # What a list added is listed now, or gone by a late list; else something here is not understood.
-        if 0 in answers.states:
-            return None
-        found.update(answers.reasons)
-    return named(found)
+        found.update(new)
+    return found
+
+
+def _new_of(
+    lists: Iterable[ListChanges], first: Index | None, before: Index | None, now: Index | None
+) -> Counter[int] | None:
+    if first is None or before is None or now is None:
+        return None
+    # What left one list and came to another, or came back to its own with another reason, is not new.
+    left = list({serial for one in lists for serial, *_ in one.removed})
+    # What an earlier set of this cycle added, and counted, must not have left since.
+    if 0 in first.get_many(left).states:
+        return None
+    ended = now.get_many(left).states.tolist().count(0)
+    known = frozenset(left)
+    found = Counter(reason for one in lists for serial, _, reason, _ in one.added if serial not in known)
+    # Not more than these can be new, and not fewer of the set before can have ended: so where the sum is
+    # right, each of these is new, by itself and under its own reason, and nothing else ended.
+    return found if _count(now) - _count(before) == found.total() - ended else None
+
+
+def _count(index: Index) -> int:
+    return index.entry_count + index.gone_count

@@ -24,4 +24,3 @@ cdef class Harvest:
     cdef int widen(self) except -1
     cdef int absorb(self, Harvest other, numbers) except -1
     cdef int settle(self) except -1 nogil
-    cdef int tell(self, list found, uint8_t *serials) except -1

@@ -7,7 +7,6 @@ signature was found right is merging.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -26,7 +25,6 @@ cdef enum:
     SOME_BITS = 8              # the fewest for which a packed record has room for its key
     MOST_BITS = 11
     MOST_PACKED_CODES = 256
-    SERIAL = 20                # octets of a serial, sign-extended
 
 
 @cython.final
@@ -166,9 +164,7 @@ cdef class Harvest:
 
     def __iter__(self):
         """(serial, date, reason, flags) of each entry, by key within buckets; for tests and rare ways."""
-        found = []
-        self.tell(found, NULL)
-        return iter(found)
+        return iter(self._items())
 
     def rekeyed(self, bytes key):
         """The same entries under another mixing key."""
@@ -176,8 +172,9 @@ cdef class Harvest:
         cdef Batch batch
         cdef uint8_t *record = batch.records
         cdef int64_t seconds
+        cdef bytes serial
         made.open(self.count * LIKELY_ENTRY)
-        for serial, date, reason, flags in self:
+        for serial, date, reason, flags in self._items():
             memset(record, 0, RECORD)
             record[0] = <uint8_t>len(serial)
             memcpy(record + 1, <const char *>serial, len(serial))
@@ -189,36 +186,60 @@ cdef class Harvest:
         made.settle()
         return made
 
-    def packed_serials(self):
-        """Those of all entries, as ``get_many`` takes them: 20 octets each, sign-extended, big-endian."""
-        found = PyBytes_FromStringAndSize(NULL, self.count * SERIAL)
-        self.tell(None, <uint8_t *>PyBytes_AS_STRING(found))
-        return found
-
-    cdef int tell(self, list found, uint8_t *serials) except -1:
-        """Every entry into the list, or, where there is none, its serial to ``serials``."""
-        cdef Py_ssize_t which, bucket, at, start
-        cdef const Chunk *chunk
+    def _items(self):
+        cdef Py_ssize_t bucket, i, count
+        cdef uint8_t *records
         cdef const uint8_t *record
+        cdef uint32_t key, date, code
+        cdef uint64_t word, a
+        cdef LongKey wide
+        cdef uint8_t octets[20]
+        cdef Py_ssize_t start
         cdef Arena *arena
-        cdef Told told
-        for which in range(2 if self.opened else 0):
+        cdef int which
+        found = []
+        if not self.opened:
+            return found
+        for which in range(2):
             arena = &self.long_ones if which else &self.short_ones
             for bucket in range(<Py_ssize_t>1 << arena.bits):
-                chunk = arena.buckets[bucket].first
-                while chunk != NULL:
-                    for at in range(0, chunk_octets(arena, chunk, bucket), arena.octets):
-                        record = <const uint8_t *>chunk + arena.begin + at
-                        start = read_record(arena, bucket, record, &self.mixing, &told)
-                        if found is None:
-                            memcpy(serials, told.serial, SERIAL)
-                            serials += SERIAL
-                            continue
-                        reason, flags, high = self.known_codes[told.code]
-                        serial = (<char *>told.serial)[start:SERIAL]
-                        found.append((serial, (high << 32) + told.date, reason, flags))
-                    chunk = chunk.next
-        return 0
+                count = bucket_count(arena, bucket)
+                if count == 0:
+                    continue
+                records = <uint8_t *>malloc(count * arena.octets)
+                if records == NULL:
+                    raise MemoryError
+                try:
+                    gather(arena, bucket, records)
+                    for i in range(count):
+                        record = records + i * arena.octets
+                        if arena.octets == LONG:
+                            memcpy(&wide.m, record, 8)
+                            memcpy(&wide.b0, record + 8, 8)
+                            memcpy(&wide.b1, record + 16, 4)
+                            memcpy(&date, record + 20, 4)
+                            memcpy(&code, record + 24, 4)
+                            a = unmix_long(&self.mixing, &wide)
+                        else:
+                            if arena.octets == PACKED:
+                                memcpy(&word, record, 8)
+                                key = <uint32_t>(word >> 40)
+                                key |= <uint32_t>(<uint64_t>bucket << (32 - arena.bits))
+                                date = <uint32_t>(word >> 8)
+                                code = word & 0xFF
+                            else:
+                                memcpy(&key, record, 4)
+                                memcpy(&date, record + 4, 4)
+                                memcpy(&code, record + 8, 4)
+                            a = unmix32(&self.mixing, key)
+                            wide.b0 = 0
+                            wide.b1 = 0
+                        start = join_serial(a, wide.b0, wide.b1, octets)
+                        reason, flags, high = self.known_codes[code]
+                        found.append(((<char *>octets)[start:20], (high << 32) + date, reason, flags))
+                finally:
+                    free(records)
+        return found
 
     cdef int open(self, Py_ssize_t octets) except -1 nogil:
         """``octets`` of DER are to come."""
@@ -322,38 +343,6 @@ cdef class Harvest:
         sort_arena(&self.long_ones)
         self.settled = True
         return 0
-
-
-cdef struct Told:
-    uint8_t serial[SERIAL]  # sign-extended
-    uint32_t date
-    uint32_t code
-
-
-cdef Py_ssize_t read_record(
-    const Arena *arena, Py_ssize_t bucket, const uint8_t *record, const Mixing *mixing, Told *told
-) noexcept nogil:
-    """Where its serial begins in the 20 octets."""
-    cdef uint32_t key
-    cdef uint64_t word
-    cdef LongKey wide
-    if arena.octets == LONG:
-        memcpy(&wide.m, record, 8)
-        memcpy(&wide.b0, record + 8, 8)
-        memcpy(&wide.b1, record + 16, 4)
-        memcpy(&told.date, record + 20, 4)
-        memcpy(&told.code, record + 24, 4)
-        return join_serial(unmix_long(mixing, &wide), wide.b0, wide.b1, told.serial)
-    if arena.octets == PACKED:
-        memcpy(&word, record, 8)
-        key = <uint32_t>(word >> 40) | <uint32_t>(<uint64_t>bucket << (32 - arena.bits))
-        told.date = <uint32_t>(word >> 8)
-        told.code = word & 0xFF
-    else:
-        memcpy(&key, record, 4)
-        memcpy(&told.date, record + 4, 4)
-        memcpy(&told.code, record + 8, 4)
-    return join_serial(unmix32(mixing, key), 0, 0, told.serial)
 
 
 cdef int move(const Arena *source, Arena *target, const uint32_t *common) noexcept nogil:

@@ -36,19 +36,22 @@ def listed(*serials: int, reason: int = 3) -> list[bytes]:
 
 
 async def test_a_usual_night_compares_no_files(night: Night, compared: list[int]) -> None:
-    """The first night does; then additions, a new reason, a move, one that left and its return do not."""
+    """The first night does; then additions, a new reason, a move and one that left do not; a return does."""
     one, two = night.scopes[:2]
     await thread(night.serve, 0, {one: listed(1, 2, 3, 4), two: listed(10)})
     assert (await night.run()).new_by_reason == {"affiliationChanged": 5}
     assert compared == [1]
     await thread(night.serve, 1, {one: listed(2, 9) + listed(3, reason=1), two: listed(4, 10, 11 << 90)})
     assert (await night.run()).new_by_reason == {"affiliationChanged": 2}
-    await thread(night.serve, 2, {one: listed(1, 2, 9), two: listed(10, 4) + listed(12, reason=5)})
+    await thread(night.serve, 2, {one: listed(2, 9), two: listed(10, 4) + listed(12, reason=5)})
     assert (await night.run()).new_by_reason == {"cessationOfOperation": 1}
-    await thread(night.serve, 3, {one: listed(1, 2, 9), two: listed(10, 4)})
+    await thread(night.serve, 3, {one: listed(2), two: listed(10, 4)})
     report = await night.run()
     assert (report.set_seq, report.new_by_reason) == (4, {})
     assert compared == [1]
+    await thread(night.serve, 4, {one: listed(1, 2), two: listed(10, 4)})
+    assert (await night.run()).new_by_reason == {}
+    assert compared == [1, 5]
 
 
 async def test_a_late_set_is_counted_with_the_one_before(night: Night, compared: list[int]) -> None:
