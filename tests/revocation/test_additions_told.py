@@ -239,10 +239,10 @@ def test_changes_that_the_builder_did_not_use(tmp_path: Path) -> None:
     though no change says so."""
     cycles, first, new = a_night(tmp_path, [[(1, 3), (2, 3)]], [[(1, 3), (3, 4)]])
     [scope] = new
-    # As if compared with (8), (3): the list itself has (8), (1).
+    # As if 2 had been listed for another reason, and 9 had come: the counts of the sets would bear it out.
     entries = ListChanges(
-        harvest([(1, 3)]),
-        harvest([(3, 3)]),
+        harvest([(9, 4)]),
+        harvest([(2, 4)]),
         first.lists[scope].sha256 or b"",
         2,
         lambda _: harvest([(8, 5), (1, 3)]),
