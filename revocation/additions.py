@@ -6,6 +6,7 @@ Tens of millions perhaps, where there is no set before: counted where they lie, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from revocation.changes import check_order
 from revocation.crl.pages import WINDOW_OCTETS, PagesBehind
@@ -29,10 +30,15 @@ def additions_between(before: Snapshot | None, after: Snapshot) -> dict[str, int
         else:
             found.update(listed_by_reason(index))
             found.update(entry.reason for _, entry in index.gone_items())
-    named = Counter[str]()
-    for reason, count in found.items():
-        named[reason_name(reason)] += count
-    return dict(named)
+    return named(found)
+
+
+def named(found: Mapping[int, int]) -> dict[str, int]:
+    """Counts by reason octet as counts by name: a code that RFC 5280 does not know counts as unspecified."""
+    counts = Counter[str]()
+    for reason, count in sorted(found.items()):
+        counts[reason_name(reason)] += count
+    return dict(counts)
 
 
 def listed_by_reason(index: Index) -> Counter[int]:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from revocation.additions_told import ToldAdditions, changes_told
 from revocation.authorities import Authorities, Lineage, ListScope
 from revocation.clock import Clock
 from revocation.crl.accept import Acceptance, HighWater
@@ -167,6 +168,7 @@ class _Cycle:
     ) -> None:
         self._since: Final = since
         self._added: Final = added
+        self._told: Final = ToldAdditions()
         self._authorities: Final = authorities
         self._source: Final = source
         self._store: Final = store
@@ -264,6 +266,7 @@ class _Cycle:
             def progress(done: int, total: int) -> None:
                 loop.call_soon_threadsafe(self._tell, "publish", done, total)
 
+            before = self._now
             self._now = await asyncio.to_thread(
                 self._store.publish,
                 new,
@@ -276,11 +279,15 @@ class _Cycle:
                 drafts=self._drafts,
             )
             # Of tens of millions of entries nothing stays in memory while others work on the set.
+            changes = changes_told(new, self._now)
             new.clear()
             missing = len(self.missing)
             self._sets.append(CycleSet(self._now.seq, count, missing, self._now.partial, late))
-            # For the report. Two whole files are compared, and what follows here is Python on small ones.
-            await self._added.begin(partial(new_by_reason, self._first, self._now))
+            # For the report. Two whole files are compared, unless the night's few changes tell it all; what
+            # follows here is Python on small ones.
+            whole = partial(new_by_reason, self._first, self._now)
+            count_added = partial(self._told.by_reason, self._first, before, self._now, changes)
+            await self._added.begin(partial(count_added, otherwise=whole))
         # What follows is convenience: a crash here costs fetching the same lists once more.
         self._known = await asyncio.to_thread(_archive, self._archive, taken, self._known)
         if self._known != self._remembered:
