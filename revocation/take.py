@@ -45,8 +45,10 @@ _PASSES_WITH_TIME: Final = frozenset({"THIS_UPDATE_IN_FUTURE", "SIGNER_NOT_YET_V
 #: How far a list is, is told after so many octets: a few times a second, and never for a small one.
 _TELL_OCTETS: Final = 64 * 1024 * 1024
 
-#: Decoding and hashing release the interpreter lock; more threads than cores only cost memory.
-_THREADS: Final = max(1, min(8, os.cpu_count() or 1))
+_CORES: Final = os.cpu_count() or 1
+#: Comparing, decoding and hashing release the interpreter lock. One thread more than cores: of a small list a
+#: third is Python, for which one thread waits while another has the lock.
+_THREADS: Final = min(8, _CORES + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Taker:
         self._ahead: Final = ahead
         self._told_by_changes: Final = told_by_changes
         self._refused: Final[dict[ListScope, Refused]] = {}
+        #: Are there lists enough for every core?
+        self._are_many = False
 
     def known(self, stored: Mapping[str, StoredList]) -> dict[str, StoredList]:
         """What the source may answer "not modified" for: the accepted lists, and those refused just now.
@@ -136,6 +140,7 @@ class Taker:
             loop.call_soon_threadsafe(self._tell, "decode", done, total)
 
         order = sorted(fetched)
+        self._are_many = len(order) > _CORES
 
         def judge(scope: ListScope) -> Taken | Refused:
             return self._judge(scope, fetched[scope], self._clock.now(), decoded)
@@ -227,6 +232,7 @@ class Taker:
             progress=progress,
             meanwhile=self._meanwhile(scope) if is_new and sink is not None else None,
             shortcut=self._shortcut(scope, authority, file) if is_new else None,
+            of_many=self._are_many,
         )
         if isinstance(result, NotModified) and decoded.sha256 != result.stored.sha256:
             raise _corrupt()

@@ -11,8 +11,9 @@ from typing import Final
 
 from revocation.crl.pages import PagesBehind, windows
 
-#: Below it a thread costs more than it saves.
+#: Below it a thread costs more than it saves; where the other cores have lists of their own, below that.
 _LARGE_OCTETS: Final = 2 * 1024 * 1024
+_LARGE_OF_MANY: Final = 64 * 1024 * 1024
 #: hashlib looks a name up for longer than it hashes a small list.
 _MAKE: Final = {name: getattr(hashlib, name) for name in ("sha256", "sha384", "sha512")}
 
@@ -24,7 +25,7 @@ class SignedPartHashes(AbstractContextManager["SignedPartHashes"]):
     """Hashes of ``data[start:end]``: begun on entry where it is large, stopped and joined on the way out.
 
     hashlib lets the interpreter lock go while it works. ``buffer`` is what ``data`` is a view of: if it is a
-    mapped file, its pages are given back behind the hash.
+    mapped file, its pages are given back behind the hash. ``of_many``: other lists are at work beside.
     """
 
     def __init__(
@@ -34,7 +35,10 @@ class SignedPartHashes(AbstractContextManager["SignedPartHashes"]):
         start: int,
         end: int,
         names: Iterable[str],
+        *,
+        of_many: bool = False,
     ) -> None:
+        self._large: Final = _LARGE_OF_MANY if of_many else _LARGE_OCTETS
         self._data: Final = data
         self._start: Final = start
         self._end: Final = end
@@ -47,7 +51,7 @@ class SignedPartHashes(AbstractContextManager["SignedPartHashes"]):
         self.at = start
 
     def __enter__(self) -> SignedPartHashes:
-        if self._end - self._start > _LARGE_OCTETS:
+        if self._end - self._start > self._large:
             thread = threading.Thread(target=self._run, name="list hash", daemon=True)
             try:
                 thread.start()

@@ -127,6 +127,7 @@ def decode_certificate_list(
     progress: OctetProgress | None = ...,
     meanwhile: Meanwhile | None = ...,
     shortcut: Shortcut | None = ...,
+    of_many: bool = ...,
 ) -> DecodedList[Entries]: ...
 
 
@@ -140,6 +141,7 @@ def decode_certificate_list(
     progress: OctetProgress | None = ...,
     meanwhile: Meanwhile | None = ...,
     shortcut: Shortcut | None = ...,
+    of_many: bool = ...,
 ) -> DecodedList[Sink]: ...
 
 
@@ -152,6 +154,7 @@ def decode_certificate_list(
     progress: OctetProgress | None = None,
     meanwhile: Meanwhile | None = None,
     shortcut: Shortcut | None = None,
+    of_many: bool = False,
 ) -> DecodedList[Counted]:
     """The list, or ``InputRefused`` with a code, the byte offset, what was expected and what was got.
 
@@ -160,7 +163,8 @@ def decode_certificate_list(
     was filled by a list that is refused in the end is worth nothing. ``progress`` is called from this thread
     after every few megabytes. ``meanwhile`` is called when the entries of a large list are in the sink
     and its hash is still being computed beside: nothing of it is to be believed then. ``shortcut`` is asked
-    first what the entries are; only where it does not know are they walked, into the sink.
+    first what the entries are; only where it does not know are they walked, into the sink. ``of_many``: there
+    are lists enough for every core, so this one's hash gets another one only if it is very large.
     """
     data = memoryview(der).cast("B").toreadonly()
     _check_envelope(data, max_octets)
@@ -210,7 +214,7 @@ def decode_certificate_list(
     # All that is small is right; now the entries, and beside them the hash.
     rules = EntryRules(version == 2, explicit_default, generalized)
     names = signed_hashes(inner_algorithm)
-    with SignedPartHashes(der, data, tbs_at, tbs.end, names) as hashes:
+    with SignedPartHashes(der, data, tbs_at, tbs.end, names, of_many=of_many) as hashes:
         found = (
             None
             if shortcut is None

@@ -132,6 +132,7 @@ async def test_each_list_has_a_sink_of_its_own(night: Night) -> None:
 async def test_how_far_a_large_list_is(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told from the event loop after every so many octets, and at the end; of a small list never."""
     monkeypatch.setattr("revocation.take._TELL_OCTETS", 1_000_000)
+    monkeypatch.setattr("revocation.crl.beside._LARGE_OF_MANY", 1_000_000)
     tile = b"".join(entry(0x1000000 + n, T0, 3) for n in range(3000))
     await thread(night.serve, 0)
     large = night.scopes[2]
