@@ -287,7 +287,7 @@ class _Cycle:
             # follows here is Python on small ones.
             whole = partial(new_by_reason, self._first, self._now)
             count_added = partial(self._told.by_reason, self._first, before, self._now, changes)
-            await self._added.begin(partial(count_added, otherwise=whole))
+            self._added.begin(partial(count_added, otherwise=whole))
         # What follows is convenience: a crash here costs fetching the same lists once more.
         self._known = await asyncio.to_thread(_archive, self._archive, taken, self._known)
         if self._known != self._remembered:

@@ -25,12 +25,13 @@ class WantedLater(Generic[Result]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._leave()
+        task, self._task = self._task, None
+        if task is not None:
+            await _ended(task)
 
-    async def begin(self, work: Callable[[], Result]) -> None:
-        """``work`` goes on while the caller does; what was begun before is waited for and forgotten."""
-        await self._leave()
-        self._task = asyncio.create_task(asyncio.to_thread(work))
+    def begin(self, work: Callable[[], Result]) -> None:
+        """``work`` goes on while the caller does, after what was begun before, whose result is forgotten."""
+        self._task = asyncio.create_task(_after(self._task, work))
 
     async def result(self, *, otherwise: Result) -> Result:
         """What the work gave, or raised; ``otherwise`` if none was begun."""
@@ -40,10 +41,14 @@ class WantedLater(Generic[Result]):
         await asyncio.wait({self._task})
         return self._task.result()
 
-    async def _leave(self) -> None:
-        task, self._task = self._task, None
-        if task is None:
-            return
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at, or asyncio complains that nobody did
+
+async def _after(before: asyncio.Task[Result] | None, work: Callable[[], Result]) -> Result:
+    if before is not None:
+        await _ended(before)
+    return await asyncio.to_thread(work)
+
+
+async def _ended(task: asyncio.Task[Result]) -> None:
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # looked at, or asyncio complains that nobody did

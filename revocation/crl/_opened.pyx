@@ -6,7 +6,8 @@ it for as long as it likes each time. Here it is one call to open and one to clo
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.errno cimport errno
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t
 from posix.fcntl cimport O_RDONLY, open
 from posix.types cimport off_t
@@ -54,7 +55,9 @@ cdef class OpenedFile:
     The map goes with the last view of it, the descriptor with ``close``.
     """
 
+    #: Of an object that was not made whole it is 0 as well, which is a descriptor of somebody else.
     cdef readonly int descriptor
+    cdef bint is_open
     cdef void *mapped
     cdef size_t size
     cdef stat_facts before
@@ -64,9 +67,17 @@ cdef class OpenedFile:
         cdef int failure = 0
         self.descriptor = -1
         self.mapped = NULL
+        if b"\0" in path:
+            raise ValueError("expected a name without a NUL")
         with nogil:
             self.descriptor = open(name, O_RDONLY | O_CLOEXEC)
-            if self.descriptor < 0 or fstat(self.descriptor, &self.before) != 0:
+            # A signal in between, as a network file system may be interrupted by one (PEP 475).
+            while self.descriptor < 0 and errno == EINTR:
+                with gil:
+                    PyErr_CheckSignals()
+                self.descriptor = open(name, O_RDONLY | O_CLOEXEC)
+            self.is_open = self.descriptor >= 0
+            if not self.is_open or fstat(self.descriptor, &self.before) != 0:
                 failure = errno
             elif self.before.st_size > unmapped:
                 self.size = <size_t>self.before.st_size
@@ -82,14 +93,15 @@ cdef class OpenedFile:
         # Without letting the lock go: that would take longer.
         if self.mapped != NULL:
             munmap(self.mapped, self.size)
-        if self.descriptor >= 0:
+        if self.is_open:
             close(self.descriptor)
 
     def close(self):
         """The descriptor; views of the octets stay as they are. Any number of times."""
         cdef int descriptor = self.descriptor
-        self.descriptor = -1
-        if descriptor >= 0:
+        if self.is_open:
+            self.is_open = False
+            self.descriptor = -1
             with nogil:
                 close(descriptor)
 

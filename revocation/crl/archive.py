@@ -138,7 +138,7 @@ class ListArchive:
             return frozenset()
         try:
             with os.scandir(self._inside + folder) as found:
-                return frozenset(one.name for one in found if one.is_file())
+                return frozenset(one.name for one in found if _is_file(one))
         except (OSError, ValueError):
             return frozenset()
 
@@ -203,6 +203,14 @@ class ListArchive:
             temporary = stage(self._disk, target, [orjson.dumps(rows, option=orjson.OPT_INDENT_2)])
             self._disk.rename(temporary, target)
             self._disk.sync_folder(self.folder)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere, or in a circle, is none, and says nothing of the files beside it."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _move(name: str, target: str) -> None:

@@ -219,6 +219,8 @@ def test_the_archive_keeps_and_remembers(tmp_path: Path) -> None:
         stored = StoredList(kept, digest, "http://example.test/", '"e"')
         archive.remember({str(scope(1)): stored})
     assert kept.parent.parent.name == "2026-11-21"
+    # What else lies there, a link in a circle say, is no reason to fetch this one again.
+    (kept.parent / "circle.crl").symlink_to(kept.parent / "circle.crl")
     assert ListArchive(tmp_path / "archive").stored() == {str(scope(1)): stored}
     assert not archive.incoming.exists()
     (kept.parent / "other.crl").write_bytes(b"list")

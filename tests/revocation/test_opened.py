@@ -87,8 +87,17 @@ def test_what_cannot_be_opened_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENODEV)):
         OpenedFile(os.fsencode(tmp_path), 0)
     assert held(tmp_path) == []
-    with pytest.raises(TypeError):
-        OpenedFile(str(tmp_path), 0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="NUL"):
+        OpenedFile(os.fsencode(tmp_path) + b"\0", 0)
+
+
+@pytest.mark.parametrize("wrong", [("a text", 0), (b"/", 1 << 70), (b"/",), ()])
+def test_what_was_never_opened_is_never_closed(wrong: tuple[object, ...]) -> None:
+    """Descriptor 0 is somebody else's: it stands after every argument that is refused."""
+    before = os.fstat(0)
+    with pytest.raises((TypeError, OverflowError)):
+        OpenedFile(*wrong)  # type: ignore[arg-type, call-arg]
+    assert os.path.samestat(os.fstat(0), before)
 
 
 def test_a_closed_file_cannot_be_asked(path: Path) -> None:

@@ -22,7 +22,7 @@ async def test_it_goes_on_beside_its_caller() -> None:
         return 7 if told.wait(10) else 0
 
     async with WantedLater[int]() as later:
-        await later.begin(work)
+        later.begin(work)
         told.set()
         assert await later.result(otherwise=0) == 7
 
@@ -36,10 +36,10 @@ async def test_nothing_begun() -> None:
 async def test_a_failure_is_told_where_the_result_is_wanted() -> None:
     """Not where it happened, and not where more is begun: then it is of no interest any more."""
     async with WantedLater[int]() as later:
-        await later.begin(fails)
-        await later.begin(lambda: 1)
+        later.begin(fails)
+        later.begin(lambda: 1)
         assert await later.result(otherwise=0) == 1
-        await later.begin(fails)
+        later.begin(fails)
         await asyncio.sleep(0.05)
         with pytest.raises(ValueError, match="of the work"):
             await later.result(otherwise=0)
@@ -60,9 +60,9 @@ async def test_one_thread_at_a_time() -> None:
         return 2
 
     async with WantedLater[int]() as later:
-        await later.begin(first)
+        later.begin(first)
         asyncio.get_running_loop().call_later(0.05, told.set)
-        await later.begin(second)
+        later.begin(second)
         assert await later.result(otherwise=0) == 2
     assert order == ["first", "second"]
 
@@ -79,7 +79,7 @@ async def test_whoever_leaves_waits_for_the_thread() -> None:
 
     async def stumble() -> None:
         async with WantedLater[int]() as later:
-            await later.begin(work)
+            later.begin(work)
             asyncio.get_running_loop().call_later(0.05, told.set)
             raise KeyError
 
@@ -92,7 +92,7 @@ async def test_whoever_leaves_waits_for_the_thread() -> None:
 
     async def wait() -> None:
         async with WantedLater[int]() as later:
-            await later.begin(work)
+            later.begin(work)
             wants.set()
             await later.result(otherwise=0)
 
@@ -104,3 +104,20 @@ async def test_whoever_leaves_waits_for_the_thread() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended == [1, 1]
+
+
+async def test_whoever_leaves_waits_for_all_that_was_begun() -> None:
+    """Also for what was begun before, which its caller has forgotten and which has not ended yet."""
+    ended: list[int] = []
+    told = threading.Event()
+
+    def work(number: int) -> None:
+        told.wait(10)
+        ended.append(number)
+
+    async with WantedLater[None]() as later:
+        later.begin(lambda: work(1))
+        await asyncio.sleep(0.01)
+        later.begin(lambda: work(2))
+        asyncio.get_running_loop().call_later(0.05, told.set)
+    assert ended == [1, 2]
