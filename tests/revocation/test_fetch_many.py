@@ -93,7 +93,7 @@ async def test_a_list_that_drips_gives_its_turn_to_the_others(server: ListServer
     """One turn only, and the first list sends an octet now and then: after its own deadline all others come,
     and only then its second try.
     """
-    limits = FetchLimits(parallel=1, attempts=2, wait_s=0.0, idle_s=5.0, list_s=0.8)
+    limits = FetchLimits(parallel=1, attempts=2, wait_s=0.0, idle_s=5.0, list_s=2.5)
     source = HttpSource(addresses(server, 30), limits=limits)
     server.break_("/0.crl", "drip", times=1)
     results = await fetch(source, tmp_path)
