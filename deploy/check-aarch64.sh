@@ -126,7 +126,8 @@ set -- tests/revocation/test_same_octets.py
 for test in tests/revocation/test_walk_*.py tests/revocation/test_decode*.py tests/revocation/test_table_*.py \
     tests/revocation/test_check_*.py tests/revocation/test_changed_entries.py tests/revocation/test_harvest.py \
     tests/revocation/test_batch_lines.py \
-    tests/revocation/test_der.py tests/revocation/test_opened.py tests/revocation/test_index.py tests/revocation/test_build_oracle.py \
+    tests/revocation/test_der.py tests/revocation/test_opened.py \
+    tests/revocation/test_index.py tests/revocation/test_build_oracle.py \
     tests/revocation/test_format.py tests/revocation/test_list_digest.py tests/revocation/test_crl_vectors.py; do
     test -f "$test" || stop "no $test"
     set -- "$@" "$test"

@@ -94,10 +94,15 @@ async def _create(
         now: datetime = clock.now()
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
         async with _database(settings, clock) as database:
+            tried: tuple[Institution, Service, UUID, str] | None = None
 
             async def once() -> tuple[Institution, Service, UUID, str]:
                 """All of it or nothing: another command may have run the private server, and end with it."""
+                nonlocal tried
                 await require_known_keys(database, settings.keys_dir)
+                # The commit may have been done, and only its answer lost: nobody but we has that key.
+                if tried is not None and await _is_there(database, tried[0].institution_id):
+                    return tried
                 async with database.owner() as owner, owner.transaction():
                     institution = await administration.create_institution(
                         owner,
@@ -123,7 +128,8 @@ async def _create(
                         entitlement=Entitlement.REGISTERED,
                         now=now,
                     )
-                return institution, made, key_id, key.text
+                    tried = institution, made, key_id, key.text
+                return tried
 
             institution, made, key_id, key = await database.while_served(once)
     return {
@@ -132,6 +138,15 @@ async def _create(
         "key_id": str(key_id),
         "api_key": key,
     }
+
+
+async def _is_there(database: Any, institution_id: UUID) -> bool:
+    from platform_api.db.transactions import set_tenant
+    from platform_api.institutions.store import institution_mode
+
+    async with database.owner() as owner, owner.transaction():
+        await set_tenant(owner, institution_id)
+        return await institution_mode(owner, institution_id) is not None
 
 
 async def _revoke(settings: Settings, institution_id: UUID, key_id: UUID) -> bool:

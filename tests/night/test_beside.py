@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from platform_api.cli.institution import _create
 from platform_api.config import load_settings
 from platform_api.db.addresses import DATABASE
+from platform_api.db.database import Database
 from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.transactions import Connection
@@ -62,6 +65,35 @@ async def test_a_server_that_ends_under_the_command(tmp_path: Path, monkeypatch:
     settings = await asyncio.to_thread(load_settings, data_dir=data)
     made = await _create(settings, "Bank", "service-1", "sandbox", [], [])
     assert calls == 2
+    assert await _institutions(data) == [made["institution_id"]]
+
+
+async def test_a_commit_whose_answer_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written, though it reported an error: what was made is told with its key, and nothing is made twice."""
+    real, calls = Database.owner, 0
+
+    @asynccontextmanager
+    async def owner(database: Database) -> AsyncIterator[Connection]:
+        nonlocal calls
+        calls += 1
+        async with real(database) as connection:
+            yield connection
+        if calls == committing:
+            raise asyncpg.InterfaceError("connection is closed")
+
+    data = tmp_path / "data"
+    settings = await asyncio.to_thread(load_settings, data_dir=data)
+    # The first run is for how often the command connects as the owner: its commit is in the last one.
+    committing = -1
+    monkeypatch.setattr(Database, "owner", owner)
+    first = await _create(settings, "Bank", "service-1", "sandbox", [], [])
+    committing, calls = calls, 0
+    second = await _create(settings, "Bank", "service-2", "sandbox", [], [])
+    assert calls > committing
+    assert sorted(await _institutions(data)) == sorted(one["institution_id"] for one in (first, second))
+
+
+async def _institutions(data: Path) -> list[str]:
     server = EmbeddedPostgres(data)
     await server.ensure()
     try:
@@ -71,4 +103,4 @@ async def test_a_server_that_ends_under_the_command(tmp_path: Path, monkeypatch:
         await connection.close()
     finally:
         await server.stop()
-    assert found == [made["institution_id"]]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,30 @@ def test_what_was_never_opened_is_never_closed(wrong: tuple[object, ...]) -> Non
     with pytest.raises((TypeError, OverflowError)):
         OpenedFile(*wrong)  # type: ignore[arg-type, call-arg]
     assert os.path.samestat(os.fstat(0), before)
+
+
+def test_a_signal_while_it_is_opened(tmp_path: Path) -> None:
+    """As a network file system may be interrupted: a handler that says nothing changes nothing, one that
+    raises ends the wait. A pipe without a writer is what can be waited for here."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    heard: list[int] = []
+
+    def handler(*_: object) -> None:
+        heard.append(len(heard))
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            OpenedFile(os.fsencode(pipe), 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert heard == [0, 1]
+    assert held(tmp_path) == []
 
 
 def test_a_closed_file_cannot_be_asked(path: Path) -> None:

@@ -251,26 +251,39 @@ async def test_a_malformed_entry_among_the_new_ones(night: Night, told: list[boo
     assert sorted(told[4:]) == [False, True, True, True]
 
 
+async def two_days(night: Night) -> None:
+    """The same forty entries of the first list on both."""
+    for day in range(2):
+        await thread(night.serve, day, {night.scopes[0]: listed(*range(100, 140))})
+        await night.run()
+
+
+def before_publish(night: Night, act: Callable[[], None]) -> None:
+    """Between taking the lists and publishing them."""
+    publish = night.store.publish
+
+    def acted(*arguments: Any, **settings: Any) -> Snapshot:
+        act()
+        return publish(*arguments, **settings)
+
+    night.store.publish = acted  # type: ignore[method-assign]
+
+
 async def test_the_set_before_is_lost_after_the_lists_were_told(night: Night, told: list[bool]) -> None:
     """Between taking the lists and publishing them the set that they were compared for rots: they are read
     whole, upon an older set, and nobody is lost."""
     first = night.scopes[0]
-    for day in range(2):
-        await thread(night.serve, day, {first: listed(*range(100, 140))})
-        await night.run()
+    await two_days(night)
 
-    publish = night.store.publish
-
-    def rotten(*arguments: Any, **settings: Any) -> Snapshot:
+    def rot() -> None:
         key = first.lineage.key_id[:16]
         [path] = [one for one in night.store.folder.glob("*.00000002.index") if key in one.name]
         path.chmod(0o644)
         octets = bytearray(path.read_bytes())
         octets[70] ^= 1
         path.write_bytes(octets)
-        return publish(*arguments, **settings)
 
-    night.store.publish = rotten  # type: ignore[method-assign]
+    before_publish(night, rot)
     told.clear()
     await thread(night.serve, 2, {first: listed(*range(101, 141))})
     report = await night.run()
@@ -285,20 +298,16 @@ async def test_the_set_before_is_lost_after_the_lists_were_told(night: Night, to
 async def test_the_list_itself_is_another_when_it_must_be_read_whole(night: Night, told: list[bool]) -> None:
     """The set before rots, and somebody replaced the fetched list: nothing is published of either."""
     first = night.scopes[0]
-    for day in range(2):
-        await thread(night.serve, day, {first: listed(*range(100, 140))})
-        await night.run()
-    publish = night.store.publish
+    await two_days(night)
 
-    def rotten(*arguments: Any, **settings: Any) -> Snapshot:
+    def replaced() -> None:
         for path in night.store.folder.glob("*.00000002.index"):
             path.unlink()
         for path in night.archive.incoming.glob("*"):
             path.unlink()
             path.write_bytes(night.der(first, 1, listed(7)))
-        return publish(*arguments, **settings)
 
-    night.store.publish = rotten  # type: ignore[method-assign]
+    before_publish(night, replaced)
     told.clear()
     await thread(night.serve, 2, {first: listed(*range(101, 141))})
     with pytest.raises(OutsideFailed, match="ARCHIVE_UNREADABLE"):
