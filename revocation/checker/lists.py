@@ -56,6 +56,11 @@ class HeldList:
         return self.refused is not None and self._decoded is None and self.refused.code not in _UNDERSTOOD
 
     @property
+    def is_parsed(self) -> bool:
+        """Whether ``list`` can be asked."""
+        return self._decoded is not None
+
+    @property
     def list(self) -> DecodedList[Entries]:
         """What it says; only where it was parsed."""
         if self._decoded is None:
