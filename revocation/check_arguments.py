@@ -1,4 +1,4 @@
-"""The options of ``python -m revocation check``, without what running it takes: ``--help`` answers at once."""
+"""The options of ``python -m revocation check``, and nothing that takes long to import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPILOG: Final = """examples:
   python -m revocation check --batch cases.jsonl --output answers.jsonl
 
 status, and exit code: good 0; revoked, issuer-revoked 10; unknown, malformed 11 (no list decides);
-expired-cert, path-invalid 12. With --batch: 0 every line has a status; 4 a line could not be read and says so.
+expired-cert, path-invalid 12. With --batch: 0 every line has a status; 4 some line says why it has none.
 Of the path is not checked: name constraints, policies, extended key usage, strength of the algorithms."""
 
 #: Names of ``checker.lists.TOLERANCES``.

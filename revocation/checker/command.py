@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -137,7 +138,7 @@ def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime)
     """Each answer is written whole before the next case is read, so a stop loses none."""
     total = os.fstat(lines.fileno()).st_size if lines.seekable() else 0
     code = Exit.DONE
-    with sys.stdout.buffer if output is None else output.open("a+b") as out:
+    with nullcontext(sys.stdout.buffer) if output is None else output.open("a+b") as out:
         done = 0 if output is None else _answers_in(out)
         if done:
             print(f"{done} answers are there already; going on after them", file=sys.stderr)
