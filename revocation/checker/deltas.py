@@ -1,7 +1,7 @@
 """One scope of one issuer at one moment: the freshest complete list, brought up to date by its deltas.
 
 RFC 5280 sections 5.2.4 and 6.3.3 (a), (c), (i) to (k). All lists here are of one issuer, key and
-issuingDistributionPoint, their signatures hold, and none is from the future.
+issuingDistributionPoint ((c) (1), (2)), their signatures hold, and none is from the future.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
     # What is newer and cannot be used (lapsed, or a delta whose base we do not have) was said all the same:
     # its revocations stand, and of its releases nothing is believed.
     for news in held:
-        if any(_is_newer(news, view.newest) for view in chosen):
+        if any(_is_newer(news, view.newest) and _may_follow(news, view.complete) for view in chosen):
             heard = _severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl])
             reason, by = _severest([(reason, by), (heard, news)])
     return Said(bool(current), reason, by)
@@ -81,11 +81,18 @@ def _view(complete: HeldList, deltas: Sequence[HeldList], at: datetime) -> _View
         base, own = delta.list.delta_base, delta.list.crl_number
         if number is None or base is None or own is None or not base <= number < own:
             continue
+        if not _may_follow(delta, complete):
+            continue
         fitting.append(delta)
         number = own
         if delta.is_current(at):
             upto = len(fitting)
     return _View(complete, tuple(fitting[:upto]))
+
+
+def _may_follow(one: HeldList, complete: HeldList) -> bool:
+    """Section 6.3.3 (c) (3): a delta has the complete list's authority key identifier, or is not for it."""
+    return not one.is_delta or one.list.authority_key_identifier == complete.list.authority_key_identifier
 
 
 def _of_view(view: _View, listed: Listed) -> int | None:

@@ -55,11 +55,10 @@ class _Usable:
     reasons: int
 
     def is_of_scope(self, other: _Usable) -> bool:
-        """Section 6.3.3 (c): the same issuer, point and authority key; a number counts only among such."""
+        """Section 6.3.3 (c) (1), (2): the same issuer, key and point; a number counts only among such."""
         mine, theirs = self.held.list, other.held.list
         return (
             self.signer.key_info == other.signer.key_info
-            and mine.authority_key_identifier == theirs.authority_key_identifier
             and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
             and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
         )

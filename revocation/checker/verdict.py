@@ -1,6 +1,6 @@
 """The verdict on a certificate: of all of its path, in one word, by a fixed precedence.
 
-This is the only place of the checker that says good.
+Good is said of a path only here, and of one certificate only by judging.py.
 """
 
 from __future__ import annotations
