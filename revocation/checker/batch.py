@@ -59,19 +59,26 @@ def answers(lines: Iterable[bytes], files: Files, now: datetime) -> Iterator[dic
 
 def answer(line: bytes, files: Files, now: datetime) -> dict[str, Any]:
     """The answer to one line; an error of the input or the outside is an answer as well."""
-    identifier: object = None
     try:
         row = _row(line)
-        identifier = row.get("id")
-        return {"id": identifier, **verdict_record(check(named_case(row, now).read(files)))}
+        return {"id": row.get("id"), **verdict_record(check(named_case(row, now).read(files)))}
     except RevocationError as error:
         return {
-            "id": identifier,
+            "id": identifier(line),
             "status": None,
             "reason": None,
             "why": str(error),
             "error": error_record(error, exit_code_of(error)),
         }
+
+
+def identifier(line: bytes) -> object:
+    """The id of a line; None where it has none, or is no case."""
+    try:
+        found: object = _row(line).get("id")
+    except InputRefused:
+        return None
+    return found
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from revocation.checker.batch import NamedCase, answers, tolerances, verdict_record
+from revocation.checker.batch import NamedCase, answers, identifier, tolerances, verdict_record
 from revocation.checker.files import Files
 from revocation.checker.lists import HeldList
 from revocation.checker.refusing import sentence
@@ -137,14 +137,13 @@ def _batch(given: argparse.Namespace, now: datetime) -> int:
 def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime) -> int:
     """Each answer is written whole before the next case is read, so a stop loses none."""
     total = os.fstat(lines.fileno()).st_size if lines.seekable() else 0
+    cases = filter(bytes.strip, lines)
     code = Exit.DONE
     with nullcontext(sys.stdout.buffer) if output is None else output.open("a+b") as out:
-        done = 0 if output is None else _answers_in(out)
-        if done:
-            print(f"{done} answers are there already; going on after them", file=sys.stderr)
-        rest = (line for number, line in enumerate(filter(bytes.strip, lines)) if number >= done)
+        if output is not None:
+            code = _resumed(out, cases)
         shown = -1
-        for one in answers(rest, files, now):
+        for one in answers(cases, files, now):
             out.write(json.dumps(one, ensure_ascii=False).encode() + b"\n")
             out.flush()
             if one["status"] is None:
@@ -157,15 +156,40 @@ def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime)
     return code
 
 
-def _answers_in(out: BinaryIO) -> int:
-    """Whole lines of an earlier run; half a line is what was being written when it was stopped."""
+def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:
+    """Leave out the cases that an earlier run has answered; what its answers came to.
+
+    Half a line is what was being written when it was stopped: it is taken away, and its case asked again.
+    """
     out.seek(0)
-    whole = number = 0
+    whole = done = 0
+    code = Exit.DONE
     for line in out:
         if not line.endswith(b"\n"):
             break
+        case = next(cases, None)
+        before = _answer_in(line)
+        if case is None or before is None or before["id"] != identifier(case):
+            raise InputRefused(
+                "OUTPUT_OF_OTHER_CASES",
+                expected=f"in the output the answers of an earlier run, here that of case {done + 1}",
+                got="something else",
+                remedy="give another file as --output, or the cases that it was made from",
+            )
+        if before["status"] is None:
+            code = Exit.PARTIAL
         whole += len(line)
-        number += 1
+        done += 1
     out.truncate(whole)
     out.seek(0, os.SEEK_END)
-    return number
+    if done:
+        print(f"{done} answers are there already; going on after them", file=sys.stderr)
+    return code
+
+
+def _answer_in(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"id", "status"} <= found.keys() else None
