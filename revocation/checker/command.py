@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -36,8 +36,8 @@ def run(given: argparse.Namespace, now: datetime) -> int:
     """One case or many; the exit code."""
     single = [bool(given.cert), bool(given.trust), bool(given.intermediate), bool(given.crl), bool(given.at)]
     if given.batch is not None:
-        if any(single) or given.tolerate:
-            raise _misused("--batch alone (and --output): each line says the rest itself")
+        if any(single):
+            raise _misused("--batch (with --output, --tolerate): each line says the rest itself")
         return _batch(given, now)
     if given.output is not None or not given.cert or not given.trust:
         raise _misused("--cert and at least one --trust, or --batch")
@@ -128,13 +128,21 @@ def _drawn(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _batch(given: argparse.Namespace, now: datetime) -> int:
+    tolerated = tolerances(given.tolerate)
+
+    def answered(cases: Iterator[bytes], folder: Path | None) -> Iterator[dict[str, Any]]:
+        return answers(cases, Files(folder), now, tolerated)
+
     if given.batch == "-":
-        return _answered(sys.stdin.buffer, Files(), given.output, now)
+        return _written(sys.stdin.buffer, given.output, lambda cases: answered(cases, None))
+    folder = Path(given.batch).absolute().parent
     with Path(given.batch).open("rb") as lines:
-        return _answered(lines, Files(Path(given.batch).absolute().parent), given.output, now)
+        return _written(lines, given.output, lambda cases: answered(cases, folder))
 
 
-def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime) -> int:
+def _written(
+    lines: BinaryIO, output: Path | None, answered: Callable[[Iterator[bytes]], Iterator[dict[str, Any]]]
+) -> int:
     """Each answer is written whole before the next case is read, so a stop loses none."""
     total = os.fstat(lines.fileno()).st_size if lines.seekable() else 0
     cases = filter(bytes.strip, lines)
@@ -143,11 +151,10 @@ def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime)
         if output is not None:
             code = _resumed(out, cases)
         shown = -1
-        for one in answers(cases, files, now):
+        for one in answered(cases):
             out.write(json.dumps(one, ensure_ascii=False).encode() + b"\n")
             out.flush()
-            if one["status"] is None:
-                code = Exit.PARTIAL
+            code = max(code, _came_to(one))
             if total and sys.stderr.isatty() and shown != (percent := 100 * lines.tell() // total):
                 shown = percent
                 print(f"\rchecked {percent} %", end="", file=sys.stderr, flush=True)
@@ -176,8 +183,7 @@ def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:
                 got="something else",
                 remedy="give another file as --output, or the cases that it was made from",
             )
-        if before["status"] is None:
-            code = Exit.PARTIAL
+        code = max(code, _came_to(before))
         whole += len(line)
         done += 1
     out.truncate(whole)
@@ -185,6 +191,11 @@ def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:
     if done:
         print(f"{done} answers are there already; going on after them", file=sys.stderr)
     return code
+
+
+def _came_to(answer: dict[str, Any]) -> Exit:
+    """PARTIAL for a line without a status, whatever the reason is: the answer itself says it."""
+    return Exit.DONE if answer["status"] is not None else Exit.PARTIAL
 
 
 def _answer_in(line: bytes) -> dict[str, Any] | None:

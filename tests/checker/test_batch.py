@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from revocation.checker.batch import answer, answers
+from revocation.checker.batch import NamedCase, answer, answers
 from revocation.checker.files import Files
 from revocation.checker.verdict import PRECEDENCE
 from tests import pki
@@ -100,7 +100,7 @@ def test_without_a_time_it_is_now(folder: Path) -> None:
         b"[" * 100_000,
         b'{"id":1}',
         b'{"id":1,"cert":5,"trust":["a"]}',
-        b'{"id":1,"cert":"a","trust":[]}',
+        b'{"id":1,"cert":"a"}',
         b'{"id":1,"cert":"a","trust":"a"}',
         b'{"id":1,"cert":"a","trust":["a"],"crls":[1]}',
         b'{"id":1,"cert":"a","trust":["a"],"at":5}',
@@ -117,6 +117,31 @@ def test_a_line_that_is_no_case(broken: bytes) -> None:
     assert found["status"] is None
     assert all(found["error"][part] for part in ("expected", "got", "remedy"))
     assert found["why"].startswith(found["error"]["error"])
+
+
+def test_without_any_trust_there_is_no_path(folder: Path) -> None:
+    """RFC 5280 section 6.1.1 (d): an empty trust is a question like any other."""
+    found = answer(line(folder, "empty.crl", trust=[]), Files(), NOW)
+    assert (found["status"], found["why"].split()[0]) == ("path-invalid", "PATH_NO_ANCHOR")
+
+
+def test_a_fault_of_ours_costs_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised: the line says so by a code and the name of the error, and the next one is asked."""
+
+    def broken(self: NamedCase, files: Files) -> None:
+        raise ZeroDivisionError("with a serial in its text: 0x4d")
+
+    lines = [line(folder, "empty.crl"), line(folder, "full.crl")]
+    with monkeypatch.context() as patched:
+        patched.setattr(NamedCase, "read", broken)
+        first = answer(lines[0], Files(), NOW)
+    assert (first["status"], first["error"]["error"], first["error"]["got"]) == (
+        None,
+        "CHECK_FAILED",
+        "ZeroDivisionError",
+    )
+    assert "0x4d" not in json.dumps(first)
+    assert answer(lines[1], Files(), NOW)["status"] == "revoked"
 
 
 def test_lines_after_a_broken_one_are_answered(folder: Path) -> None:

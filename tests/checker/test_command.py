@@ -116,7 +116,6 @@ def test_the_drawing(capsys: pytest.CaptureFixture[str]) -> None:
         ["check", "--cert", "leaf.pem"],
         ["check", "--trust", "ca.pem"],
         ["check", "--batch", "cases.jsonl", "--cert", "leaf.pem"],
-        ["check", "--batch", "cases.jsonl", "--tolerate", "explicit_default"],
         ["check", "--trust", "ca.pem", "--cert", "leaf.pem", "--output", "answers.jsonl"],
     ],
 )
@@ -155,6 +154,11 @@ def test_a_tolerance(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(asked("bare.crl")) == 11
     assert "tolerance missing_crl_number" in capsys.readouterr().out
     assert main(asked("bare.crl", more=("--tolerate", "missing_crl_number"))) == 0
+    cases = _cases(Path.cwd(), 1, crls=["bare.crl"])
+    capsys.readouterr()
+    assert main(["check", "--batch", str(cases)]) == 0
+    assert main(["check", "--batch", str(cases), "--tolerate", "missing_crl_number"]) == 0
+    assert [json.loads(one)["status"] for one in capsys.readouterr().out.splitlines()] == ["unknown", "good"]
 
 
 def _cases(folder: Path, count: int, **changed: Any) -> Path:
