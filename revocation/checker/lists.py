@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from revocation.authorities import Tolerance
@@ -17,7 +17,7 @@ from revocation.checker.signatures import Algorithm, SigningKey, read_algorithm,
 from revocation.crl.accept import (
     check_critical_extensions,
     check_crl_number,
-    check_next_update,
+    check_window,
 )
 from revocation.crl.algorithms import algorithm_name, signature_verifies
 from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
@@ -137,8 +137,7 @@ def check_usable(found: DecodedList[Entries]) -> Algorithm:
     # Those that are known and critical are only a doubt.
     check_critical_extensions(found, {Tolerance.CRITICAL_KNOWN_EXTENSION})
     if found.next_update is not None:
-        # Only whether it is after thisUpdate: whether it has passed is a question of the moment.
-        check_next_update(found, found.this_update - timedelta(seconds=1))
+        check_window(found)
     return algorithm
 
 
@@ -160,7 +159,7 @@ def _doubt(
             # A list without any extension (version 1, or written like one) can be neither partial nor a
             # delta, so nothing is lost with its number; one that uses extensions owes it.
             check_crl_number(found, tolerances)
-        check_next_update(found, found.this_update - timedelta(seconds=1))
+        check_window(found)
     except InputRefused as doubt:
         return doubt
     return None
