@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tests.checker.worlds import World
+from tests.checker.making import ListTold, SlotTold, World
 
 
 class Verdict(StrEnum):
@@ -82,3 +82,13 @@ def having(*parts: str) -> Callable[[World], bool]:
 def having_any(*parts: str) -> Callable[[World], bool]:
     """Worlds with one of these parts."""
     return lambda world: not world.parts.isdisjoint(parts)
+
+
+def any_list(test: Callable[[ListTold], bool]) -> Callable[[World], bool]:
+    """Worlds in which a list of the certificate looked at closely is so."""
+    return lambda world: any(test(told) for slot in world.slots for told in slot.lists)
+
+
+def any_slot(test: Callable[[SlotTold], bool]) -> Callable[[World], bool]:
+    """Worlds in which a distribution point of that certificate is so."""
+    return lambda world: any(map(test, world.slots))

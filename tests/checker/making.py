@@ -31,6 +31,37 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
+class ListTold:
+    """What was drawn for one list of the certificate that is looked at closely."""
+
+    scope: bytes  # the issuingDistributionPoint, or nothing
+    base: int | None
+    number: int | None
+    this_update: datetime
+    lapsed: bool
+    flaw: str
+    says: str  # the reason it gives for the certificate, "no reason", or nothing
+    odd_entry: bool  # an entry with an unknown critical extension
+    freshest: bool
+
+
+@dataclass(frozen=True)
+class SlotTold:
+    """What was drawn for one distribution point and its lists."""
+
+    has_point: bool
+    point_named: bool
+    list_issuer: bool  # the point has a cRLIssuer
+    list_named: str  # "", "point", "other" or "issuer"
+    fits: bool  # user, CA and attribute scopes
+    apart: bool  # the lists' issuer is not the certificate's
+    indirect: bool
+    point_reasons: frozenset[str] | None
+    list_reasons: frozenset[str] | None
+    lists: tuple[ListTold, ...]
+
+
+@dataclass(frozen=True)
 class World:
     """One question for a checker, and what it is made of."""
 
@@ -41,6 +72,7 @@ class World:
     path: tuple[bytes, ...]  # the path meant, from the certificate's issuer up, without the anchor
     at: datetime
     parts: frozenset[str]  # names of what it has
+    slots: tuple[SlotTold, ...]
     told: tuple[str, ...]  # the same for a reader, in order
 
     def __repr__(self) -> str:
@@ -72,6 +104,7 @@ class Making:
         self.lists: list[bytes] = []
         self.path: list[bytes] = []
         self.parts: set[str] = set()
+        self.slots: list[SlotTold] = []
         self.told: list[str] = []
         self._serial = 100
         self._key = 0
@@ -185,5 +218,6 @@ class Making:
             path=tuple(self.path),
             at=T0,
             parts=frozenset(self.parts),
+            slots=tuple(self.slots),
             told=(*self.told, "parts: " + ", ".join(sorted(self.parts))),
         )

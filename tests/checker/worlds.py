@@ -80,7 +80,9 @@ def closely(
     serial = making.serial()
     signer, signed_by = drawn_signer(making, issuer)
     making.note(f"signer {signer.kind}")
-    making.told.append(f"closely: serial {serial} by {issuer.text}, signed with key {signed_by.number}, CA {is_ca}")
+    making.told.append(
+        f"closely: serial {serial} by {issuer.text}, signed with key {signed_by.number}, CA {is_ca}"
+    )
     split = making.pick(("", 12), ("lists", 4), ("points", 2), ("half a list", 1), ("half a point", 1))
     halves: list[tuple[tuple[str, ...] | None, tuple[str, ...] | None]] = [(None, None)]
     if split:
