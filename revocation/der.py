@@ -15,7 +15,7 @@ except ImportError as error:  # pragma: no cover - the build makes it
         "the compiled core revocation._der is missing; build it: python setup.py build_ext --inplace"
     ) from error
 
-__all__ = ["DerReader", "refused"]
+__all__ = ["DerReader", "encoded", "refused"]
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -26,3 +26,12 @@ UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
+
+
+def encoded(tag: int, content: bytes) -> bytes:
+    """One element: a one-octet tag, the length in the fewest octets, the content (X.690 section 10.1)."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content

@@ -11,6 +11,7 @@ cdef enum:
     MAX_EXTENSIONS = 16
     REASON_ABSENT = 0xFF
     FLAG_INVALIDITY_DATE = 1
+    FLAG_CERTIFICATE_ISSUER = 2
 
 # Codes of refusals; refusals.py holds one sentence for each.
 cdef enum:
@@ -57,6 +58,7 @@ cdef struct Walk:
     bint extensions_allowed    # false in a v1 list (RFC 5280 section 5.1.2.1)
     bint explicit_default      # tolerance explicit_default
     bint generalized_before_2050
+    bint certificate_issuers   # an indirect list, whose reader looks at them (RFC 5280 section 5.3.3)
     int refusal                # 0, or one of the codes above
     Py_ssize_t offset          # of the octet that is wrong
     int64_t got                # what stands there, where one number says it

@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
 from revocation.crl._element cimport (
+    FLAG_CERTIFICATE_ISSUER,
     FLAG_INVALIDITY_DATE,
     MAX_EXTENSIONS,
     R_CRITICAL_DEFAULT,
@@ -158,8 +159,12 @@ cdef inline int read_extension_value(Walk *walk, const uint8_t *oid, Py_ssize_t 
             record[22] |= FLAG_INVALIDITY_DATE
             return 0
         if oid[2] == 29:
-            # Section 5.3.3, certificateIssuer: only indirect lists have it, and we take none.
-            return refuse(walk, R_INDIRECT, oid_at, 0)
+            # Section 5.3.3, certificateIssuer: only indirect lists have it. From here on entries are another
+            # issuer's, so nobody gets one who has not said that he looks (issuers.py).
+            if not walk.certificate_issuers:
+                return refuse(walk, R_INDIRECT, oid_at, 0)
+            record[22] |= FLAG_CERTIFICATE_ISSUER
+            return 0
         if oid[2] == 23:
             # holdInstructionCode (RFC 3280 section 5.3.2): gone from RFC 5280, and it changes no status.
             if read_element(walk, value.start, value.end, &element) < 0:

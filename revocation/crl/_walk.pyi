@@ -9,6 +9,7 @@ class EntryWalk:
         extensions_allowed: bool,
         explicit_default: bool,
         generalized_before_2050: bool,
+        certificate_issuers: bool = False,
     ) -> None: ...
     @property
     def at(self) -> int: ...

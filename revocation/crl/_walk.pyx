@@ -102,7 +102,8 @@ cdef int walk_entries(Walk *walk) noexcept nogil:
 
 cdef class EntryWalk:
     def __cinit__(self, const uint8_t[::1] data not None, Py_ssize_t start, Py_ssize_t end,
-                  bint extensions_allowed, bint explicit_default, bint generalized_before_2050):
+                  bint extensions_allowed, bint explicit_default, bint generalized_before_2050,
+                  bint certificate_issuers=False):
         if not 0 <= start <= end <= data.shape[0]:
             raise ValueError("expected offsets inside the data")
         memset(&self.walk, 0, sizeof(Walk))
@@ -113,6 +114,7 @@ cdef class EntryWalk:
         self.walk.extensions_allowed = extensions_allowed
         self.walk.explicit_default = explicit_default
         self.walk.generalized_before_2050 = generalized_before_2050
+        self.walk.certificate_issuers = certificate_issuers
 
     @property
     def at(self):

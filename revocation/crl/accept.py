@@ -6,6 +6,7 @@ what was configured, with the clock, and with the greatest list of this scope ac
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final, Protocol
@@ -60,17 +61,17 @@ def accept_list(
 ) -> Acceptance:
     """Accept the list for this scope, or raise ``InputRefused`` with the code of the first rule broken."""
     check_signer_validity(generation, now)
-    check_critical_extensions(certificate_list, authority)
+    check_critical_extensions(certificate_list, authority.tolerances)
     check_complete(certificate_list)
     check_signing_key(scope, generation)
     check_scope(certificate_list, authority, scope)
     check_this_update(certificate_list, now)
     check_next_update(certificate_list, now)
-    check_crl_number(certificate_list, authority)
+    check_crl_number(certificate_list, authority.tolerances)
     return check_high_water(certificate_list, high_water.mark(scope))
 
 
-def check_critical_extensions(certificate_list: CertificateList, authority: Authority) -> None:
+def check_critical_extensions(certificate_list: CertificateList, tolerances: AbstractSet[str]) -> None:
     """RFC 5280 section 5.2: a list with an unrecognised critical extension decides no status."""
     if certificate_list.unknown_critical_extensions:
         raise InputRefused(
@@ -84,7 +85,7 @@ def check_critical_extensions(certificate_list: CertificateList, authority: Auth
         name
         for oid, name in _NEVER_CRITICAL.items()
         if oid in certificate_list.critical_extensions
-        and Tolerance.CRITICAL_KNOWN_EXTENSION not in authority.tolerances
+        and Tolerance.CRITICAL_KNOWN_EXTENSION not in tolerances
     ]
     if wrong:
         raise InputRefused(
@@ -135,9 +136,9 @@ def check_next_update(certificate_list: CertificateList, now: datetime) -> None:
         )
 
 
-def check_crl_number(certificate_list: CertificateList, authority: Authority) -> None:
+def check_crl_number(certificate_list: CertificateList, tolerances: AbstractSet[str]) -> None:
     """RFC 5280 section 5.2.3: every list carries one; without it a replay is told by thisUpdate only."""
-    if certificate_list.crl_number is None and Tolerance.MISSING_CRL_NUMBER not in authority.tolerances:
+    if certificate_list.crl_number is None and Tolerance.MISSING_CRL_NUMBER not in tolerances:
         raise InputRefused(
             "CRL_NUMBER_MISSING",
             expected="cRLNumber (RFC 5280 section 5.2.3)",

@@ -17,14 +17,10 @@ from revocation.authorities import Tolerance
 from revocation.crl.algorithms import signed_hashes
 from revocation.crl.beside import SignedPartHashes
 from revocation.crl.digest import joined_digest
+from revocation.crl.distribution_points import IssuingDistributionPoint
 from revocation.crl.entries import Counted, Entries, EntrySink, EntryWalk, take_entries
 from revocation.crl.entry_region import EntryRegion, EntryRules
-from revocation.crl.extensions import (
-    IssuingDistributionPoint,
-    ListExtensions,
-    read_list_extensions,
-    read_signature_value,
-)
+from revocation.crl.extensions import ListExtensions, read_list_extensions, read_signature_value
 from revocation.crl.pages import PagesBehind
 from revocation.crl.refusals import walk_refused
 from revocation.crl.sniff import check_inner_tag, check_is_list, check_outer_tag
@@ -94,7 +90,8 @@ class DecodedList(Generic[Kept_co]):
     issuing_distribution_point: IssuingDistributionPoint | None
     #: BaseCRLNumber of a delta list.
     delta_base: int | None
-    #: OIDs of the list's extensions that are marked critical, and those of them that we do not process.
+    #: OIDs of the list's extensions, of those marked critical, and of these the ones that we do not process.
+    extensions: frozenset[str]
     critical_extensions: frozenset[str]
     unknown_critical_extensions: tuple[str, ...]
     #: The sink that took them, where one was given.
@@ -128,6 +125,7 @@ def decode_certificate_list(
     meanwhile: Meanwhile | None = ...,
     shortcut: Shortcut | None = ...,
     of_many: bool = ...,
+    certificate_issuers: bool = ...,
 ) -> DecodedList[Entries]: ...
 
 
@@ -142,6 +140,7 @@ def decode_certificate_list(
     meanwhile: Meanwhile | None = ...,
     shortcut: Shortcut | None = ...,
     of_many: bool = ...,
+    certificate_issuers: bool = ...,
 ) -> DecodedList[Sink]: ...
 
 
@@ -155,6 +154,7 @@ def decode_certificate_list(
     meanwhile: Meanwhile | None = None,
     shortcut: Shortcut | None = None,
     of_many: bool = False,
+    certificate_issuers: bool = False,
 ) -> DecodedList[Counted]:
     """The list, or ``InputRefused`` with a code, the byte offset, what was expected and what was got.
 
@@ -165,6 +165,8 @@ def decode_certificate_list(
     and its hash is still being computed beside: nothing of it is to be believed then. ``shortcut`` is asked
     first what the entries are; only where it does not know are they walked, into the sink. ``of_many``: there
     are lists enough for every core, so this one's hash gets another one only if it is very large.
+    ``certificate_issuers``: the entries of an indirect list are taken too; whoever says so has to ask
+    ``issuers.py`` whose each of them is.
     """
     data = memoryview(der).cast("B").toreadonly()
     _check_envelope(data, max_octets)
@@ -212,7 +214,10 @@ def decode_certificate_list(
     tbs.finish("tbsCertList")
 
     # All that is small is right; now the entries, and beside them the hash.
-    rules = EntryRules(version == 2, explicit_default, generalized)
+    point = extensions.issuing_distribution_point
+    # RFC 5280 section 5.3.3: only in a list that says indirectCRL.
+    issuers = certificate_issuers and point is not None and point.indirect_crl
+    rules = EntryRules(version == 2, explicit_default, generalized, issuers)
     names = signed_hashes(inner_algorithm)
     with SignedPartHashes(der, data, tbs_at, tbs.end, names, of_many=of_many) as hashes:
         found = (
@@ -243,8 +248,9 @@ def decode_certificate_list(
         next_update=next_update,
         authority_key_identifier=extensions.authority_key_identifier,
         crl_number=extensions.crl_number,
-        issuing_distribution_point=extensions.issuing_distribution_point,
+        issuing_distribution_point=point,
         delta_base=extensions.delta_base,
+        extensions=extensions.present,
         critical_extensions=extensions.critical,
         unknown_critical_extensions=extensions.unknown_critical,
         entries=found,

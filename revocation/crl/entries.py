@@ -23,6 +23,8 @@ __all__ = ["Counted", "Entries", "EntrySink", "EntryWalk", "RevokedCertificate",
 RECORD_SIZE: Final = 32
 #: Flag bit: the entry carries an invalidityDate.
 FLAG_INVALIDITY_DATE: Final = 1
+#: Flag bit: the entry carries a certificateIssuer, which holds for those after it too.
+FLAG_CERTIFICATE_ISSUER: Final = 2
 #: Entries between two looks at anything else: some milliseconds of work.
 _ENTRIES_AT_ONCE: Final = 128 * 1024
 

@@ -13,6 +13,8 @@ class EntryRules(NamedTuple):
     extensions_allowed: bool
     explicit_default: bool
     generalized_before_2050: bool
+    #: Entries may be another issuer's (RFC 5280 section 5.3.3): only for who reads whose they are.
+    certificate_issuers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Final
 
 from revocation.authorities import Authority, Generation, ListScope, Tolerance
 from revocation.crl.decode import CertificateList
-from revocation.crl.extensions import IssuingDistributionPoint
-from revocation.distinguished_names import same_name
+from revocation.crl.distribution_points import IssuingDistributionPoint
+from revocation.crl.general_names import same_general_name
 from revocation.errors import InputRefused
 
 _CHECK_ADDRESS: Final = "check the address of the list; two partitions may have been exchanged"
@@ -98,8 +98,8 @@ def check_limits(point: IssuingDistributionPoint) -> None:
     limits = {
         "onlyContainsCACerts": point.only_contains_ca_certs,
         "onlyContainsAttributeCerts": point.only_contains_attribute_certs,
-        "onlySomeReasons": point.only_some_reasons,
-        "nameRelativeToCRLIssuer": point.relative_name,
+        "onlySomeReasons": point.only_some_reasons is not None,
+        "nameRelativeToCRLIssuer": point.relative_name is not None,
     }
     found = [name for name, present in limits.items() if present]
     if found:
@@ -115,11 +115,4 @@ def _names_partition(point: IssuingDistributionPoint, distribution_point: bytes)
     """One of the point's names is the partition's; a CA that does not partition names none."""
     if not distribution_point:
         return not point.full_names
-    return any(_same_point(name, distribution_point) for name in point.full_names)
-
-
-def _same_point(one: bytes, other: bytes) -> bool:
-    """Directory names (SEQUENCE) as RFC 5280 section 7.1 wants; other forms octet by octet."""
-    if one[:1] == other[:1] == b"\x30":
-        return same_name(one, other)
-    return one == other
+    return any(same_general_name(name, distribution_point) for name in point.full_names)

@@ -68,12 +68,17 @@ def check_crl_sign(generation: Generation) -> None:
         usage = generation.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return
-    if not usage.crl_sign:
+    require_crl_sign(may_sign=usage.crl_sign, who=f"generation {generation.name}", remedy=_CORRECT)
+
+
+def require_crl_sign(*, may_sign: bool | None, who: str, remedy: str) -> None:
+    """RFC 5280 section 6.3.3 (f), for whoever knows the bit; None: the certificate has no keyUsage."""
+    if may_sign is False:
         raise InputRefused(
             "SIGNER_NOT_ALLOWED",
             expected="a signer whose keyUsage has cRLSign",
-            got=f"generation {generation.name} without it",
-            remedy=_CORRECT,
+            got=f"{who} without it",
+            remedy=remedy,
         )
 
 

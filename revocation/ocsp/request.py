@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ObjectIdentifier, OCSPExtensionOID
 
-from revocation.der import SEQUENCE, DerReader
+from revocation.der import SEQUENCE, DerReader, encoded
 from revocation.errors import InputRefused
 
 #: A request with one CertID and every extension that we know stays far below; larger ones are not parsed.
@@ -109,8 +109,8 @@ def _without_explicit_version(der: bytes) -> bytes:
         return der  # the parser says what is wrong
     if der[start : start + len(_EXPLICIT_V1)] != _EXPLICIT_V1:
         return der
-    tbs = _tlv(der[start + len(_EXPLICIT_V1) : end])
-    return _tlv(tbs + der[end : outer.end]) + der[outer.end :]
+    tbs = encoded(SEQUENCE, der[start + len(_EXPLICIT_V1) : end])
+    return encoded(SEQUENCE, tbs + der[end : outer.end]) + der[outer.end :]
 
 
 def _check_single_extensions(der: bytes) -> None:
@@ -131,14 +131,6 @@ def _check_single_extensions(der: bytes) -> None:
         extension.oid("extnID")
         if extension.peek() == 0x01 and extension.boolean("critical"):
             raise malformed("no critical extension of a single request", "one")
-
-
-def _tlv(content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes([SEQUENCE, size]) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([SEQUENCE, 0x80 | len(octets)]) + octets + content
 
 
 def malformed(expected: str, got: str) -> InputRefused:

@@ -1,8 +1,8 @@
 """What the changes start from: entries as J-LIS writes them, hand-made edges, the corpus in the repository.
 
 A seed of the walk is a pair: flags (1 extensions allowed, 2 the tolerance explicit_default, 4 the tolerance
-generalized_time_before_2050) and the content octets of revokedCertificates. A corpus file is one octet of
-flags and that content.
+generalized_time_before_2050, 8 the reader of an indirect list) and the content octets of
+revokedCertificates. A corpus file is one octet of flags and that content.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tests.forged_lists import entry
 Seed = tuple[int, bytes]
 
 CORPUS: Final = Path(__file__).resolve().parent / "corpus" / "walk"
-EXTENSIONS_ALLOWED, EXPLICIT_DEFAULT, GENERALIZED_BEFORE_2050 = 1, 2, 4
-_ALL: Final = 7
+EXTENSIONS_ALLOWED, EXPLICIT_DEFAULT, GENERALIZED_BEFORE_2050, CERTIFICATE_ISSUERS = 1, 2, 4, 8
+_ALL: Final = 15
 _LONGEST: Final = 2048
 
 

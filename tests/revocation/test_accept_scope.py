@@ -201,10 +201,12 @@ def test_names_of_the_point(ca: pki.CA) -> None:
 
 
 def test_a_distribution_point_that_is_a_uri(ca: pki.CA) -> None:
-    """Other CAs name partitions by URI: compared octet by octet, never with a name."""
+    """Other CAs name partitions by URI: scheme and host in any case (RFC 5280 section 7.4), the rest as it
+    stands, and never with a name."""
     authority = ca.authority(partitions=[Partition(1, _URI, "one")])
-    assert accept(ca, authority=authority, idp=_names(_URI)) is Acceptance.NEW
-    for other in (tlv(0x86, b"http://example.test/2.crl"), tlv(0x86, b"HTTP://example.test/1.crl")):
+    for same in (_URI, tlv(0x86, b"HTTP://Example.Test/1.crl")):
+        assert accept(ca, authority=authority, idp=_names(same)) is Acceptance.NEW
+    for other in (tlv(0x86, b"http://example.test/2.crl"), tlv(0x86, b"http://example.test/1.CRL")):
         assert refused(ca, authority=authority, idp=_names(other)).code == "SCOPE_MISMATCH"
     assert refused(ca, authority=authority).code == "SCOPE_MISMATCH"
 

@@ -171,7 +171,7 @@ CASES: dict[str, Callable[[], InputRefused]] = {
     "indirect": _forged(idp=_point(b"\x84\x01\xff")),
     "limited": _forged(idp=_point(b"\x82\x01\xff", b"\x83\x02\x07\x80")),
     "attribute-certificates": _forged(idp=_point(b"\x85\x01\xff")),
-    "relative-name": _forged(idp=seq(tlv(0xA0, tlv(0xA1, b"")))),
+    "relative-name": _forged(idp=seq(tlv(0xA0, tlv(0xA1, seq(der_oid("2.5.4.3"), tlv(0x0C, b"x")))))),
     "not-critical": _forged(idp_critical=False),
     "other-partition": _forged(distribution_point=pki.point(2)),
     "point-of-an-undivided-ca": _whole(),

@@ -6,6 +6,7 @@ import pytest
 
 from revocation.crl.decode import decode_certificate_list
 from tests import pki
+from tests.der_writer import der_oid
 from tests.pki import der_int, entry, extension, seq, tlv
 from tests.revocation.decoding import decode, offset_of, quick_signer, refusal
 
@@ -82,6 +83,25 @@ def test_distribution_points_that_are_none(signer: pki.SigningGeneration, value:
     assert refusal(pki.build_crl(signer, idp=value)).code.startswith("DER_")
 
 
+@pytest.mark.parametrize(
+    "bits", [b"", b"\x08\x80", b"\x01\x00", b"\x00\x00", b"\x00\x60\x00", b"\x04\x60", b"\x06\x60"]
+)
+def test_reasons_that_are_no_named_bit_list(signer: pki.SigningGeneration, bits: bytes) -> None:
+    """X.690 section 11.2: no trailing zero bits, no more unused bits than there are, and those zero."""
+    assert refusal(pki.build_crl(signer, idp=seq(tlv(0x83, bits)))).code == "DER_REASONS"
+
+
+@pytest.mark.parametrize(
+    ("bits", "reasons"),
+    [(b"\x00", 0), (b"\x05\x60", 0b110), (b"\x07\x7f\x80", 0b1_1111_1110), (b"\x07\x00\x80", 0x100)],
+)
+def test_reasons_by_bit(signer: pki.SigningGeneration, bits: bytes, reasons: int) -> None:
+    """RFC 5280 section 4.2.1.13: bit 1 is keyCompromise, bit 8 aACompromise; what stands behind is nothing."""
+    point = decode(signer, idp=seq(tlv(0x83, bits))).issuing_distribution_point
+    assert point is not None
+    assert point.only_some_reasons == reasons
+
+
 def test_distribution_point_fields(signer: pki.SigningGeneration) -> None:
     """Each flag, a relative name, and a URI that stands whole."""
     uri = tlv(0x86, b"http://example.test/crl")
@@ -97,14 +117,16 @@ def test_distribution_point_fields(signer: pki.SigningGeneration) -> None:
         (
             point.only_contains_user_certs,
             point.only_contains_ca_certs,
-            point.only_some_reasons,
+            point.only_some_reasons == 1,
             point.indirect_crl,
             point.only_contains_attribute_certs,
         )
     )
-    relative = decode(signer, idp=seq(tlv(0xA0, tlv(0xA1, b"")))).issuing_distribution_point
+    relative = decode(
+        signer, idp=seq(tlv(0xA0, tlv(0xA1, seq(der_oid("2.5.4.3"), tlv(0x0C, b"x")))))
+    ).issuing_distribution_point
     assert relative is not None
-    assert relative.relative_name
+    assert relative.relative_name == tlv(0x31, seq(der_oid("2.5.4.3"), tlv(0x0C, b"x")))
 
 
 def test_key_identifier_forms(signer: pki.SigningGeneration) -> None:

@@ -174,8 +174,8 @@ def walk_many(seeds, uint64_t seed, uint64_t executions, double seconds, size_t 
                 raise MemoryError
         # The seeds themselves first, so that only what is new beside them counts as found.
         for flags, text in seeds:
-            if not 0 < len(text) <= LONGEST or not 0 <= flags < 8:
-                raise ValueError("expected a seed of 1 to 2048 octets and flags of 0 to 7")
+            if not 0 < len(text) <= LONGEST or not 0 <= flags < 16:
+                raise ValueError("expected a seed of 1 to 2048 octets and flags of 0 to 15")
             octets = text
             pool_set(bench.inputs, octets, <int>len(text), flags)
             note(shared, bench.inputs)

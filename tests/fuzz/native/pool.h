@@ -131,7 +131,7 @@ static void pool_next(pool *p)
     int size = parent->size < LONGEST ? parent->size : LONGEST, kind = below(&p->d, 1 << 16);
     copy(p->now.data, parent->data, size);
     p->now.size = size;
-    p->flags = below(&p->d, 4) ? parent->flags : below(&p->d, 8);
+    p->flags = below(&p->d, 4) ? parent->flags : below(&p->d, 16);
     if (kind < 16)
         grow_large(p);
     else if (kind < 80) {

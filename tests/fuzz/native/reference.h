@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { EXTENSIONS_ALLOWED = 1, EXPLICIT_DEFAULT = 2, GENERALIZED_BEFORE_2050 = 4 };
+enum { EXTENSIONS_ALLOWED = 1, EXPLICIT_DEFAULT = 2, GENERALIZED_BEFORE_2050 = 4, CERTIFICATE_ISSUERS = 8 };
 enum { RECORD_SIZE = 32, MOST_EXTENSIONS = 16, LONGEST_OID = 64 };
 
 typedef struct {
@@ -99,7 +99,7 @@ static int arcs(cut oid)
     return oid.e[-1] < 0x80;
 }
 
-static int extension_value(cut oid, int critical, cut value, uint8_t *record)
+static int extension_value(cut oid, int critical, cut value, int flags, uint8_t *record)
 {
     int tag;
     int64_t ignored;
@@ -117,11 +117,12 @@ static int extension_value(cut oid, int critical, cut value, uint8_t *record)
         record[21] = inner.p[0];
         return 1;
     case 24: /* RFC 5280 section 5.3.2, invalidityDate */
-        record[22] = 1;
+        record[22] |= 1;
         return take(&value, &tag, &inner) && tag == 0x18 && moment_of(tag, inner, 1, &ignored) &&
                value.p == value.e;
-    case 29: /* RFC 5280 section 5.3.3, certificateIssuer */
-        return 0;
+    case 29: /* RFC 5280 section 5.3.3, certificateIssuer: for the reader of an indirect list alone */
+        record[22] |= 2;
+        return (flags & CERTIFICATE_ISSUERS) != 0;
     case 23: /* RFC 3280 section 5.3.2, holdInstructionCode */
         return take_tagged(&value, 0x06, &inner) && value.p == value.e;
     default:
@@ -152,7 +153,7 @@ static int extensions(cut all, int flags, uint8_t *record)
             if ((!critical && !(flags & EXPLICIT_DEFAULT)) || !take(&one, &tag, &value))
                 return 0;
         }
-        if (tag != 0x04 || one.p != one.e || !extension_value(oid, critical, value, record))
+        if (tag != 0x04 || one.p != one.e || !extension_value(oid, critical, value, flags, record))
             return 0;
     }
     return 1;

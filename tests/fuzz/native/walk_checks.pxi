@@ -42,12 +42,13 @@ cdef void begin(Walk *walk, const uint8_t *data, Py_ssize_t size, int flags) noe
     walk.extensions_allowed = flags & 1
     walk.explicit_default = flags >> 1 & 1
     walk.generalized_before_2050 = flags >> 2 & 1
+    walk.certificate_issuers = flags >> 3 & 1
 
 
 cdef bint well_formed(const uint8_t *record) noexcept nogil:
     """FORMAT of a record as _walk.pxd and the decoder's documentation have it."""
     cdef int size = record[0], i
-    if size < 1 or size > 20 or record[22] > 1 or record[23] != 0:
+    if size < 1 or size > 20 or record[22] > 3 or record[23] != 0:
         return False
     for i in range(1 + size, 21):
         if record[i] != 0:

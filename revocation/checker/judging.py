@@ -1,0 +1,232 @@
+"""What these lists say of one certificate of a path: RFC 5280 section 6.3.3, over every list that was given.
+
+A list counts for a certificate when its scope covers it (b), (d), a key that may do so signed it (f), (g),
+and its times fit (a). What all such lists say together is a finding: good needs every reason covered by lists
+that hold now; one that lists the certificate is enough for revoked; everything else is not determined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from revocation.checker.certificates import Certificate
+from revocation.checker.deltas import Said, said, severity
+from revocation.checker.lists import HeldList
+from revocation.checker.paths import Path, Paths
+from revocation.checker.refusing import rank, refusal, sentence
+from revocation.checker.signers import Signers
+from revocation.crl.accept import check_next_update
+from revocation.crl.applies import (
+    check_kind,
+    check_same_point,
+    check_speaks_for_issuer,
+    reasons_covered,
+    same_scope,
+)
+from revocation.crl.distribution_points import ALL_REASONS, DistributionPoint
+from revocation.distinguished_names import canonical_name
+from revocation.errors import InputRefused
+from revocation.reasons import CRLReason, reason_name
+
+#: Findings of one case: certificates times the signers that they lead to. Beyond that nothing is decided.
+_MOST_FINDINGS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one certificate."""
+
+    #: "good", "revoked" or "unknown".
+    status: str
+    #: RFC name of the reason, where it is revoked.
+    reason: str | None
+    #: Rule, section, and what was expected and got.
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    held: HeldList
+    signer: Certificate
+    #: The bits of ALL_REASONS for which it speaks of this certificate.
+    reasons: int
+
+    def is_of_scope(self, other: _Usable) -> bool:
+        """Section 6.3.3 (c): the same issuer, point and authority key; a number counts only among such."""
+        mine, theirs = self.held.list, other.held.list
+        return (
+            self.signer.key_info == other.signer.key_info
+            and mine.authority_key_identifier == theirs.authority_key_identifier
+            and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
+            and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
+        )
+
+
+class Judge:
+    """Of one set of lists, at one moment."""
+
+    def __init__(self, lists: Sequence[HeldList], paths: Paths, at: datetime) -> None:
+        self._lists: Final = lists
+        self._at: Final = at
+        self._signers: Final = Signers(paths, at, self.finding)
+        self._known: Final[dict[tuple[bytes, ...], Finding]] = {}
+        self._left = _MOST_FINDINGS
+
+    def finding(self, path: Path, asked: frozenset[bytes] = frozenset()) -> Finding:
+        """Of the first certificate of this path, at least two long.
+
+        ``asked``: fingerprints of the signers on whose account it is asked; their lists count meanwhile.
+        """
+        key = tuple(one.fingerprint for one in path)
+        if not asked and key in self._known:
+            return self._known[key]
+        self._left -= 1
+        found = (
+            _unknown(refusal("TOO_COMPLEX", "fewer signers of lists", "too many", "give only what is needed"))
+            if self._left < 0
+            else self._found(path, asked)
+        )
+        if not asked:
+            self._known[key] = found
+        return found
+
+    def _found(self, path: Path, asked: frozenset[bytes]) -> Finding:
+        certificate = path[0]
+        if certificate.distribution_points is None:
+            return _unknown(
+                refusal(
+                    "CERTIFICATE_POINTS_MALFORMED",
+                    "cRLDistributionPoints that can be read strictly",
+                    "others",
+                    "ask the certificate's issuer",
+                )
+            )
+        usable: list[_Usable] = []
+        refused: list[InputRefused] = []
+        for held in self._lists:
+            try:
+                usable.append(self._usable(held, path, asked))
+            except InputRefused as error:
+                refused.append(error)
+        return self._concluded(certificate, usable, refused)
+
+    def _usable(self, held: HeldList, path: Path, asked: frozenset[bytes]) -> _Usable:
+        # What cannot be parsed has no scope; of the rest the scope comes first, so that of many lists the
+        # one that was meant is told of.
+        reasons = reasons_for(path[0], held)
+        if held.refused is not None:
+            raise held.refused
+        signer = self._signers.of(held, path, asked)
+        held.check_moment(self._at)
+        return _Usable(held, signer, reasons)
+
+    def _concluded(
+        self, certificate: Certificate, usable: Sequence[_Usable], refused: list[InputRefused]
+    ) -> Finding:
+        covered = 0
+        revoked: list[Said] = []
+        for scope in _by_scope(usable):
+            answer = said(
+                (one.held for one in scope),
+                lambda held: list(held.reasons_of(certificate.issuer, certificate.serial)),
+                self._at,
+            )
+            try:
+                reason = self._reason_now(answer, scope)
+            except InputRefused as error:
+                refused.append(error)
+                continue
+            if answer is not None and reason is not None:
+                revoked.append(answer)
+            else:
+                covered |= scope[0].reasons
+        if revoked:
+            code = max((answer.reason for answer in revoked), key=severity)
+            return _revoked(code)
+        if covered == ALL_REASONS:
+            return Finding("good", None, _GOOD)
+        if covered:
+            refused.append(
+                refusal(
+                    "REASONS_NOT_COVERED",
+                    "lists for every reason",
+                    f"lists for {covered.bit_count()} of {ALL_REASONS.bit_count()}",
+                    "give the lists for the other reasons",
+                )
+            )
+        if not refused:
+            refused = [refusal("NO_LIST", "a list for this certificate", "none", "give its issuer's list")]
+        return _unknown(max(refused, key=lambda error: rank(error.code)))
+
+    def _reason_now(self, answer: Said | None, scope: Sequence[_Usable]) -> int | None:
+        """The raw reason, None if not listed; ``InputRefused`` where the scope has nothing to say now."""
+        if answer is None:
+            raise refusal(
+                "DELTA_ALONE",
+                "a complete list of this scope (RFC 5280 section 5.2.4)",
+                "a delta list only",
+                "give the complete list too",
+            )
+        if not answer.is_current:
+            for one in scope:
+                if not one.held.is_delta:
+                    check_next_update(one.held.list, self._at)
+        if answer.reason == CRLReason.certificate_hold and not answer.by.is_current(self._at):
+            raise refusal(
+                "HOLD_LAPSED",
+                "a list that holds now, of a certificate that was put on hold",
+                "one whose nextUpdate has passed",
+                "give the newest list",
+            )
+        return answer.reason
+
+
+def reasons_for(certificate: Certificate, held: HeldList) -> int:
+    """Section 6.3.3 (b), (d) for every distribution point, and at the end for the one that is assumed.
+
+    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them.
+    """
+    issuing, list_issuer = held.issuing, held.list.issuer
+    assumed = DistributionPoint(full_names=(certificate.issuer,))
+    refused: list[InputRefused] = []
+    reasons: int | None = None
+    for point in (*(certificate.distribution_points or ()), assumed):
+        try:
+            check_speaks_for_issuer(point, certificate.issuer, list_issuer, issuing)
+            check_same_point(point, certificate.issuer, list_issuer, issuing)
+            check_kind(issuing, is_ca=certificate.is_ca is True)
+        except InputRefused as error:
+            refused.append(error)
+            continue
+        reasons = (reasons or 0) | reasons_covered(point, issuing)
+    if reasons is None:
+        raise max(refused, key=lambda error: rank(error.code))
+    return reasons
+
+
+def _by_scope(usable: Iterable[_Usable]) -> list[list[_Usable]]:
+    scopes: list[list[_Usable]] = []
+    for one in usable:
+        for scope in scopes:
+            if scope[0].is_of_scope(one):
+                scope.append(one)
+                break
+        else:
+            scopes.append([one])
+    return scopes
+
+
+_GOOD: Final = "NOT_LISTED (RFC 5280 section 6.3.3): no list that holds names it, and they cover every reason"
+
+
+def _revoked(code: int | None) -> Finding:
+    reason = reason_name(0 if code is None else code)
+    rule = "ON_HOLD" if code == CRLReason.certificate_hold else "LISTED"
+    return Finding("revoked", reason, f"{rule} (RFC 5280 section 6.3.3 (i), (j)): its issuer's list names it")
+
+
+def _unknown(refused: InputRefused) -> Finding:
+    return Finding("unknown", None, sentence(refused))

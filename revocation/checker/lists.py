@@ -1,0 +1,150 @@
+"""A list as the checker holds it: decoded once, and asked for what depends on no certificate.
+
+What cannot be parsed strictly is kept with its refusal, and so is what is understood and may not be used: no
+list that was given is ever left out silently, or taken for a complete one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Final
+
+from revocation.authorities import Tolerance
+from revocation.checker.refusing import refusal
+from revocation.checker.signatures import SigningKey, read_algorithm, stands_under
+from revocation.crl.accept import (
+    check_critical_extensions,
+    check_crl_number,
+    check_next_update,
+    check_this_update,
+)
+from revocation.crl.algorithms import algorithm_name, signature_verifies
+from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
+from revocation.crl.distribution_points import IssuingDistributionPoint
+from revocation.crl.entries import RECORD_SIZE, Entries
+from revocation.crl.issuers import Run, runs_by_issuer
+from revocation.crl.verify import check_algorithms_agree
+from revocation.distinguished_names import same_name
+from revocation.errors import InputRefused
+
+#: Refusals of the decoder that are no faults of form: the list was read, and is not to be used.
+_UNDERSTOOD: Final = frozenset(("UNKNOWN_CRITICAL_EXTENSION", "INDIRECT_NOT_SUPPORTED", "DER_SIGNATURE"))
+
+
+class HeldList:
+    """One list, as it was given; nothing of it is believed before its signature is."""
+
+    def __init__(self, der: Octets, tolerances: AbstractSet[str] = frozenset()) -> None:
+        self.refused: InputRefused | None = None
+        self._decoded: DecodedList[Entries] | None = None
+        self._runs: tuple[Run, ...] = ()
+        self._verified: Final[dict[bytes, bool]] = {}
+        try:
+            found = decode_certificate_list(der, tolerances=tolerances, certificate_issuers=True)
+            data = memoryview(der).cast("B")
+            self._runs = tuple(runs_by_issuer(data, found.entries_at, found.entries, found.issuer))
+            self._decoded = found
+            check_usable(found, tolerances)
+        except InputRefused as refused:
+            self.refused = refused
+
+    @property
+    def is_malformed(self) -> bool:
+        """Whether it could not be parsed strictly."""
+        return self.refused is not None and self._decoded is None and self.refused.code not in _UNDERSTOOD
+
+    @property
+    def list(self) -> DecodedList[Entries]:
+        """What it says; only where it was parsed."""
+        if self._decoded is None:
+            raise self.refused or refusal("NO_LIST", "a list that was parsed", "none", "report this as a bug")
+        return self._decoded
+
+    @property
+    def issuing(self) -> IssuingDistributionPoint | None:
+        """Its issuingDistributionPoint."""
+        return self.list.issuing_distribution_point
+
+    @property
+    def is_delta(self) -> bool:
+        """RFC 5280 section 5.2.4: it has a deltaCRLIndicator."""
+        return self.list.delta_base is not None
+
+    def check_moment(self, at: datetime) -> None:
+        """RFC 5280 sections 5.1.2.4, 5.1.2.5: all of its times but the end, which only makes it lapsed."""
+        check_this_update(self.list, at)
+        try:
+            check_next_update(self.list, at)
+        except InputRefused as refused:
+            if refused.code != "NEXT_UPDATE_PASSED":
+                raise
+
+    def is_current(self, at: datetime) -> bool:
+        """RFC 5280 section 6.3.3 (a), after ``check_moment``."""
+        return self.list.next_update is not None and at < self.list.next_update
+
+    def verifies(self, key_info: bytes, key: SigningKey | None) -> bool:
+        """RFC 5280 section 6.3.3 (g): whether this key (and its DER) signed it; found out once a key."""
+        known = self._verified.get(key_info)
+        if known is None:
+            known = self._verified[key_info] = self._verifies(key)
+        return known
+
+    def _verifies(self, key: SigningKey | None) -> bool:
+        signed, identifier = self.list, self.list.outer_signature_algorithm
+        if algorithm_name(identifier) is None or key is None:
+            return stands_under(signed.signature, bytes(signed.tbs), key, read_algorithm(identifier))
+        # The usual algorithms: what they sign was hashed while the list was decoded.
+        return signature_verifies(key, identifier, signed.signature, signed.tbs, signed.tbs_digests)
+
+    def reasons_of(self, issuer: bytes, serial: bytes) -> Iterator[int]:
+        """Raw reason codes of every entry for this certificate: the issuer's DER Name, the serial's octets.
+
+        RFC 5280 section 6.3.3 (i), (j), with the issuer of an entry as section 5.3.3 says.
+        """
+        wanted = bytes([len(serial)]) + serial.ljust(20, b"\0")
+        records = self.list.entries.records
+        for run in self._runs:
+            if not any(same_name(name, issuer) for name in run.issuers):
+                continue
+            at, end = run.first * RECORD_SIZE, run.end * RECORD_SIZE
+            while (at := records.find(wanted, at, end)) != -1:
+                if at % RECORD_SIZE == 0:
+                    yield records[at + 21]
+                at += 1
+
+
+def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> None:
+    """The rules that need neither certificate nor clock; ``InputRefused`` by the first that is broken."""
+    check_algorithms_agree(found)
+    algorithm = read_algorithm(found.outer_signature_algorithm)
+    if algorithm is None:
+        raise refusal(
+            "ALGORITHM_UNKNOWN",
+            "a signature algorithm that can be verified here",
+            "another one, or one with parameters that it must not have",
+            "ask the CA what it signs with",
+        )
+    if algorithm.is_weak:
+        # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
+        raise refusal(
+            "ALGORITHM_WEAK", "a hash without known collisions", "MD5 or SHA-1", "ask the CA for a newer list"
+        )
+    check_critical_extensions(found, tolerances)
+    if found.extensions:
+        # A list without any extension (version 1, or written like one) can be neither partial nor a delta,
+        # so nothing is lost with its number; one that uses extensions owes it.
+        check_crl_number(found, tolerances)
+
+
+#: What may be tolerated here; the rest of the tolerances is about what JPKI's lists are for.
+TOLERANCES: Final = frozenset(
+    (
+        Tolerance.MISSING_CRL_NUMBER,
+        Tolerance.EXPLICIT_DEFAULT,
+        Tolerance.GENERALIZED_TIME_BEFORE_2050,
+        Tolerance.CRITICAL_KNOWN_EXTENSION,
+    )
+)

@@ -1,0 +1,143 @@
+"""Is this certificate one that the list is about? RFC 5280 section 6.3.3 (b) and (d), one function a step.
+
+``point`` is one of the certificate's distribution points, or the one that section 6.3.3 assumes at its end:
+with the certificate issuer's name, and no reasons and no cRLIssuer.
+"""
+
+from __future__ import annotations
+
+from revocation.crl.distribution_points import (
+    ALL_REASONS,
+    DistributionPoint,
+    IssuingDistributionPoint,
+    full_name,
+)
+from revocation.crl.general_names import is_directory_name, same_general_name
+from revocation.distinguished_names import same_name
+from revocation.errors import InputRefused
+
+_OTHER_LIST = "give the list that the certificate's cRLDistributionPoints name"
+
+
+def check_speaks_for_issuer(
+    point: DistributionPoint,
+    certificate_issuer: bytes,
+    list_issuer: bytes,
+    issuing: IssuingDistributionPoint | None,
+) -> None:
+    """(b) (1): the certificate's issuer made the list, or whom the point names, and then it is indirect."""
+    expected = point.crl_issuers or (certificate_issuer,)
+    if not any(same_name(list_issuer, name) for name in expected):
+        raise InputRefused(
+            "ISSUER_UNKNOWN",
+            expected="a list by the certificate's issuer, or by the cRLIssuer that the certificate names",
+            got="a list of another issuer",
+            remedy=_OTHER_LIST,
+        )
+    if point.crl_issuers and (issuing is None or not issuing.indirect_crl):
+        raise InputRefused(
+            "ISSUER_NOT_INDIRECT",
+            expected="indirectCRL in the issuingDistributionPoint of a cRLIssuer's list",
+            got="a list of its issuer's own certificates",
+            remedy=_OTHER_LIST,
+        )
+
+
+def check_same_point(
+    point: DistributionPoint,
+    certificate_issuer: bytes,
+    list_issuer: bytes,
+    issuing: IssuingDistributionPoint | None,
+) -> None:
+    """(b) (2) (i): a list that names its distribution point names one of the certificate's.
+
+    A point without a name stands for its cRLIssuer.
+    """
+    if issuing is None or not issuing.is_named:
+        return
+    wanted = point_names(point, certificate_issuer) if point.is_named else point.crl_issuers
+    if not any(names_point(issuing, name, list_issuer) for name in wanted):
+        raise InputRefused(
+            "SCOPE_MISMATCH",
+            expected="a list whose distribution point is one of the certificate's",
+            got="one of another distribution point",
+            remedy=_OTHER_LIST,
+        )
+
+
+def point_names(point: DistributionPoint, certificate_issuer: bytes) -> tuple[bytes, ...]:
+    """Section 4.2.1.13: the full names, or the relative one after the cRLIssuer's, else the issuer's name."""
+    if point.relative_name is None:
+        return point.full_names
+    bases = point.crl_issuers or (certificate_issuer,)
+    # "MUST NOT" be relative to several: then nobody can tell to which.
+    return (full_name(bases[0], point.relative_name),) if len(bases) == 1 else ()
+
+
+def names_point(issuing: IssuingDistributionPoint, name: bytes, list_issuer: bytes) -> bool:
+    """Section 5.2.5: one of the list's names is this one; a relative one stands after the list issuer's."""
+    if issuing.relative_name is not None:
+        return is_directory_name(name) and same_name(full_name(list_issuer, issuing.relative_name), name)
+    return any(same_general_name(one, name) for one in issuing.full_names)
+
+
+def check_kind(issuing: IssuingDistributionPoint | None, *, is_ca: bool) -> None:
+    """(b) (2) (ii) to (iv): the list is for certificates of this kind."""
+    if issuing is None:
+        return
+    if issuing.only_contains_attribute_certs:
+        raise _other_kind("SCOPE_ATTRIBUTE_CERTIFICATES", "attribute certificates only")
+    if issuing.only_contains_user_certs and is_ca:
+        raise _other_kind("SCOPE_NO_CA_CERTIFICATES", "user certificates only")
+    if issuing.only_contains_ca_certs and not is_ca:
+        raise _other_kind("SCOPE_NO_USER_CERTIFICATES", "CA certificates only")
+
+
+def _other_kind(code: str, got: str) -> InputRefused:
+    return InputRefused(
+        code, expected="a list for certificates of this kind", got=f"one for {got}", remedy=_OTHER_LIST
+    )
+
+
+def reasons_covered(point: DistributionPoint, issuing: IssuingDistributionPoint | None) -> int:
+    """(d): the bits of ALL_REASONS for which this list, found at this point, speaks."""
+    of_list = None if issuing is None else issuing.only_some_reasons
+    reasons = ALL_REASONS
+    # Some issuers set bit 0 too, which means nothing: the mask takes it away.
+    for limited in (point.reasons, of_list):
+        if limited is not None:
+            reasons &= limited
+    return reasons
+
+
+def same_scope(
+    one: IssuingDistributionPoint | None,
+    one_issuer: bytes,
+    other: IssuingDistributionPoint | None,
+    other_issuer: bytes,
+) -> bool:
+    """(c) (2): both have none, or the same in every field; names in any order and either form."""
+    if one is None or other is None:
+        return one is other
+    flags = [
+        (
+            point.only_contains_user_certs,
+            point.only_contains_ca_certs,
+            point.only_some_reasons,
+            point.indirect_crl,
+            point.only_contains_attribute_certs,
+        )
+        for point in (one, other)
+    ]
+    mine, theirs = _names(one, one_issuer), _names(other, other_issuer)
+    return (
+        flags[0] == flags[1]
+        and len(mine) == len(theirs)
+        and all(any(same_general_name(name, there) for there in theirs) for name in mine)
+    )
+
+
+def _names(point: IssuingDistributionPoint, list_issuer: bytes) -> tuple[bytes, ...]:
+    if point.relative_name is not None:
+        return (full_name(list_issuer, point.relative_name),)
+    return point.full_names

@@ -1,0 +1,58 @@
+"""GeneralNames (RFC 5280 section 4.2.1.6): read whole, and compared as section 7 wants it.
+
+A directoryName stands as the DER of its Name; any other form stands whole, with its context tag.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from revocation.der import SEQUENCE, DerReader, refused
+from revocation.distinguished_names import same_name
+
+_MAX_NAMES: Final = 64
+_DIRECTORY_NAME: Final = 0xA4
+_URI: Final = 0x86
+#: RFC 3986 sections 3.1 and 3.2: scheme, "://", authority; what follows is compared as it stands.
+_SCHEME_AND_HOST: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def read_general_names(names: DerReader, what: str) -> tuple[bytes, ...]:
+    """Every name of the content of a GeneralNames: at least one, a bounded number."""
+    found: list[bytes] = []
+    while names.peek() != -1:
+        at = names.at
+        if len(found) == _MAX_NAMES:
+            raise refused("DER_EXTENSIONS", what, at, f"at most {_MAX_NAMES} names", "more")
+        tag, start, end = names.header("GeneralName")
+        if tag == _DIRECTORY_NAME:
+            # Name is a CHOICE, so its tag [4] is explicit (X.680 section 31.2.7).
+            choice = DerReader(names.data, start, end)
+            found.append(choice.raw(SEQUENCE, "directoryName"))
+            choice.finish("directoryName")
+        else:
+            found.append(bytes(names.data[at:end]))
+    if not found:
+        raise refused("DER_EXTENSIONS", what, names.at, "at least one GeneralName", "none")
+    return tuple(found)
+
+
+def is_directory_name(name: bytes) -> bool:
+    """Whether this is the Name of a directoryName, and no other form."""
+    return name[:1] == b"\x30"
+
+
+def same_general_name(one: bytes, other: bytes) -> bool:
+    """RFC 5280 section 7.1 for directory names, 7.4 for URIs; other forms octet by octet."""
+    if is_directory_name(one) and is_directory_name(other):
+        return same_name(one, other)
+    if one[:1] == other[:1] == bytes([_URI]):
+        return _folded_uri(one) == _folded_uri(other)
+    return one == other
+
+
+def _folded_uri(name: bytes) -> bytes:
+    """RFC 5280 section 7.4: scheme and host without regard to case, all else as it stands."""
+    # Any length octets are alike in both, or the names differ anyway.
+    return _SCHEME_AND_HOST.sub(lambda match: match[0].lower(), name, count=1)
