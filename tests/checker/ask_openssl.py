@@ -15,8 +15,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.checker.agreement import Answer, Verdict
-from tests.checker.worlds import World
+from tests.checker.making import World
+from tests.checker.verdicts import Answer, Verdict
 
 COMPLAINT = re.compile(r"^(\[CRL path\] )?error (\d+) at (\d+) depth lookup: (.*)$", re.MULTILINE)
 NOT_YET_VALID, EXPIRED, REVOKED = "9", "10", "23"
@@ -33,7 +33,14 @@ def pem(kind: str, *ders: bytes) -> str:
 def openssl_says(world: World, folder: Path) -> Answer:
     """The coarse verdict, and the first complaint of each certificate."""
     (folder / "trust.pem").write_text(pem("CERTIFICATE", *world.trust))
-    arguments = ["-CAfile", "trust.pem", "-no-CApath", "-no-CAstore", "-attime", str(int(world.at.timestamp()))]
+    arguments = [
+        "-CAfile",
+        "trust.pem",
+        "-no-CApath",
+        "-no-CAstore",
+        "-attime",
+        str(int(world.at.timestamp())),
+    ]
     if world.others:
         (folder / "others.pem").write_text(pem("CERTIFICATE", *world.others))
         arguments += ["-untrusted", "others.pem"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from revocation.checker import Case, check
-from tests.checker.agreement import Answer, Verdict
-from tests.checker.worlds import World
+from tests.checker.making import World
+from tests.checker.verdicts import Answer, Verdict
 
 COARSE = {
     "good": Verdict.GOOD,

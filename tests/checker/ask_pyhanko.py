@@ -1,7 +1,7 @@
 """What pyhanko-certvalidator says of a world.
 
-It goes from the anchor down and stops at the first certificate it cannot decide, so that a leaf under an issuer
-without a usable list is never looked at. Each certificate of the path is asked for by itself.
+It goes from the anchor down and stops at the first certificate it cannot decide or that is revoked. For the
+checker a revoked issuer counts most, so each certificate of the path is asked for by itself.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pyhanko_certvalidator.errors import (
     RevokedError,
 )
 
-from tests.checker.agreement import Answer, Verdict
-from tests.checker.worlds import World
+from tests.checker.making import World
+from tests.checker.verdicts import Answer, Verdict
 
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 

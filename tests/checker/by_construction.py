@@ -1,18 +1,30 @@
-"""What a world's verdict must be, from what was drawn for it: RFC 5280 section 6.3.3 on plain facts, without DER.
+"""What a world's verdict must be, from what was drawn for it: RFC 5280 section 6.3.3 on plain facts.
 
-Independent of every checker; where the RFC leaves room more than one verdict is right.
+Independent of every checker, and without DER; where the RFC leaves room more than one verdict is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
 
-from tests.checker.agreement import Verdict
 from tests.checker.making import ListTold, SlotTold, World
+from tests.checker.verdicts import Verdict
 from tests.checker.written import REASON_BITS
 
 ALL_REASONS = frozenset(REASON_BITS)
-UNUSABLE_SIGNER = ("signer foreign", "signer no cRLSign", "signer expired", "signer revoked", "signer on no list")
+UNUSABLE_SIGNER = (
+    "signer foreign",
+    "signer no cRLSign",
+    "signer expired",
+    "signer revoked",
+    "signer on no list",
+)
+#: What a delta may release: of an entry without a reason nobody knows that it is no hold (section 5.3.1).
+RELEASABLE = ("certificateHold", "no reason")
+FULL = 20  # the number of the newest complete list
+UNREADABLE = ("no nextUpdate", "unknown critical extension")
 REVOKED = frozenset({Verdict.REVOKED})
 GOOD = frozenset({Verdict.GOOD})
 NOT_DETERMINED = frozenset({Verdict.NOT_DETERMINED})
@@ -31,38 +43,29 @@ def right_verdicts(world: World) -> frozenset[Verdict]:
 
 
 def _of_the_close_one(world: World) -> frozenset[Verdict]:
+    if {"signer on no list", "signer apart"} <= world.parts:
+        # Its own list may cover it, and whether that is enough is open (NIST PKITS 4.14.30 wants it).
+        return frozenset(Verdict) - {Verdict.PATH_INVALID}
     if not world.parts.isdisjoint(UNUSABLE_SIGNER):
         return NOT_DETERMINED
-    scopes: dict[bytes, tuple[frozenset[str], list[ListTold]]] = {}
+    scopes: dict[tuple[bytes | None, bool], tuple[frozenset[str], list[ListTold]]] = {}
     for index, slot in enumerate(world.slots):
         covered = _reasons_covered(index, slot, world.slots)
         for told in slot.lists:
             if told.flaw != "other scope":
                 before, lists = scopes.get(told.scope, (frozenset(), []))
                 scopes[told.scope] = (before | covered, [*lists, told])
-    reasons: frozenset[str] = frozenset()
-    might_cover: frozenset[str] = frozenset()
-    states = set()
-    for covered, lists in scopes.values():
-        if not covered:
-            continue
-        said = states_of(lists)
-        states |= said
-        if said == {"good"}:
-            reasons |= covered
-        if "good" in said:
-            might_cover |= covered
+    groups = [(covered, states_of(lists)) for covered, lists in scopes.values() if covered]
     verdicts = set()
-    if "revoked" in states:
-        verdicts.add(Verdict.REVOKED)
-        if len(states) == 1 or "maybe revoked" not in states:
-            pass
-    if "maybe" in states:
-        verdicts |= {Verdict.NOT_DETERMINED, Verdict.REVOKED}
-    if "revoked" not in states or "maybe" in states:
-        if might_cover == ALL_REASONS:
+    for states in product(*(states for _, states in groups)):
+        said_good = [covered for (covered, _), state in zip(groups, states, strict=True) if state == "good"]
+        if "revoked" in states:
+            verdicts.add(Verdict.REVOKED)
+        elif frozenset().union(*said_good) == ALL_REASONS:
             verdicts.add(Verdict.GOOD)
-        if reasons != ALL_REASONS:
+            if "unknown" in states:
+                verdicts.add(Verdict.NOT_DETERMINED)
+        else:
             verdicts.add(Verdict.NOT_DETERMINED)
     return frozenset(verdicts)
 
@@ -76,10 +79,8 @@ def _reasons_covered(index: int, slot: SlotTold, slots: Iterable[SlotTold]) -> f
     for at, point in enumerate(slots):
         if not point.has_point:
             continue
-        if point.list_issuer:
-            issuer_fits = slot.indirect and point.apart == slot.apart
-        else:
-            issuer_fits = not slot.apart
+        by_list_issuer = slot.indirect and point.apart == slot.apart
+        issuer_fits = by_list_issuer if point.list_issuer else not slot.apart
         if slot.list_named == "":
             name_fits = True
         elif point.point_named:
@@ -96,35 +97,49 @@ def _reasons_covered(index: int, slot: SlotTold, slots: Iterable[SlotTold]) -> f
 
 def states_of(lists: list[ListTold]) -> set[str]:
     """What the lists of one scope say together: "good", "revoked", "unknown"; several where there is room."""
-    verified = [told for told in lists if told.flaw not in ("spoilt", "other key")]
-    usable = [
-        told
-        for told in verified
-        if told.flaw not in ("no nextUpdate", "in the future", "unknown critical extension")
-        and not told.odd_entry
-    ]
+    verified = [told for told in lists if told.flaw not in ("spoilt", "other key", "in the future")]
+    usable = [told for told in verified if told.flaw not in UNREADABLE and not told.odd_entry]
     completes = [told for told in usable if told.base is None]
     deltas = sorted((told for told in usable if told.base is not None), key=lambda told: told.number or 0)
     found = set()
     for complete in completes:
-        found.add((complete.number or 0, complete.this_update, _combined(complete, deltas)))
+        found |= _combined(complete, deltas)
+        upto = max((i for i, told in enumerate(deltas) if not told.lapsed), default=-1)
+        between = [replace(told, lapsed=told.lapsed and i > upto) for i, told in enumerate(deltas)]
+        found |= _combined(complete, between)
     if not found:
         return {"unknown"}
-    newest = max(found)
-    if any(told.odd_entry and told.base is not None and (told.number or 0) > newest[0] for told in verified):
-        # A delta that must not be used (section 5.3); whether the list before it may be is open.
-        found |= {(newest[0], newest[1], "unknown")}
-    states = {state for number, when, state in found if number == newest[0] or when >= newest[1]}
-    if newest[2] == "unknown":
-        # The freshest lapsed; an older one that has not may or may not be used.
-        states |= {state for _, _, state in found}
-    if len(completes) < sum(told.base is None for told in verified):
-        states |= {"unknown"} if states != {"revoked"} else set()
+    newest = max(number for number, _ in found)
+    states = {state for number, state in found if number == newest}
+    disagree = any(
+        one.this_update >= other.this_update and (one.number or 0) < (other.number or 0)
+        for one in completes
+        for other in completes
+    )
+    if newest <= FULL and disagree:
+        # Number and time disagree which is fresher (section 5.2.3): either, or the more severe.
+        states = {state for _, state in found}
+        states |= {"revoked" for told in completes if told.says}
+    if states == {"unknown"}:
+        # The newest has lapsed: an older one may be used, and a revocation that the newest tells may count.
+        states |= {state for _, state in found}
+        states |= {"revoked" for told in completes if told.says}
+    elif "revoked" in states and len(states) > 1:
+        # They contradict each other, which no issuer may do: anything but good. A release that was read while
+        # its delta held is the exception: what is newer need not repeat it.
+        released = any(told.lapsed and told.says == "removeFromCRL" for told in deltas)
+        states = states - (set() if released else {"good"}) | {"unknown"}
+    if any((told.number or 0) >= newest for told in verified if told not in usable):
+        # A newer one that must not be used (sections 5.2, 5.3): whether the older may be is open.
+        states |= {"unknown", "revoked"}
+    if any(told.base is not None and told.base > FULL and told.says for told in usable):
+        # An addition by a delta that does not fit, and a newer one that does not repeat it.
+        states |= {"unknown", "good" if newest > 25 else "unknown"}
     return states
 
 
-def _combined(complete: ListTold, deltas: list[ListTold]) -> str:
-    """Steps (i) to (k) for one complete list and every delta that applies."""
+def _combined(complete: ListTold, deltas: list[ListTold]) -> set[tuple[int, str]]:
+    """Steps (i) to (k) for one complete list and its deltas: up to which number they tell, and what."""
     says, number, current = complete.says, complete.number or 0, not complete.lapsed
     pending = []
     for delta in deltas:
@@ -132,18 +147,19 @@ def _combined(complete: ListTold, deltas: list[ListTold]) -> str:
         assert delta.number is not None
         if delta.number <= number:
             continue
-        if delta.lapsed or delta.base > number:
-            pending.append(delta.says)
+        if delta.base > number or delta.lapsed:
+            pending.append(delta)
             continue
         number, current = delta.number, True
         if delta.says == "removeFromCRL":
-            says = "" if says == "certificateHold" else says
+            says = "" if says in RELEASABLE else says
         elif delta.says:
             says = delta.says
+    added = {delta.says for delta in pending if (delta.number or 0) > number} - {"", "removeFromCRL"}
     if not current:
-        return "unknown"
-    if says:
-        return "revoked"
-    if any(said not in ("", "removeFromCRL", "certificateHold") for said in pending):
-        return "revoked"
-    return "unknown" if "certificateHold" in pending else "good"
+        return {(number, "unknown")}
+    if says or added - {"certificateHold"}:
+        return {(number, "revoked")}
+    if added:
+        return {(number, "unknown"), (number, "revoked")}
+    return {(number, "good")}

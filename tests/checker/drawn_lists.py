@@ -1,4 +1,4 @@
-"""Distribution points and the lists behind them, in every form and combination of forms."""
+"""The lists of one scope: complete ones and deltas, of every age, with one flaw or none."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.checker.making import DAY, HOUR, Authority, ListTold, Making, SlotTold
+from tests.checker.making import DAY, HOUR, Authority, ListTold, Making
 from tests.checker.written import (
     REASON_BITS,
     Entry,
     Key,
-    below,
     certificate_list,
     common_name,
-    directory,
     distribution_point,
     full_name,
     issuing_point,
-    relative_name,
     uri,
 )
 from tests.der_writer import T0
@@ -47,99 +44,6 @@ class Slot:
     signer: Signer
     point_reasons: tuple[str, ...] | None = None
     list_reasons: tuple[str, ...] | None = None
-
-
-def point_names(making: Making, slot: Slot) -> tuple[bytes | None, bytes | None, str]:
-    """The name in the certificate, the name in the list, and whose name that is."""
-    text = f"point-{slot.index}"
-    place = directory(below(slot.signer.name, text))
-    link = uri(f"http://lists.test/{text}.crl")
-    forms: dict[str, bytes | None] = {
-        "directoryName": full_name(place),
-        "URI": full_name(link),
-        "both": full_name(link, place),
-        "relative": relative_name(text),
-        "no name": None,
-    }
-    alike = [("directoryName", "directoryName"), ("URI", "URI"), ("both", "both"), ("relative", "relative")]
-    crossed = [("directoryName", "relative"), ("relative", "directoryName"), ("both", "URI"), ("URI", "both")]
-    crossed += [("both", "relative"), ("relative", "both"), ("directoryName", "both")]
-    open_ones = [(in_point, "no name") for in_point in forms]
-    how = making.pick(
-        ("none", 8), ("alike", 10), ("crossed", 6), ("open", 3), ("differing", 2), ("issuer", 1)
-    )
-    if how == "none":
-        return None, None, ""
-    if how == "differing":
-        making.note("names differ")
-        in_point = making.pick(*((f, 1) for f in forms))
-        in_list = making.pick((full_name(uri("http://lists.test/other.crl")), 1), (relative_name("other"), 1))
-        making.told.append(f"point {slot.index}: {in_point} in the certificate, another in the list")
-        making.note(f"point {in_point}")
-        return forms[in_point], in_list, "other"
-    if how == "issuer":
-        # RFC 5280 section 6.3.3 (b)(2)(i): a point without a name stands for its cRLIssuer, and the
-        # implicit point for the certificate's issuer.
-        making.note("list named by its issuer")
-        making.told.append(f"point {slot.index}: no name in the certificate, the issuer's own in the list")
-        return None, full_name(directory(slot.signer.name)), "issuer"
-    chosen = {"alike": alike, "crossed": crossed, "open": open_ones}[how]
-    in_point, in_list = making.pick(*((pair, 1) for pair in chosen))
-    making.note(
-        f"point {in_point}", f"list {in_list}", "partition" if in_list != "no name" else "no partition"
-    )
-    making.told.append(f"point {slot.index}: {in_point} in the certificate, {in_list} in the list")
-    return forms[in_point], forms[in_list], "" if in_list == "no name" else "point"
-
-
-def drawn_slot(making: Making, slot: Slot) -> bytes | None:
-    """The certificate's distribution point, if it has one; the lists are added to the world."""
-    in_point, in_list, named = point_names(making, slot)
-    indirect = slot.signer.apart
-    if indirect:
-        making.note("indirect")
-        if making.rarely(5, "indirectCRL missing"):
-            indirect = False
-    elif making.rarely(5, "indirectCRL by the issuer itself"):
-        indirect = True
-    list_issuer = slot.signer.name if slot.signer.apart else None
-    if slot.signer.apart and making.rarely(8, "cRLIssuer missing"):
-        list_issuer = None
-    elif (
-        not slot.signer.apart and in_point is not None and making.rarely(5, "cRLIssuer is the issuer itself")
-    ):
-        list_issuer = slot.issuer.name
-    fitting, other = ("ca", "user") if slot.is_ca else ("user", "ca")
-    scope = making.pick(("", 12), (fitting, 5), (other, 1), ("attribute", 1))
-    if scope:
-        making.note("scope fits" if scope == fitting else f"scope {scope} does not fit")
-    idp = None
-    if named or indirect or scope or slot.list_reasons is not None:
-        idp = issuing_point(in_list, scope=scope, reasons=slot.list_reasons, indirect=indirect)
-    said = f"slot {slot.index}: signer {slot.signer.kind}, key {slot.signer.key.number}"
-    said += f", scope {scope or 'all'}, reasons {slot.list_reasons} in list, {slot.point_reasons} in point"
-    making.told.append(said + (", indirect" if indirect else ""))
-    lists = drawn_sequence(making, slot, idp, indirect=indirect)
-    has_point = in_point is not None or list_issuer is not None
-    making.slots.append(
-        SlotTold(
-            has_point=has_point,
-            point_named=in_point is not None,
-            list_issuer=list_issuer is not None,
-            list_named=named,
-            fits=scope in ("", fitting),
-            apart=slot.signer.apart,
-            indirect=indirect,
-            point_reasons=None if slot.point_reasons is None else frozenset(slot.point_reasons),
-            list_reasons=None if slot.list_reasons is None else frozenset(slot.list_reasons),
-            lists=tuple(lists),
-        )
-    )
-    if not has_point:
-        if slot.point_reasons is not None:
-            making.note("point of reasons only left out")
-        return None
-    return distribution_point(in_point, reasons=slot.point_reasons, list_issuer=list_issuer)
 
 
 def drawn_entries(making: Making, slot: Slot, state: str, *, indirect: bool) -> tuple[list[Entry], str]:
@@ -194,9 +98,10 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
             freshest = (distribution_point(full_name(uri("http://lists.test/delta.crl"))),)
         if deltas == 2:
             making.note("two deltas")
-    bare = idp is None and not deltas and not two and making.rarely(8, "list without extensions")
     backwards = two and making.rarely(6, "number and time disagree")
     flawed = making.pick(("", 25), *((flaw, 1) for flaw in LIST_FLAWS))
+    plain = idp is None and not deltas and not two and flawed != "unknown critical extension"
+    bare = plain and making.rarely(8, "list without extensions")
     aki = not making.rarely(8, "list without AKI")
     states: list[str] = []
     told: list[ListTold] = []
@@ -244,7 +149,7 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
             freshest=(),
             aki=aki,
             base=base,
-            flaw=making.pick(("", 16), ("other scope", 1), ("other key", 1), ("spoilt", 1)),
+            flaw=making.pick(("", 32), *((flaw, 1) for flaw in (*LIST_FLAWS, "other scope"))),
         )
     return told
 
@@ -299,7 +204,7 @@ def _write(
     lapsed = next_update is not None and next_update < T0
     odd = any(entry.unknown_critical for entry in entries)
     told.append(
-        ListTold(idp or b"", base, number, this_update, lapsed, flaw, says, odd, freshest=bool(freshest))
+        ListTold((idp, aki), base, number, this_update, lapsed, flaw, says, odd, freshest=bool(freshest))
     )
     said = f"  {kind} {number}" + ("" if base is None else f" base {base}") + f": {says or 'absent'}"
     said += ("" if says == state else f" (meant {state})") + (", lapsed" if lapsed else "")

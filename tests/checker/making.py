@@ -1,4 +1,4 @@
-"""A world under construction: authorities, the certificates they issue, and lists that cover those certificates."""
+"""A world under construction: authorities, what they certify, and lists that cover those certificates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 class ListTold:
     """What was drawn for one list of the certificate that is looked at closely."""
 
-    scope: bytes  # the issuingDistributionPoint, or nothing
+    scope: tuple[bytes | None, bool]  # the issuingDistributionPoint, and whether it has an AKI
     base: int | None
     number: int | None
     this_update: datetime
@@ -105,6 +105,9 @@ class Making:
         self.path: list[bytes] = []
         self.parts: set[str] = set()
         self.slots: list[SlotTold] = []
+        self.scopes: set[bytes | None] = set()  # of lists drawn already
+        self.wholly: dict[bytes, Authority] = {}  # who has a list of all it issued
+        self._revoked: dict[bytes, list[int]] = {}
         self.told: list[str] = []
         self._serial = 100
         self._key = 0
@@ -188,28 +191,26 @@ class Making:
             points=() if whole else (distribution_point(place),),
             **written,
         )
-        if listed:
-            entries = [Entry(9000)]
-            if revoked:
-                entries.append(Entry(serial, "keyCompromise"))
-            self.lists.append(
-                certificate_list(
-                    issuer=issuer.name,
-                    signed_by=issuer.key,
-                    number=1,
-                    this_update=T0 - DAY,
-                    next_update=T0 + DAY,
-                    entries=entries,
-                    idp=None if whole else issuing_point(place),
-                )
-            )
+        if revoked:
+            self._revoked.setdefault(issuer.name, []).append(serial)
+        if whole and listed:
+            self.wholly[issuer.name] = issuer
+        elif listed:
+            self.lists.append(_current(issuer, [serial] if revoked else [], issuing_point(place)))
         said = f"{role}: serial {serial} by {issuer.text}, key {key.number}"
         said += f" signed with key {(signed_by or issuer.key).number}"
         said += (", REVOKED" if revoked else "") + ("" if listed else ", on no list")
         self.told.append(said)
         return der
 
+    def decoy(self, other: Authority, serial: int) -> None:
+        """A list of another authority that revokes a certificate of this serial: not the one meant."""
+        self.wholly[other.name] = other
+        self._revoked.setdefault(other.name, []).append(serial)
+        self.told.append(f"a list of {other.text} has serial {serial} of its own")
+
     def finished(self, target: bytes) -> World:
+        self.lists += [_current(one, self._revoked.get(name, []), None) for name, one in self.wholly.items()]
         return World(
             trust=tuple(self.trust),
             others=tuple(self.order(self.others)),
@@ -221,3 +222,16 @@ class Making:
             slots=tuple(self.slots),
             told=(*self.told, "parts: " + ", ".join(sorted(self.parts))),
         )
+
+
+def _current(issuer: Authority, serials: Sequence[int], idp: bytes | None) -> bytes:
+    """A complete list that holds now, of a certificate that is not looked at closely."""
+    return certificate_list(
+        issuer=issuer.name,
+        signed_by=issuer.key,
+        number=1,
+        this_update=T0 - DAY,
+        next_update=T0 + DAY,
+        entries=[Entry(9000), *(Entry(serial, "keyCompromise") for serial in serials)],
+        idp=idp,
+    )

@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.checker.drawn_lists import Signer, Slot, drawn_slot
+from tests.checker.drawn_lists import Signer, Slot
+from tests.checker.drawn_points import drawn_slot
 from tests.checker.making import DAY, Authority, Making, World
 from tests.checker.written import (
     CERT_SIGN,
@@ -23,7 +24,7 @@ from tests.checker.written import (
 )
 from tests.der_writer import T0
 
-#: Two for each choice; a world with everything takes fewer, and choices after the last octet are the harmless ones.
+#: Two for each choice; a world with everything takes fewer, and what is not decided is harmless.
 OCTETS = 400
 FIRST_HALF = ("keyCompromise", "cACompromise", "certificateHold")
 SECOND_HALF = tuple(reason for reason in REASON_BITS if reason not in FIRST_HALF)
@@ -78,6 +79,8 @@ def closely(
 ) -> bytes:
     """The certificate that the world is about, and its lists."""
     serial = making.serial()
+    if issuer.above is not None and making.rarely(10, "decoy"):
+        making.decoy(issuer.above, serial)
     signer, signed_by = drawn_signer(making, issuer)
     making.note(f"signer {signer.kind}")
     making.told.append(
@@ -143,6 +146,8 @@ def drawn_signer(making: Making, issuer: Authority) -> tuple[Signer, Key]:
         root = root.above
     by = making.pick((issuer, 2), (issuer.above or issuer, 2), (root, 1))
     flaw = making.pick(("", 14), ("no cRLSign", 1), ("expired", 1), ("revoked", 1), ("on no list", 1))
+    if flaw == "on no list" and by.name in making.wholly:
+        flaw = ""
     if flaw:
         making.note(f"signer {flaw}")
     making.others.append(
