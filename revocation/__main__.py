@@ -10,10 +10,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from revocation.check_arguments import EPILOG, EXAMPLE, add_arguments
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.exits import Exit, error_record, exit_code_of, interrupted
 
@@ -28,13 +28,14 @@ _EXAMPLES: Final = """examples:
   python -m revocation build 131016.crl --ca ca.pem --index 131016.index
   python -m revocation verify-index 131016.index
   python -m revocation show 1a2b3c 131016.index
+  python -m revocation check --trust ca.pem --crl ca.crl --cert leaf.pem
   python -m revocation diff yesterday.crl today.crl
   python -m revocation diff data/snapshots@7 data/snapshots@8
 
 exit codes: 0 done; 1 our fault (a damaged set); 2 usage; 3 diff found no difference, show no such serial;
 4 freshness found a list that is expired or absent;
 5 input refused (the code says which rule); 6 the outside failed (a disk, or a file that cannot be read);
-130 interrupted."""
+check: 10 revoked, 11 not determined, 12 expired or without a valid path; 130 interrupted."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,6 +125,11 @@ def parser() -> argparse.ArgumentParser:
         "--at", metavar="TIME", help="as of this time (2026-11-23T06:00:00Z); default: now"
     )
     publisher(freshness)
+    check = command(
+        "check", "is this certificate revoked, by these lists of any kind? (RFC 5280)", EXAMPLE, _check
+    )
+    check.epilog = EPILOG
+    add_arguments(check)
     diff = command("diff", "compare two CRL files, or two sets", "diff DIR@7 DIR@8", _diff)
     diff.add_argument("old", metavar="A")
     diff.add_argument("new", metavar="B")
@@ -275,28 +281,20 @@ def _stats(given: argparse.Namespace) -> int:
 
 
 def _freshness(given: argparse.Namespace) -> int:
-    from revocation.clock import SystemClock
+    from revocation.clock import SystemClock, moment_of
     from revocation.freshness_report import freshness_report
 
-    at = SystemClock().now() if given.at is None else _time(given.at)
+    at = SystemClock().now() if given.at is None else moment_of(given.at)
     report = freshness_report(given.what, given.authorities, given.publisher, at)
     _print(report, as_json=given.json)
     return Exit.DONE if report["complete"] else Exit.PARTIAL
 
 
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InputRefused(
-            "TIME_MALFORMED",
-            expected="a time with its zone",
-            got="another text",
-            remedy="write it like 2026-11-23T06:00:00Z",
-        )
-    return at
+def _check(given: argparse.Namespace) -> int:
+    from revocation.checker.command import run
+    from revocation.clock import SystemClock
+
+    return run(given, SystemClock().now())
 
 
 def _diff(given: argparse.Namespace) -> int:

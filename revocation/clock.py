@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Protocol
 
+from revocation.errors import InputRefused
+
 #: Japan has no summer time.
 JST: Final = timezone(timedelta(hours=9), "JST")
 
@@ -66,3 +68,22 @@ class OffsetClock:
 
     def now(self) -> datetime:
         return self._base.now() + self._offset
+
+
+def moment_of(text: object) -> datetime:
+    """A time with its zone, from RFC 3339."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if at is not None and at.tzinfo is not None:
+            # The first and the last day of all have no other zone.
+            at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InputRefused(
+            "TIME_MALFORMED",
+            expected="a time with its zone",
+            got="another text",
+            remedy="write it like 2026-11-23T06:00:00Z",
+        )
+    return at

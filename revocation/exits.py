@@ -22,6 +22,12 @@ class Exit(IntEnum):
     REFUSED = 5
     #: The outside failed: J-LIS, the database, a disk or a file.
     UPSTREAM_DOWN = 6
+    #: Of ``check``: the certificate, or one above it, is revoked or on hold.
+    REVOKED = 10
+    #: Of ``check``: no list decides. Never taken for good.
+    NOT_DETERMINED = 11
+    #: Of ``check``: it is outside its dates, or has no valid path.
+    NOT_VALID = 12
     INTERRUPTED = 130
 
 

@@ -18,7 +18,7 @@ from revocation.checker.lists import HeldList
 from revocation.checker.paths import Path, Paths
 from revocation.checker.refusing import rank, refusal, sentence
 from revocation.checker.signers import Signers
-from revocation.crl.accept import check_next_update
+from revocation.crl.accept import check_next_update, check_this_update
 from revocation.crl.applies import (
     check_kind,
     check_same_point,
@@ -55,11 +55,10 @@ class _Usable:
     reasons: int
 
     def is_of_scope(self, other: _Usable) -> bool:
-        """Section 6.3.3 (c): the same issuer, point and authority key; a number counts only among such."""
+        """Section 6.3.3 (c) (1), (2): the same issuer, key and point; a number counts only among such."""
         mine, theirs = self.held.list, other.held.list
         return (
             self.signer.key_info == other.signer.key_info
-            and mine.authority_key_identifier == theirs.authority_key_identifier
             and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
             and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
         )
@@ -120,7 +119,7 @@ class Judge:
         if held.refused is not None:
             raise held.refused
         signer = self._signers.of(held, path, asked)
-        held.check_moment(self._at)
+        check_this_update(held.list, self._at)
         return _Usable(held, signer, reasons)
 
     def _concluded(
@@ -141,6 +140,8 @@ class Judge:
                 continue
             if answer is not None and reason is not None:
                 revoked.append(answer)
+            elif answer is not None and answer.doubt is not None:
+                refused.append(answer.doubt)
             else:
                 covered |= scope[0].reasons
         if revoked:
@@ -187,13 +188,16 @@ class Judge:
 def reasons_for(certificate: Certificate, held: HeldList) -> int:
     """Section 6.3.3 (b), (d) for every distribution point, and at the end for the one that is assumed.
 
-    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them.
+    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them. The
+    assumed point has the issuer's name. That is for certificates that name no point: one that does would
+    otherwise be good by a list of which it says itself that it is another's.
     """
     issuing, list_issuer = held.issuing, held.list.issuer
-    assumed = DistributionPoint(full_names=(certificate.issuer,))
+    points = certificate.distribution_points or ()
+    assumed = DistributionPoint(full_names=() if points else (certificate.issuer,))
     refused: list[InputRefused] = []
     reasons: int | None = None
-    for point in (*(certificate.distribution_points or ()), assumed):
+    for point in (*points, assumed):
         try:
             check_speaks_for_issuer(point, certificate.issuer, list_issuer, issuing)
             check_same_point(point, certificate.issuer, list_issuer, issuing)

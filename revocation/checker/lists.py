@@ -13,12 +13,11 @@ from typing import Final
 
 from revocation.authorities import Tolerance
 from revocation.checker.refusing import refusal
-from revocation.checker.signatures import SigningKey, read_algorithm, stands_under
+from revocation.checker.signatures import Algorithm, SigningKey, read_algorithm, stands_under
 from revocation.crl.accept import (
     check_critical_extensions,
     check_crl_number,
-    check_next_update,
-    check_this_update,
+    check_window,
 )
 from revocation.crl.algorithms import algorithm_name, signature_verifies
 from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
@@ -28,6 +27,11 @@ from revocation.crl.issuers import Run, runs_by_issuer
 from revocation.crl.verify import check_algorithms_agree
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
+
+#: Lists signed with SHA-1 or MD5 count like others. For the checker only: the night never believes them.
+WEAK_SIGNATURE: Final = "weak_signature"
+#: RFC 5280 section 5.1.2.4: an issuer writes UTCTime through 2049, but whoever reads must take either form.
+_ALWAYS: Final = frozenset((Tolerance.GENERALIZED_TIME_BEFORE_2050,))
 
 #: Refusals of the decoder that are no faults of form: the list was read, and is not to be used.
 _UNDERSTOOD: Final = frozenset(("UNKNOWN_CRITICAL_EXTENSION", "INDIRECT_NOT_SUPPORTED", "DER_SIGNATURE"))
@@ -41,12 +45,16 @@ class HeldList:
         self._decoded: DecodedList[Entries] | None = None
         self._runs: tuple[Run, ...] = ()
         self._verified: Final[dict[bytes, bool]] = {}
+        #: Why what it leaves out proves nothing, though RFC 5280 section 6.3.3 does not forbid to use it: an
+        #: issuer's duty that is not done, or a signature that others could have made. What it revokes counts.
+        self.doubt: InputRefused | None = None
         try:
-            found = decode_certificate_list(der, tolerances=tolerances, certificate_issuers=True)
+            found = decode_certificate_list(der, tolerances={*tolerances, *_ALWAYS}, certificate_issuers=True)
             data = memoryview(der).cast("B")
             self._runs = tuple(runs_by_issuer(data, found.entries_at, found.entries, found.issuer))
             self._decoded = found
-            check_usable(found, tolerances)
+            algorithm = check_usable(found)
+            self.doubt = _doubt(found, algorithm, tolerances)
         except InputRefused as refused:
             self.refused = refused
 
@@ -54,6 +62,11 @@ class HeldList:
     def is_malformed(self) -> bool:
         """Whether it could not be parsed strictly."""
         return self.refused is not None and self._decoded is None and self.refused.code not in _UNDERSTOOD
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether ``list`` can be asked."""
+        return self._decoded is not None
 
     @property
     def list(self) -> DecodedList[Entries]:
@@ -72,18 +85,9 @@ class HeldList:
         """RFC 5280 section 5.2.4: it has a deltaCRLIndicator."""
         return self.list.delta_base is not None
 
-    def check_moment(self, at: datetime) -> None:
-        """RFC 5280 sections 5.1.2.4, 5.1.2.5: all of its times but the end, which only makes it lapsed."""
-        check_this_update(self.list, at)
-        try:
-            check_next_update(self.list, at)
-        except InputRefused as refused:
-            if refused.code != "NEXT_UPDATE_PASSED":
-                raise
-
     def is_current(self, at: datetime) -> bool:
-        """RFC 5280 section 6.3.3 (a), after ``check_moment``."""
-        return self.list.next_update is not None and at < self.list.next_update
+        """RFC 5280 section 6.3.3 (a). One without nextUpdate never lapses, and is always in doubt."""
+        return self.list.next_update is None or at < self.list.next_update
 
     def verifies(self, key_info: bytes, key: SigningKey | None) -> bool:
         """RFC 5280 section 6.3.3 (g): whether this key (and its DER) signed it; found out once a key."""
@@ -116,8 +120,11 @@ class HeldList:
                 at += 1
 
 
-def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> None:
-    """The rules that need neither certificate nor clock; ``InputRefused`` by the first that is broken."""
+def check_usable(found: DecodedList[Entries]) -> Algorithm:
+    """The rules without which a list is none, of those that need neither certificate nor clock.
+
+    What it is signed with; ``InputRefused`` by the first rule that is broken.
+    """
     check_algorithms_agree(found)
     algorithm = read_algorithm(found.outer_signature_algorithm)
     if algorithm is None:
@@ -127,16 +134,35 @@ def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> N
             "another one, or one with parameters that it must not have",
             "ask the CA what it signs with",
         )
-    if algorithm.is_weak:
-        # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
-        raise refusal(
-            "ALGORITHM_WEAK", "a hash without known collisions", "MD5 or SHA-1", "ask the CA for a newer list"
-        )
-    check_critical_extensions(found, tolerances)
-    if found.extensions:
-        # A list without any extension (version 1, or written like one) can be neither partial nor a delta,
-        # so nothing is lost with its number; one that uses extensions owes it.
-        check_crl_number(found, tolerances)
+    # Those that are known and critical are only a doubt.
+    check_critical_extensions(found, {Tolerance.CRITICAL_KNOWN_EXTENSION})
+    if found.next_update is not None:
+        check_window(found)
+    return algorithm
+
+
+def _doubt(
+    found: DecodedList[Entries], algorithm: Algorithm, tolerances: AbstractSet[str]
+) -> InputRefused | None:
+    """The first of the duties of RFC 5280 section 5 that the issuer of this list has not done."""
+    try:
+        if algorithm.is_weak and WEAK_SIGNATURE not in tolerances:
+            # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
+            raise refusal(
+                "ALGORITHM_WEAK",
+                "a list whose signature has a hash without known collisions",
+                "SHA-1 or MD5",
+                f"ask the CA for a list signed otherwise, or tolerate {WEAK_SIGNATURE}",
+            )
+        check_critical_extensions(found, tolerances)
+        if found.extensions:
+            # A list without any extension (version 1, or written like one) can be neither partial nor a
+            # delta, so nothing is lost with its number; one that uses extensions owes it.
+            check_crl_number(found, tolerances)
+        check_window(found)
+    except InputRefused as doubt:
+        return doubt
+    return None
 
 
 #: What may be tolerated here; the rest of the tolerances is about what JPKI's lists are for.
@@ -144,7 +170,7 @@ TOLERANCES: Final = frozenset(
     (
         Tolerance.MISSING_CRL_NUMBER,
         Tolerance.EXPLICIT_DEFAULT,
-        Tolerance.GENERALIZED_TIME_BEFORE_2050,
         Tolerance.CRITICAL_KNOWN_EXTENSION,
+        WEAK_SIGNATURE,
     )
 )

@@ -47,6 +47,16 @@ class IssuingDistributionPoint:
         """Whether it has a distributionPoint, in either form."""
         return bool(self.full_names) or self.relative_name is not None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it leaves some certificates or reasons of its point unspoken for."""
+        return (
+            self.only_contains_user_certs
+            or self.only_contains_ca_certs
+            or self.only_contains_attribute_certs
+            or self.only_some_reasons is not None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DistributionPoint:
