@@ -5,7 +5,7 @@ Independent of every checker, and without DER; where the RFC leaves room more th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -24,7 +24,8 @@ UNUSABLE_SIGNER = (
 #: What a delta may release: of an entry without a reason nobody knows that it is no hold (section 5.3.1).
 RELEASABLE = ("certificateHold", "no reason")
 FULL = 20  # the number of the newest complete list
-UNREADABLE = ("no nextUpdate", "unknown critical extension")
+#: Section 5.2 forbids to use the one; of the other (section 5.1.2.5) only what it revokes can be believed.
+UNUSABLE = ("unknown critical extension", "no nextUpdate")
 REVOKED = frozenset({Verdict.REVOKED})
 GOOD = frozenset({Verdict.GOOD})
 NOT_DETERMINED = frozenset({Verdict.NOT_DETERMINED})
@@ -48,9 +49,15 @@ def _of_the_close_one(world: World) -> frozenset[Verdict]:
         return frozenset(Verdict) - {Verdict.PATH_INVALID}
     if not world.parts.isdisjoint(UNUSABLE_SIGNER):
         return NOT_DETERMINED
+    # A list named by the certificate's issuer, of a certificate that has distribution points: by the end of
+    # section 6.3.3 it covers, though the certificate itself says that its lists are others.
+    return _concluded(world, issuer_named=True) | _concluded(world, issuer_named=False)
+
+
+def _concluded(world: World, *, issuer_named: bool) -> frozenset[Verdict]:
     scopes: dict[tuple[bytes | None, bool], tuple[frozenset[str], list[ListTold]]] = {}
     for index, slot in enumerate(world.slots):
-        covered = _reasons_covered(index, slot, world.slots)
+        covered = _reasons_covered(index, slot, world.slots, issuer_named=issuer_named)
         for told in slot.lists:
             if told.flaw != "other scope":
                 before, lists = scopes.get(told.scope, (frozenset(), []))
@@ -70,7 +77,9 @@ def _of_the_close_one(world: World) -> frozenset[Verdict]:
     return frozenset(verdicts)
 
 
-def _reasons_covered(index: int, slot: SlotTold, slots: Iterable[SlotTold]) -> frozenset[str]:
+def _reasons_covered(
+    index: int, slot: SlotTold, slots: Sequence[SlotTold], *, issuer_named: bool
+) -> frozenset[str]:
     """Steps (b) and (d): the reasons for which this slot's lists speak for the certificate."""
     if not slot.fits:
         return frozenset()
@@ -90,7 +99,8 @@ def _reasons_covered(index: int, slot: SlotTold, slots: Iterable[SlotTold]) -> f
         if issuer_fits and name_fits:
             points |= ALL_REASONS if point.point_reasons is None else point.point_reasons
     # End of section 6.3.3: the implicit point, named by the certificate's issuer.
-    if not slot.apart and slot.list_named in ("", "issuer"):
+    by_name = slot.list_named == "issuer" and (issuer_named or not any(one.has_point for one in slots))
+    if not slot.apart and (slot.list_named == "" or by_name):
         points = ALL_REASONS
     return points & of_list
 
@@ -98,7 +108,7 @@ def _reasons_covered(index: int, slot: SlotTold, slots: Iterable[SlotTold]) -> f
 def states_of(lists: list[ListTold]) -> set[str]:
     """What the lists of one scope say together: "good", "revoked", "unknown"; several where there is room."""
     verified = [told for told in lists if told.flaw not in ("spoilt", "other key", "in the future")]
-    usable = [told for told in verified if told.flaw not in UNREADABLE and not told.odd_entry]
+    usable = [told for told in verified if told.flaw not in UNUSABLE and not told.odd_entry]
     completes = [told for told in usable if told.base is None]
     deltas = sorted((told for told in usable if told.base is not None), key=lambda told: told.number or 0)
     found = set()
@@ -107,8 +117,12 @@ def states_of(lists: list[ListTold]) -> set[str]:
         upto = max((i for i, told in enumerate(deltas) if not told.lapsed), default=-1)
         between = [replace(told, lapsed=told.lapsed and i > upto) for i, told in enumerate(deltas)]
         found |= _combined(complete, between)
+    heard = {"revoked" for told in verified if told.says and told.flaw == "no nextUpdate"}
     if not found:
-        return {"unknown"}
+        heard |= (
+            {"revoked" for told in deltas if told.says} if heard or len(verified) > len(usable) else set()
+        )
+        return {"unknown"} | heard
     newest = max(number for number, _ in found)
     states = {state for number, state in found if number == newest}
     disagree = any(
@@ -119,7 +133,6 @@ def states_of(lists: list[ListTold]) -> set[str]:
     if newest <= FULL and disagree:
         # Number and time disagree which is fresher (section 5.2.3): either, or the more severe.
         states = {state for _, state in found}
-        states |= {"revoked" for told in completes if told.says}
     if states == {"unknown"}:
         # The newest has lapsed: an older one may be used, and a revocation that the newest tells may count.
         states |= {state for _, state in found}
@@ -129,6 +142,11 @@ def states_of(lists: list[ListTold]) -> set[str]:
         # its delta held is the exception: what is newer need not repeat it.
         released = any(told.lapsed and told.says == "removeFromCRL" for told in deltas)
         states = states - (set() if released else {"good"}) | {"unknown"}
+    if newest <= FULL and disagree:
+        states |= {"revoked" for told in completes if told.says}
+    if newest == FULL and any(told.number == FULL and told.says for told in deltas):
+        # A delta that was issued together with the complete list, and tells more.
+        states |= {"unknown", "revoked"}
     if any((told.number or 0) >= newest for told in verified if told not in usable):
         # A newer one that must not be used (sections 5.2, 5.3): whether the older may be is open.
         states |= {"unknown", "revoked"}
