@@ -44,7 +44,7 @@ def right_verdicts(world: World) -> frozenset[Verdict]:
 
 
 def _of_the_close_one(world: World) -> frozenset[Verdict]:
-    if {"signer on no list", "signer apart"} <= world.parts:
+    if {"signer on no list", "signer apart"} <= world.parts or "signer on its own list" in world.parts:
         # Its own list may cover it, and whether that is enough is open (NIST PKITS 4.14.30 wants it).
         return frozenset(Verdict) - {Verdict.PATH_INVALID}
     if not world.parts.isdisjoint(UNUSABLE_SIGNER):
@@ -147,6 +147,8 @@ def states_of(lists: list[ListTold]) -> set[str]:
     if newest == FULL and any(told.number == FULL and told.says for told in deltas):
         # A delta that was issued together with the complete list, and tells more.
         states |= {"unknown", "revoked"}
+    if "unknown" in states and any(told.number == newest and told.says for told in completes):
+        states |= {"revoked"}
     if any((told.number or 0) >= newest for told in verified if told not in usable):
         # A newer one that must not be used (sections 5.2, 5.3): whether the older may be is open.
         states |= {"unknown", "revoked"}

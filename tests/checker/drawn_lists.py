@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tests.checker.making import DAY, HOUR, Authority, ListTold, Making
-from tests.checker.written import (
-    REASON_BITS,
-    Entry,
-    Key,
-    certificate_list,
-    common_name,
-    distribution_point,
-    full_name,
-    issuing_point,
-    uri,
-)
+from tests.checker.names import common_name, full_name, otherwise, uri
+from tests.checker.written import REASON_BITS, Entry, Key, certificate_list, distribution_point, issuing_point
 from tests.der_writer import T0
 
+DELTA_POINT = (distribution_point(full_name(uri("http://lists.test/delta.crl"))),)
 ELSEWHERE = common_name("Somebody else")
 
 
@@ -54,6 +46,8 @@ def drawn_entries(making: Making, slot: Slot, state: str, *, indirect: bool) -> 
     if not indirect:
         return [Entry(7001), *([mine] if state else []), Entry(7002, "superseded")], state
     named = Entry(slot.serial, reason, slot.issuer.name, unknown_critical=odd)
+    if state and making.rarely(8, "name written otherwise"):
+        named = replace(named, issuer=otherwise(slot.issuer.name))
     others = Entry(slot.serial, "keyCompromise", ELSEWHERE)
     if not state:
         making.note("same serial of another issuer")
@@ -94,8 +88,13 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
     freshest: Sequence[bytes] = ()
     if deltas:
         making.note("delta")
-        if not making.rarely(12, "delta without freshestCRL"):
-            freshest = (distribution_point(full_name(uri("http://lists.test/delta.crl"))),)
+        where = making.pick(("list", 16), ("nowhere", 2), ("certificate", 2))
+        if where == "list":
+            freshest = DELTA_POINT
+        elif where == "certificate":
+            making.note("freshestCRL in the certificate")
+        else:
+            making.note("delta without freshestCRL")
         if deltas == 2:
             making.note("two deltas")
     backwards = two and making.rarely(6, "number and time disagree")
@@ -103,6 +102,9 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
     plain = idp is None and not deltas and not two and flawed != "unknown critical extension"
     bare = plain and making.rarely(8, "list without extensions")
     aki = not making.rarely(8, "list without AKI")
+    issuer = slot.signer.name
+    if making.rarely(8, "name written otherwise"):
+        issuer = otherwise(issuer)
     states: list[str] = []
     told: list[ListTold] = []
     for number in (10, 20) if two else (20,):
@@ -117,6 +119,7 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
             told,
             state,
             indirect=indirect,
+            issuer=issuer,
             number=None if bare else number,
             this_update=T0 - age,
             next_update=T0 - 2 * HOUR if lapsed else T0 + DAY,
@@ -142,6 +145,7 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
             told,
             state,
             indirect=indirect,
+            issuer=issuer,
             number=20 if together else number,
             this_update=T0 - DAY if together else T0 - (35 - number) * HOUR,
             next_update=T0 - HOUR if lapsed else T0 + 6 * HOUR,
@@ -164,6 +168,7 @@ def _write(
     state: str,
     *,
     indirect: bool,
+    issuer: bytes,
     number: int | None,
     this_update: datetime,
     next_update: datetime | None,
@@ -187,7 +192,7 @@ def _write(
         this_update, next_update = T0 + HOUR, T0 + DAY
     making.lists.append(
         certificate_list(
-            issuer=slot.signer.name,
+            issuer=issuer,
             signed_by=key,
             number=number,
             this_update=this_update,

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from tests.checker.drawn_lists import Slot, drawn_sequence
 from tests.checker.making import ListTold, Making, SlotTold
-from tests.checker.written import (
-    below,
-    directory,
-    distribution_point,
-    full_name,
-    issuing_point,
-    relative_name,
-    uri,
-)
+from tests.checker.names import below, directory, full_name, otherwise, relative_name, uri
+from tests.checker.written import distribution_point, issuing_point
 
 
 def point_names(making: Making, slot: Slot) -> tuple[bytes | None, bytes | None, str]:
@@ -55,7 +48,10 @@ def point_names(making: Making, slot: Slot) -> tuple[bytes | None, bytes | None,
         f"point {in_point}", f"list {in_list}", "partition" if in_list != "no name" else "no partition"
     )
     making.told.append(f"point {slot.index}: {in_point} in the certificate, {in_list} in the list")
-    return forms[in_point], forms[in_list], "" if in_list == "no name" else "point"
+    in_list_too = forms[in_list]
+    if in_list == "directoryName" and making.rarely(20, "name written otherwise"):
+        in_list_too = full_name(directory(otherwise(below(slot.signer.name, text))))
+    return forms[in_point], in_list_too, "" if in_list == "no name" else "point"
 
 
 def drawn_slot(making: Making, slot: Slot) -> bytes | None:
@@ -75,6 +71,8 @@ def drawn_slot(making: Making, slot: Slot) -> bytes | None:
         not slot.signer.apart and in_point is not None and making.rarely(5, "cRLIssuer is the issuer itself")
     ):
         list_issuer = slot.issuer.name
+    if list_issuer is not None and making.rarely(10, "name written otherwise"):
+        list_issuer = otherwise(list_issuer)
     fitting, other = ("ca", "user") if slot.is_ca else ("user", "ca")
     scope = making.pick(("", 12), (fitting, 5), (other, 1), ("attribute", 1))
     if scope:

@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.checker.names import below, common_name, directory, full_name, uri
 from tests.checker.written import (
     CERT_SIGN,
     CRL_SIGN,
     DIGITAL_SIGNATURE,
     Entry,
     Key,
-    below,
     certificate,
     certificate_list,
-    common_name,
-    directory,
     distribution_point,
-    full_name,
     issuing_point,
     signing_key,
-    uri,
 )
 from tests.der_writer import T0
 
@@ -167,6 +163,7 @@ class Making:
         listed: bool = True,
         usage: Sequence[int] | None = None,
         signed_by: Key | None = None,
+        points: Sequence[bytes] | None = None,
         **written: Any,
     ) -> bytes:
         """A certificate that is not looked at closely: one current list of its issuer's covers it.
@@ -181,6 +178,8 @@ class Making:
         place = full_name(directory(below(issuer.name, f"part-{serial}")))
         if not whole and self.rarely(30):
             place = full_name(uri(f"http://lists.test/part-{serial}.crl"))
+        if points is None:
+            points = () if whole else (distribution_point(place),)
         der = certificate(
             serial=serial,
             issuer=issuer.name,
@@ -188,7 +187,7 @@ class Making:
             subject=subject,
             key=key,
             usage=usage,
-            points=() if whole else (distribution_point(place),),
+            points=points,
             **written,
         )
         if revoked:

@@ -10,9 +10,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.checker.drawn_lists import Signer, Slot
+from tests.checker.drawn_lists import DELTA_POINT, Signer, Slot
 from tests.checker.drawn_points import drawn_slot
 from tests.checker.making import DAY, Authority, Making, World
+from tests.checker.names import common_name
 from tests.checker.written import (
     CERT_SIGN,
     CRL_SIGN,
@@ -20,13 +21,14 @@ from tests.checker.written import (
     REASON_BITS,
     Key,
     certificate,
-    common_name,
+    distribution_point,
 )
 from tests.der_writer import T0
 
 #: Two for each choice; a world with everything takes fewer, and what is not decided is harmless.
 OCTETS = 400
 FIRST_HALF = ("keyCompromise", "cACompromise", "certificateHold")
+SIGNER_FLAWS = ("no cRLSign", "expired", "revoked", "on no list", "on its own list")
 SECOND_HALF = tuple(reason for reason in REASON_BITS if reason not in FIRST_HALF)
 
 __all__ = ["World", "worlds"]
@@ -113,6 +115,7 @@ def closely(
         subject=subject,
         key=key,
         points=points,
+        freshest=DELTA_POINT if "freshestCRL in the certificate" in making.parts else (),
         **written,
     )
 
@@ -144,8 +147,15 @@ def drawn_signer(making: Making, issuer: Authority) -> tuple[Signer, Key]:
     root = issuer
     while root.above is not None:
         root = root.above
+    points: tuple[bytes, ...] | None = None
     by = making.pick((issuer, 2), (issuer.above or issuer, 2), (root, 1))
-    flaw = making.pick(("", 14), ("no cRLSign", 1), ("expired", 1), ("revoked", 1), ("on no list", 1))
+    flaw = making.pick(("", 14), *((flaw, 1) for flaw in SIGNER_FLAWS))
+    if flaw == "on its own list":
+        if kind == "indirect":
+            # NIST PKITS 4.14.30: the signer's certificate says that its own list is the one to ask.
+            points = (distribution_point(None, list_issuer=signer.name),)
+        else:
+            flaw = "on no list"
     if flaw == "on no list" and by.name in making.wholly:
         flaw = ""
     if flaw:
@@ -159,7 +169,8 @@ def drawn_signer(making: Making, issuer: Authority) -> tuple[Signer, Key]:
             ca=False,
             usage=(DIGITAL_SIGNATURE,) if flaw == "no cRLSign" else (CRL_SIGN,),
             revoked=flaw == "revoked",
-            listed=flaw != "on no list",
+            listed=flaw not in ("on no list", "on its own list"),
+            points=points,
             **({"not_after": T0 - DAY} if flaw == "expired" else {}),
         )
     )

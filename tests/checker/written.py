@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.der_writer import T0, der_int, der_oid, der_time, extension, name, seq, tlv
+from tests.checker.names import directory
+from tests.der_writer import T0, der_int, der_oid, der_time, extension, seq, tlv
 
 ECDSA_WITH_SHA256 = seq(der_oid("1.2.840.10045.4.3.2"))
 
@@ -62,11 +63,6 @@ def signing_key(number: int) -> Key:
     return Key(number, private, whole, hashlib.sha1(bits, usedforsecurity=False).digest())
 
 
-def common_name(text: str) -> bytes:
-    """A Name of an organisation and a commonName."""
-    return name(("C", "JP"), ("O", "RANDOM-PKI"), ("CN", text))
-
-
 def named_bits(bits: Iterable[int], tag: int) -> bytes:
     """A BIT STRING with named bits: DER leaves trailing zero bits out (X.690 section 11.2.2)."""
     chosen = sorted(bits)
@@ -81,35 +77,6 @@ def named_bits(bits: Iterable[int], tag: int) -> bytes:
 
 def reason_flags(reasons: Iterable[str], tag: int) -> bytes:
     return named_bits([REASON_BITS[reason] for reason in reasons], tag)
-
-
-def directory(whole_name: bytes) -> bytes:
-    return tlv(0xA4, whole_name)
-
-
-def uri(text: str) -> bytes:
-    return tlv(0x86, text.encode("ascii"))
-
-
-def full_name(*general_names: bytes) -> bytes:
-    """DistributionPointName, first choice."""
-    return tlv(0xA0, b"".join(general_names))
-
-
-def last_rdn(text: str) -> bytes:
-    """The content of an RDN of one commonName."""
-    return seq(der_oid("2.5.4.3"), tlv(0x0C, text.encode()))
-
-
-def relative_name(text: str) -> bytes:
-    """DistributionPointName, second choice: one RDN below the list issuer's name."""
-    return tlv(0xA1, last_rdn(text))
-
-
-def below(parent: bytes, text: str) -> bytes:
-    """The whole name that a relative one stands for; the writer's lengths are below 128 or of two octets."""
-    header = 2 if parent[1] < 0x80 else 2 + (parent[1] & 0x7F)
-    return seq(parent[header:], tlv(0x31, last_rdn(text)))
 
 
 def distribution_point(
