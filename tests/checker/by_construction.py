@@ -62,7 +62,11 @@ def _concluded(world: World, *, issuer_named: bool) -> frozenset[Verdict]:
             if told.flaw != "other scope":
                 before, lists = scopes.get(told.scope, (frozenset(), []))
                 scopes[told.scope] = (before | covered, [*lists, told])
-    groups = [(covered, states_of(lists)) for covered, lists in scopes.values() if covered]
+    groups = [
+        (covered, states_of(lists))
+        for covered, lists in scopes.values()
+        if covered and any(told.base is None for told in lists)
+    ]
     verdicts = set()
     for states in product(*(states for _, states in groups)):
         said_good = [covered for (covered, _), state in zip(groups, states, strict=True) if state == "good"]

@@ -153,7 +153,7 @@ def drawn_sequence(making: Making, slot: Slot, idp: bytes | None, *, indirect: b
             freshest=(),
             aki=aki,
             base=base,
-            flaw=making.pick(("", 32), *((flaw, 1) for flaw in (*LIST_FLAWS, "other scope"))),
+            flaw=making.pick(("", 32), *((flaw, 1) for flaw in (*LIST_FLAWS, "other scope", "other AKI"))),
         )
     return told
 
@@ -186,6 +186,7 @@ def _write(
     if state == "removeFromCRL" and base is None:
         making.note("removeFromCRL in a complete list")
     key = making.key() if flaw == "other key" else slot.signer.key
+    aki = aki != (flaw == "other AKI")
     if flaw == "other scope":
         idp = issuing_point(full_name(uri("http://lists.test/other-scope.crl")))
     if flaw == "in the future":

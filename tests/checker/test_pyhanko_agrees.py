@@ -25,6 +25,8 @@ def signature_unseen(world: World) -> bool:
     return bad and ("signer own" not in world.parts or "indirectCRL by the issuer itself" in world.parts)
 
 
+BAD_DELTA = ("spoilt", "other key", "other scope", "other AKI")
+
 #: What is known of pyhanko-certvalidator 0.33 (revinfo/validate_crl.py), each with who is right and why.
 TABLE: dict[str, Difference] = {
     "removeFromCRL in a complete list": difference(
@@ -93,7 +95,7 @@ TABLE: dict[str, Difference] = {
     "freshestCRL and no delta that holds": difference(
         "pyhanko determines nothing when a list has a freshestCRL and the delta for it is of another scope "
         "or key, or badly signed. Section 6.3.3 (c) combines a delta where there is one.",
-        any_list(lambda told: told.base is not None and told.flaw in ("spoilt", "other key", "other scope")),
+        any_list(lambda told: told.base is not None and told.flaw in BAD_DELTA),
         *("R/N", "G/N", "R/G"),
     ),
     "several deltas": difference(
