@@ -28,6 +28,7 @@ from revocation.errors import InputRefused
 _SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
 _KEY_USAGE: Final = "2.5.29.15"
 _BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_NAME_CONSTRAINTS: Final = "2.5.29.30"
 _DISTRIBUTION_POINTS: Final = "2.5.29.31"
 _AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
 #: Critical ones that stop no path: those above, and those whose rules are said to be left to others.
@@ -37,7 +38,7 @@ _RECOGNISED: Final = frozenset(
         _AUTHORITY_KEY_IDENTIFIER,
         "2.5.29.17",  # subjectAltName
         "2.5.29.18",  # issuerAltName
-        "2.5.29.30",  # nameConstraints
+        _NAME_CONSTRAINTS,
         "2.5.29.32",  # certificatePolicies
         "2.5.29.33",  # policyMappings
         "2.5.29.36",  # policyConstraints
@@ -91,6 +92,8 @@ class Certificate:
     authority_key_identifier: bytes | None
     #: None where the extension is there and cannot be read.
     distribution_points: tuple[DistributionPoint, ...] | None
+    #: nameConstraints, of which only this is known.
+    has_name_constraints: bool
     unknown_critical: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -176,6 +179,7 @@ def _read(der: bytes) -> Certificate:
         subject_key_identifier=_subject_key_identifier(extensions),
         authority_key_identifier=_authority_key_identifier(extensions),
         distribution_points=_points(extensions),
+        has_name_constraints=_NAME_CONSTRAINTS in extensions,
         unknown_critical=tuple(
             oid for oid, (critical, _) in extensions.items() if critical and oid not in _RECOGNISED
         ),

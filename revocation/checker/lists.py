@@ -44,7 +44,9 @@ class HeldList:
         self.refused: InputRefused | None = None
         self._decoded: DecodedList[Entries] | None = None
         self._runs: tuple[Run, ...] = ()
-        self._verified: Final[dict[bytes, bool]] = {}
+        #: DER of the key that signed it, once it is found, and of those that did not.
+        self._signed_by: bytes | None = None
+        self._not_signed_by: Final[set[bytes]] = set()
         #: Why what it leaves out proves nothing, though RFC 5280 section 6.3.3 does not forbid to use it: an
         #: issuer's duty that is not done, or a signature that others could have made. What it revokes counts.
         self.doubt: InputRefused | None = None
@@ -91,10 +93,13 @@ class HeldList:
 
     def verifies(self, key_info: bytes, key: SigningKey | None) -> bool:
         """RFC 5280 section 6.3.3 (g): whether this key (and its DER) signed it; found out once a key."""
-        known = self._verified.get(key_info)
-        if known is None:
-            known = self._verified[key_info] = self._verifies(key)
-        return known
+        if self._signed_by is None and key_info not in self._not_signed_by:
+            if self._verifies(key):
+                self._signed_by = key_info
+            else:
+                self._not_signed_by.add(key_info)
+        # Nobody makes two keys under which one signature holds.
+        return self._signed_by == key_info
 
     def _verifies(self, key: SigningKey | None) -> bool:
         signed, identifier = self.list, self.list.outer_signature_algorithm

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from revocation.checker.certificates import Certificate
 from revocation.checker.lists import HeldList
 from revocation.checker.paths import Path, Paths, check_dates, check_no_unknown_critical
-from revocation.checker.refusing import rank, refusal
+from revocation.checker.refusing import rank, refusal, too_complex
 from revocation.checker.scope import reasons_for
 from revocation.crl.signer import require_crl_sign
 from revocation.errors import InputRefused
@@ -28,6 +28,8 @@ FindingOf = Callable[[Path], "Finding"]
 
 #: Signers apart from the path, and what it may take to settle which of them are good.
 _MOST_SIGNERS: Final = 64
+#: Keys that a list is tried with: no CA has more under one name.
+_MOST_KEYS: Final = 64
 _MOST_FINDINGS: Final = 4096
 
 
@@ -41,6 +43,8 @@ class Signers:
         self._finding: Final = finding
         #: By trust anchor (key, name) and fingerprint: whether this signer is good.
         self._settled: Final[dict[tuple[bytes, bytes], dict[bytes, bool]]] = {}
+        #: Anchors under which it takes too long to tell: asked once.
+        self._too_many: Final[set[tuple[bytes, bytes]]] = set()
         self._known_ways: Final[dict[tuple[bytes, bytes], list[Path]]] = {}
 
     def of(self, held: HeldList, path: Path) -> Certificate:
@@ -48,8 +52,7 @@ class Signers:
         own = {one.fingerprint for one in path[1:]}
         refused: list[InputRefused] = []
         # The path's own certificates first: each of them is judged anyway.
-        named = self._paths.named(held.list.issuer)
-        for candidate in sorted(named, key=lambda one: one.fingerprint not in own):
+        for candidate in sorted(self._named(held), key=lambda one: one.fingerprint not in own):
             if not held.verifies(candidate.key_info, candidate.key):
                 continue
             try:
@@ -68,6 +71,14 @@ class Signers:
                 "fetch the list again; give the certificate of the key that signed it",
             )
         raise max(refused, key=lambda error: rank(error.code))
+
+    def _named(self, held: HeldList) -> list[Certificate]:
+        """Certificates with its issuer's name; first those whose key it names (section 5.2.1), a hint."""
+        identifier = held.list.authority_key_identifier
+        named = self._paths.named(held.list.issuer)
+        if len({one.key_info for one in named}) > _MOST_KEYS:
+            raise too_complex()
+        return sorted(named, key=lambda one: one.subject_key_identifier != identifier)
 
     def _check_apart(self, signer: Certificate, path: Path) -> None:
         """A signer that is none of the path's own: same anchor, and good itself."""
@@ -103,20 +114,35 @@ class Signers:
         try:
             check_dates(signer, self._at)
             check_no_unknown_critical(signer)
-            return [way for way in self._paths.of(signer) if _entity(way[-1]) == _entity(anchor)]
+            return [
+                way
+                for way in self._paths.of(signer, anchor)
+                # What a constraint permits is not computed here, so nobody below one signs for others.
+                if not any(one.has_name_constraints for one in way[1:])
+            ]
         except InputRefused as error:
-            if error.code == "TOO_COMPLEX":
-                raise
+            if error.code in {"TOO_COMPLEX", "PATH_TOO_COMPLEX"}:
+                raise too_complex() from None
             return []
 
     def _is_good_under(self, signer: Certificate, anchor: Certificate) -> bool:
         """Settled once, with all signers that it hangs on; meanwhile: whether it is known already."""
         entity = _entity(anchor)
         settled = self._settled.setdefault(entity, {})
+        if entity in self._too_many:
+            raise too_complex()
         if signer.fingerprint not in settled:
-            ways = self._closure(signer, anchor, settled)
+            try:
+                ways = self._closure(signer, anchor, settled)
+            except InputRefused:
+                self._too_many.add(entity)
+                raise
             settled.update(dict.fromkeys(ways, False))
-            self._settle(settled, ways)
+            try:
+                self._settle(settled, ways)
+            except InputRefused:
+                self._too_many.add(entity)
+                raise
         return settled[signer.fingerprint]
 
     def _closure(
@@ -145,7 +171,7 @@ class Signers:
                 reasons_for(path[0], held)
             except InputRefused:
                 continue
-            for one in self._paths.named(held.list.issuer):
+            for one in self._named(held):
                 if one.fingerprint in own or not held.verifies(one.key_info, one.key):
                     continue
                 try:
@@ -182,8 +208,6 @@ class Signers:
             if not fallen:
                 return
             if left < 0:
-                for one in ways:
-                    settled.pop(one)
                 raise too_complex()
             out.update(fallen)
             for one in good:
@@ -194,13 +218,6 @@ class Signers:
             all(self._finding(way[number:]).status == "good" for number in range(len(way) - 1))
             for way in ways
         )
-
-
-def too_complex() -> InputRefused:
-    """More certificates than it takes to decide anything: then nothing is decided."""
-    return refusal(
-        "TOO_COMPLEX", "fewer certificates and signers of lists", "too many", "give only what is needed"
-    )
 
 
 def check_may_sign(signer: Certificate) -> None:

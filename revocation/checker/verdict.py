@@ -80,7 +80,9 @@ def check(case: Case) -> Verdict:
         check_no_unknown_critical(certificate)
         ways = paths.of(certificate)
     except InputRefused as error:
-        return Verdict("path-invalid", None, sentence(error))
+        # Of more paths than can be judged not all are bad; but the one not judged may be the one that counts.
+        status = "unknown" if error.code == "TOO_COMPLEX" else "path-invalid"
+        return Verdict(status, None, sentence(error))
     judge = Judge(lists, paths, case.at)
     malformed = [one.refused for one in lists if one.is_malformed and one.refused is not None]
     return most_telling([_of_path(way, judge, malformed, case.at) for way in ways])

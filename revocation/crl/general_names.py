@@ -14,7 +14,8 @@ from revocation.distinguished_names import canonical_name, same_name
 _MAX_NAMES: Final = 64
 _DIRECTORY_NAME: Final = 0xA4
 _URI: Final = 0x86
-#: RFC 3986 sections 3.1 and 3.2: scheme, "://", authority; what follows is compared as it stands.
+#: RFC 3986 sections 3.1 and 3.2: scheme, "://", authority; what follows is compared as it stands. Only ever
+#: matched at the beginning: whoever writes the name would decide how long a search takes.
 _SCHEME_AND_HOST: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -57,5 +58,7 @@ def same_general_name(one: bytes, other: bytes) -> bool:
 
 def _folded_uri(name: bytes) -> bytes:
     """RFC 5280 section 7.4: scheme and host without regard to case, all else as it stands."""
-    # Any length octets are alike in both, or the names differ anyway.
-    return _SCHEME_AND_HOST.sub(lambda match: match[0].lower(), name, count=1)
+    _, start, end = DerReader(name).header("uniformResourceIdentifier")
+    text = name[start:end]
+    found = _SCHEME_AND_HOST.match(text)
+    return text if found is None else found[0].lower() + text[found.end() :]
