@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from revocation.checker.certificates import Certificate
+from revocation.checker.certificates import KEPT_OCTETS, Certificate
 from revocation.checker.refusing import refusal, too_complex
 from revocation.checker.signatures import read_algorithm, stands_under
 from revocation.distinguished_names import canonical_name
@@ -23,6 +23,8 @@ Path = tuple[Certificate, ...]
 
 _MOST_CERTIFICATES: Final = 16
 _MOST_PATHS: Final = 64
+#: Certificates with one name; each may have to be tried for each that is signed in that name.
+MOST_OF_A_NAME: Final = 128
 #: Hostile certificates can be written so that there are endless ways; a search ends after so many steps.
 _MOST_STEPS: Final = 4096
 
@@ -99,7 +101,7 @@ class _Search:
         last = path[-1]
         candidates = sorted(
             self._paths.named(last.issuer),
-            key=lambda one: not _identifies(last, one) * 2 - self._is_anchor(one),
+            key=lambda one: (not self._is_anchor(one), not _identifies(last, one)),
         )
         if len(path) == _MOST_CERTIFICATES and candidates:
             # By decision no path is longer, so what is behind this one is none: that is not cut short.
@@ -108,13 +110,14 @@ class _Search:
                     "PATH_TOO_LONG",
                     f"a path of at most {_MOST_CERTIFICATES} certificates",
                     "a longer one",
-                    "-",
+                    "give a shorter path",
                 )
             )
             return
-        for issuer in candidates:
+        for number, issuer in enumerate(candidates):
             self._steps += 1
-            if self._steps > _MOST_STEPS or self._found > _MOST_PATHS or self.is_cut_short:
+            cut_short = self._steps > _MOST_STEPS or self._found > _MOST_PATHS or number == MOST_OF_A_NAME
+            if cut_short or self.is_cut_short:
                 self.is_cut_short = True
                 return
             if any(same_entity(issuer, one) for one in path[1:]):
@@ -169,9 +172,16 @@ def check_issued(certificate: Certificate, issuer: Certificate) -> None:
         )
 
 
-@lru_cache(maxsize=16384)
 def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the issuer's key made its signature. Certificates do not change, so it is found out once."""
+    if len(certificate.tbs) > KEPT_OCTETS or len(issuer.tbs) > KEPT_OCTETS:
+        # What is large is not kept, so another time it would be another certificate.
+        return _signed_by.__wrapped__(certificate, issuer)
+    return _signed_by(certificate, issuer)
+
+
+@lru_cache(maxsize=4096)
+def _signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     algorithm = read_algorithm(certificate.outer_algorithm)
     return stands_under(certificate.signature, certificate.tbs, issuer.key, algorithm)
 
