@@ -44,24 +44,31 @@ def right_verdicts(world: World) -> frozenset[Verdict]:
 
 
 def _of_the_close_one(world: World) -> frozenset[Verdict]:
-    if {"signer on no list", "signer apart"} <= world.parts or "signer on its own list" in world.parts:
-        # Its own list may cover it, and whether that is enough is open (NIST PKITS 4.14.30 wants it).
-        return frozenset(Verdict) - {Verdict.PATH_INVALID}
+    if not world.parts.isdisjoint(("signer on no list", "signer on its own list")):
+        # Of a signer whose own status is not determined, what its list revokes may count. Its own list may
+        # cover the signer, and whether that is enough is open too (NIST PKITS 4.14.30 wants it).
+        covers_itself = "signer on its own list" in world.parts or "signer apart" in world.parts
+        found = _either(world)
+        return NOT_DETERMINED | (found if covers_itself else found - GOOD)
     if not world.parts.isdisjoint(UNUSABLE_SIGNER):
         return NOT_DETERMINED
+    return _either(world)
+
+
+def _either(world: World) -> frozenset[Verdict]:
     # A list named by the certificate's issuer, of a certificate that has distribution points: by the end of
     # section 6.3.3 it covers, though the certificate itself says that its lists are others.
     return _concluded(world, issuer_named=True) | _concluded(world, issuer_named=False)
 
 
 def _concluded(world: World, *, issuer_named: bool) -> frozenset[Verdict]:
-    scopes: dict[tuple[bytes | None, bool], tuple[frozenset[str], list[ListTold]]] = {}
+    scopes: dict[bytes | None, tuple[frozenset[str], list[ListTold]]] = {}
     for index, slot in enumerate(world.slots):
         covered = _reasons_covered(index, slot, world.slots, issuer_named=issuer_named)
         for told in slot.lists:
             if told.flaw != "other scope":
-                before, lists = scopes.get(told.scope, (frozenset(), []))
-                scopes[told.scope] = (before | covered, [*lists, told])
+                before, lists = scopes.get(told.scope[0], (frozenset(), []))
+                scopes[told.scope[0]] = (before | covered, [*lists, told])
     groups = [
         (covered, states_of(lists))
         for covered, lists in scopes.values()
@@ -114,19 +121,22 @@ def states_of(lists: list[ListTold]) -> set[str]:
     verified = [told for told in lists if told.flaw not in ("spoilt", "other key", "in the future")]
     usable = [told for told in verified if told.flaw not in UNUSABLE and not told.odd_entry]
     completes = [told for told in usable if told.base is None]
-    deltas = sorted((told for told in usable if told.base is not None), key=lambda told: told.number or 0)
+    akis = {told.scope[1] for told in completes}
+    told_by_deltas = [told for told in usable if told.base is not None]
+    deltas = sorted(
+        (told for told in told_by_deltas if told.scope[1] in akis), key=lambda told: told.number or 0
+    )
     found = set()
     for complete in completes:
         found |= _combined(complete, deltas)
         upto = max((i for i, told in enumerate(deltas) if not told.lapsed), default=-1)
         between = [replace(told, lapsed=told.lapsed and i > upto) for i, told in enumerate(deltas)]
         found |= _combined(complete, between)
-    heard = {"revoked" for told in verified if told.says and told.flaw == "no nextUpdate"}
+    believed = [told for told in verified if told.flaw != UNUSABLE[0] and not told.odd_entry]
     if not found:
-        heard |= (
-            {"revoked" for told in deltas if told.says} if heard or len(verified) > len(usable) else set()
-        )
-        return {"unknown"} | heard
+        # Of what cannot be used to say good, a revocation may count.
+        said = (told.says for told in believed if told.base is None or told.says != "removeFromCRL")
+        return {"unknown"} | {"revoked" for says in said if says}
     newest = max(number for number, _ in found)
     states = {state for number, state in found if number == newest}
     disagree = any(
@@ -148,17 +158,19 @@ def states_of(lists: list[ListTold]) -> set[str]:
         states = states - (set() if released else {"good"}) | {"unknown"}
     if newest <= FULL and disagree:
         states |= {"revoked" for told in completes if told.says}
-    if newest == FULL and any(told.number == FULL and told.says for told in deltas):
-        # A delta that was issued together with the complete list, and tells more.
-        states |= {"unknown", "revoked"}
     if "unknown" in states and any(told.number == newest and told.says for told in completes):
         states |= {"revoked"}
     if any((told.number or 0) >= newest for told in verified if told not in usable):
         # A newer one that must not be used (sections 5.2, 5.3): whether the older may be is open.
         states |= {"unknown", "revoked"}
-    if any(told.base is not None and told.base > FULL and told.says for told in usable):
-        # An addition by a delta that does not fit, and a newer one that does not repeat it.
-        states |= {"unknown", "good" if newest > 25 else "unknown"}
+    spoken = [told for told in believed if told.base is not None and told.says]
+    added = [told for told in spoken if told.says != "removeFromCRL"]
+    if any(told not in deltas or told.number == FULL or (told.base or 0) > FULL for told in added):
+        # An addition by a delta that does not fit: it is heard all the same, or answered by a newer one.
+        states |= {"unknown", "revoked"}
+    if spoken and sum(told.base is not None for told in verified) > 1:
+        # To be judged: of two deltas with one base the older adds and the newer releases, or one is silent.
+        states |= {"unknown", "revoked"} | ({"good"} if added else set())
     return states
 
 
