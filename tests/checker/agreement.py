@@ -138,3 +138,12 @@ def out_of_reach(slot: SlotTold) -> bool:
     """A delta whose base is newer than a complete list that may have to do."""
     numbers = [told.number or 0 for told in slot.lists if told.base is None and not told.flaw]
     return any(told.base is not None and told.base > min(numbers, default=0) for told in slot.lists)
+
+
+LAPSED_ELSEWHERE = difference(
+    "A lapsed list of one distribution point says that the certificate is revoked or on hold, and a list of "
+    "another, not later, covers every reason and does not. That is good by section 6.3.3; the checker forgets "
+    "nothing.",
+    lambda world: len(world.slots) > 1 and any_list(lambda told: told.lapsed and told.says != "")(world),
+    "N/G",
+)

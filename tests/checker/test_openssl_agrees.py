@@ -9,6 +9,7 @@ import pytest
 from tests.checker.agreement import (
     CONTRADICTING,
     EVERY_PAIR,
+    LAPSED_ELSEWHERE,
     Difference,
     agree,
     any_list,
@@ -139,6 +140,7 @@ TABLE: dict[str, Difference] = {
         *("R/G", "G/R", "N/R"),
     ),
     "older list and delta contradict the newest": CONTRADICTING,
+    "lapsed list of another point": LAPSED_ELSEWHERE,
     "bad signature": difference(
         "OpenSSL chooses a list or delta before it verifies it, and tries no other (section 6.3.3 (g)).",
         any_list(lambda told: told.flaw in ("spoilt", "other key")),
@@ -189,4 +191,4 @@ def test_openssl_agrees_or_a_name_says_why_not(examples: int, tmp_path: Path) ->
     names = agree(examples, lambda world: openssl_says(world, tmp_path), TABLE | TO_BE_JUDGED)
     if examples >= 2000:
         unused = TABLE.keys() - names.keys()
-        assert len(unused) <= 3, f"are they needed any more? {sorted(unused)}"
+        assert len(unused) <= 5, f"are they needed any more? {sorted(unused)}"

@@ -7,6 +7,7 @@ import pytest
 from tests.checker.agreement import (
     CONTRADICTING,
     EVERY_PAIR,
+    LAPSED_ELSEWHERE,
     Difference,
     agree,
     any_list,
@@ -96,6 +97,7 @@ TABLE: dict[str, Difference] = {
         *("R/N", "G/N", "R/G"),
     ),
     "older list and delta contradict the newest": CONTRADICTING,
+    "lapsed list of another point": LAPSED_ELSEWHERE,
     "delta without freshestCRL": difference(
         "pyhanko looks for deltas only when the list has a freshestCRL. The checker uses every delta it is "
         "given; section 6.3.3 (c) does not ask where it came from.",
@@ -160,4 +162,4 @@ def test_pyhanko_agrees_or_a_name_says_why_not(examples: int) -> None:
     names = agree(examples, pyhanko_says, TABLE | TO_BE_JUDGED)
     if examples >= 2000:
         unused = TABLE.keys() - names.keys()
-        assert len(unused) <= 3, f"are they needed any more? {sorted(unused)}"
+        assert len(unused) <= 5, f"are they needed any more? {sorted(unused)}"
