@@ -142,8 +142,8 @@ def out_of_reach(slot: SlotTold) -> bool:
 
 LAPSED_ELSEWHERE = difference(
     "A lapsed list of one distribution point says that the certificate is revoked or on hold, and a list of "
-    "another, not later, covers every reason and does not. That is good by section 6.3.3; the checker forgets "
-    "nothing.",
+    "another, not later, covers every reason and does not. That is good by section 6.3.3; the checker "
+    "forgets nothing.",
     lambda world: len(world.slots) > 1 and any_list(lambda told: told.lapsed and told.says != "")(world),
     "N/G",
 )
