@@ -96,7 +96,8 @@ def _draws(encoding: str) -> bool:
 
 def _list_record(name: str, held: HeldList, at: datetime) -> dict[str, Any]:
     """What a list is, whether or not it was of use."""
-    refused = None if held.refused is None else sentence(held.refused)
+    error = held.refused or held.doubt
+    refused = None if error is None else sentence(error)
     if not held.is_parsed:
         return {"file": Path(name).name, "form": None, "current": False, "refused": refused}
     found, issuing = held.list, held.issuing
@@ -139,7 +140,7 @@ def _drawn(report: dict[str, Any]) -> Iterator[str]:
             f"({one['this_update']} to {one['next_update'] or '-'})"
         )
         if one["refused"]:
-            yield f"    not used: {one['refused']}"
+            yield f"    but: {one['refused']}"
 
 
 def _batch(given: argparse.Namespace, now: datetime) -> int:

@@ -65,10 +65,19 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
     # What is no older and cannot be used (lapsed, in doubt, a delta whose base we do not have) was said all
     # the same: its revocations stand, and of its releases nothing is believed.
     heard += [(_severest_code(_news(one, view, listed)), one) for one in held for view in chosen]
-    # Of several that say the same, one that holds says it, and the latest: whatever order they came in.
-    reason, by = max(
-        heard, key=lambda one: (severity(one[0]), one[1].is_current(at), one[1].list.this_update)
-    )
+
+    def weight(one: tuple[int | None, HeldList]) -> tuple[bool, int, bool, datetime]:
+        # Of several that say the same, one that holds says it, and the latest: whatever order they came in. A
+        # list that must not decide is heard only where no other says anything.
+        code, by = one
+        return (
+            code is not None and not by.is_forbidden,
+            severity(code),
+            by.is_current(at),
+            by.list.this_update,
+        )
+
+    reason, by = max(heard, key=weight)
     return Said(bool(current), reason, by, chosen[0].complete.doubt)
 
 

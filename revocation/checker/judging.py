@@ -8,7 +8,6 @@ that hold now; one that lists the certificate is enough for revoked; everything 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -86,20 +85,7 @@ class Judge:
                 usable.append(self._usable(held, path, own_only))
             except InputRefused as error:
                 refused.append(error)
-        against = [error for held in self._lists for error in self._forbidden(held, path, own_only)]
-        return self._concluded(certificate, usable, refused, against)
-
-    def _forbidden(self, held: HeldList, path: Path, own_only: bool) -> Iterator[InputRefused]:
-        """Section 5.2: a list with an unknown critical extension decides nothing. So where it names the
-        certificate, no other list may say that nothing is known against it.
-        """
-        if held.refused is None or held.refused.code != "UNKNOWN_CRITICAL_EXTENSION" or not held.is_parsed:
-            return
-        with suppress(InputRefused):
-            reasons_for(path[0], held)
-            self._signers.of(held, path, own_only=own_only)
-            if next(held.reasons_of(path[0].issuer, path[0].serial), None) is not None:
-                yield held.refused
+        return self._concluded(certificate, usable, refused)
 
     def _usable(self, held: HeldList, path: Path, own_only: bool) -> _Usable:
         # What cannot be parsed has no scope; of the rest the scope comes first, so that of many lists the
@@ -116,10 +102,10 @@ class Judge:
         certificate: Certificate,
         usable: Sequence[_Usable],
         refused: list[InputRefused],
-        against: list[InputRefused],
     ) -> Finding:
         covered = 0
         revoked: list[Said] = []
+        against: list[InputRefused] = []
         held_before: list[tuple[HeldList, InputRefused]] = []
         newest: list[datetime] = []
         alone: list[Said] = []
@@ -135,7 +121,11 @@ class Judge:
                 alone += self._said_alone(scope, certificate)
                 continue
             doubt = self._lapse(answer) or scope[0].doubt or answer.doubt
-            if answer.reason is not None and (answer.is_current and not self._is_old_hold(answer)):
+            forbidden = answer.by.doubt if answer.by.is_forbidden else None
+            if answer.reason is not None and forbidden is not None:
+                # It must not decide; so where it names the certificate, neither does what others leave out.
+                against.append(forbidden)
+            elif answer.reason is not None and answer.is_current and not self._is_old_hold(answer):
                 revoked.append(answer)
             elif answer.reason == CRLReason.certificate_hold:
                 held_before.append((answer.by, doubt or _hold_lapsed()))
@@ -189,7 +179,7 @@ class Judge:
         """Each revocation that deltas without a complete list tell of this certificate."""
         for one in scope:
             for code in one.held.reasons_of(certificate.issuer, certificate.serial):
-                if code != CRLReason.remove_from_crl:
+                if code != CRLReason.remove_from_crl and not one.held.is_forbidden:
                     yield Said(one.held.is_current(self._at), code, one.held, None)
 
     def _is_old_hold(self, answer: Said) -> bool:

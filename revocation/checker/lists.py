@@ -64,6 +64,11 @@ class HeldList:
         return self.refused is not None and self._decoded is None and self.refused.code not in _UNDERSTOOD
 
     @property
+    def is_forbidden(self) -> bool:
+        """RFC 5280 section 5.2: whether an unknown critical extension forbids that it decides anything."""
+        return self.doubt is not None and self.doubt.code == "UNKNOWN_CRITICAL_EXTENSION"
+
+    @property
     def is_parsed(self) -> bool:
         """Whether ``list`` can be asked."""
         return self._decoded is not None
@@ -133,8 +138,6 @@ def check_usable(found: DecodedList[Entries]) -> Algorithm:
             "another one, or one with parameters that it must not have",
             "ask the CA what it signs with",
         )
-    # Those that are known and critical are only a doubt.
-    check_critical_extensions(found, {Tolerance.CRITICAL_KNOWN_EXTENSION})
     if found.next_update is not None:
         check_window(found)
     return algorithm
@@ -145,6 +148,7 @@ def _doubt(
 ) -> InputRefused | None:
     """The first of the duties of RFC 5280 section 5 that the issuer of this list has not done."""
     try:
+        check_critical_extensions(found, tolerances)
         if algorithm.is_weak and WEAK_SIGNATURE not in tolerances:
             # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
             raise refusal(
@@ -153,7 +157,6 @@ def _doubt(
                 "SHA-1 or MD5",
                 f"ask the CA for a list signed otherwise, or tolerate {WEAK_SIGNATURE}",
             )
-        check_critical_extensions(found, tolerances)
         if found.extensions:
             # A list without any extension (version 1, or written like one) can be neither partial nor a
             # delta, so nothing is lost with its number; one that uses extensions owes it.

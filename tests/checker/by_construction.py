@@ -160,8 +160,10 @@ def states_of(lists: list[ListTold]) -> set[str]:
         states |= {"revoked" for told in completes if told.says}
     if "unknown" in states and any(told.number == newest and told.says for told in completes):
         states |= {"revoked"}
-    if any((told.number or 0) >= newest for told in verified if told not in usable):
-        # A newer one that must not be used (sections 5.2, 5.3): whether the older may be is open.
+    unused = [told for told in verified if told not in usable]
+    if any((told.number or 0) >= (newest if told.base is None else FULL) for told in unused):
+        # A newer one that must not be used (sections 5.2, 5.3): may the older be? That is open. What a delta
+        # has added is owed by each later one (section 5.2.4), so one that is passed over may count as well.
         states |= {"unknown", "revoked"}
     spoken = [told for told in believed if told.base is not None and told.says]
     added = [told for told in spoken if told.says != "removeFromCRL"]
@@ -169,8 +171,10 @@ def states_of(lists: list[ListTold]) -> set[str]:
         # An addition by a delta that does not fit: it is heard all the same, or answered by a newer one.
         states |= {"unknown", "revoked"}
     if spoken and sum(told.base is not None for told in verified) > 1:
-        # To be judged: of two deltas with one base the older adds and the newer releases, or one is silent.
-        states |= {"unknown", "revoked"} | ({"good"} if added else set())
+        # Of two deltas with one base the older adds and the newer releases, or one is silent: a release
+        # answers what may be released, and nothing else.
+        releasable = bool(added) and all(told.says in RELEASABLE for told in added)
+        states |= {"unknown", "revoked"} | ({"good"} if releasable else set())
     return states
 
 
