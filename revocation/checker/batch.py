@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +18,7 @@ from revocation.checker.files import Files
 from revocation.checker.lists import TOLERANCES
 from revocation.checker.verdict import Case, Verdict, check
 from revocation.clock import moment_of
-from revocation.errors import InputRefused, RevocationError
+from revocation.errors import InputRefused, OwnFault, RevocationError
 from revocation.exits import error_record, exit_code_of
 
 _MOST_OCTETS: Final = 16 * 1024 * 1024
@@ -50,28 +51,56 @@ class NamedCase:
         )
 
 
-def answers(lines: Iterable[bytes], files: Files, now: datetime) -> Iterator[dict[str, Any]]:
-    """One answer for each line that is not empty; ``now`` is asked about where a line says no time."""
+def answers(
+    lines: Iterable[bytes], files: Files, now: datetime, tolerated: AbstractSet[str] = frozenset()
+) -> Iterator[dict[str, Any]]:
+    """One answer for each line that is not empty.
+
+    ``now`` is asked about where a line says no time; ``tolerated`` is added to what a line tolerates.
+    """
     for line in lines:
         if line.strip():
-            yield answer(line, files, now)
+            yield answer(line, files, now, tolerated)
 
 
-def answer(line: bytes, files: Files, now: datetime) -> dict[str, Any]:
-    """The answer to one line; an error of the input or the outside is an answer as well."""
-    identifier: object = None
+def answer(
+    line: bytes, files: Files, now: datetime, tolerated: AbstractSet[str] = frozenset()
+) -> dict[str, Any]:
+    """The answer to one line; an error of any kind is an answer as well."""
     try:
         row = _row(line)
-        identifier = row.get("id")
-        return {"id": identifier, **verdict_record(check(named_case(row, now).read(files)))}
+        case = named_case(row, now, tolerated).read(files)
+        return {"id": row.get("id"), **verdict_record(check(case))}
     except RevocationError as error:
-        return {
-            "id": identifier,
-            "status": None,
-            "reason": None,
-            "why": str(error),
-            "error": error_record(error, exit_code_of(error)),
-        }
+        return _without_status(line, error)
+    except Exception as error:
+        # A fault of ours costs one line, and not all that come after it.
+        fault = OwnFault(
+            "CHECK_FAILED",
+            expected="a verdict on every case",
+            got=type(error).__name__,
+            remedy="report this as a bug, with the files of the case",
+        )
+        return _without_status(line, fault)
+
+
+def _without_status(line: bytes, error: RevocationError) -> dict[str, Any]:
+    return {
+        "id": identifier(line),
+        "status": None,
+        "reason": None,
+        "why": str(error),
+        "error": error_record(error, exit_code_of(error)),
+    }
+
+
+def identifier(line: bytes) -> object:
+    """The id of a line; None where it has none, or is no case."""
+    try:
+        found: object = _row(line).get("id")
+    except InputRefused:
+        return None
+    return found
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
@@ -91,7 +120,7 @@ def _row(line: bytes) -> dict[str, Any]:
     return row
 
 
-def named_case(row: dict[str, Any], now: datetime) -> NamedCase:
+def named_case(row: dict[str, Any], now: datetime, tolerated: AbstractSet[str] = frozenset()) -> NamedCase:
     """The case of one line; keys that it does not know (a note, what is expected) are left alone."""
 
     def names(key: str) -> tuple[str, ...]:
@@ -103,16 +132,15 @@ def named_case(row: dict[str, Any], now: datetime) -> NamedCase:
     certificate = row.get("cert")
     if not isinstance(certificate, str):
         raise _no_case("a file name as cert", "none" if certificate is None else "something else")
-    trust = names("trust")
-    if not trust:
-        raise _no_case("at least one file name in trust", "none")
+    if "trust" not in row:
+        raise _no_case("a list of file names as trust", "none")
     return NamedCase(
-        trust=trust,
+        trust=names("trust"),
         intermediates=names("intermediates"),
         lists=names("crls"),
         certificate=certificate,
         at=now if row.get("at") is None else moment_of(row["at"]),
-        tolerances=tolerances(names("tolerances")),
+        tolerances=tolerances(names("tolerances")) | tolerated,
     )
 
 

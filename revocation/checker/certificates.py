@@ -52,6 +52,7 @@ _KEY_CERT_SIGN: Final = 5
 _CRL_SIGN: Final = 6
 _MAX_EXTENSIONS: Final = 64
 _MAX_SERIAL: Final = 64
+_LAST_VERSION: Final = 3
 #: What is remembered comes from outside; this bounds what it can cost us.
 _KEPT_OCTETS: Final = 8192
 
@@ -128,6 +129,8 @@ def _read(der: bytes) -> Certificate:
         explicit = tbs.enter(0xA0, "version")
         version = explicit.integer("version") + 1
         explicit.finish("version")
+        if not 1 <= version <= _LAST_VERSION:
+            raise refused("DER_VERSION", "version", 0, "v1, v2 or v3", f"v{version}")
     serial = _serial(tbs)
     inner_algorithm = tbs.raw(SEQUENCE, "signature")
     issuer = tbs.raw(SEQUENCE, "issuer")
@@ -140,10 +143,12 @@ def _read(der: bytes) -> Certificate:
     canonical_name(issuer), canonical_name(subject)
     key_info = tbs.raw(SEQUENCE, "subjectPublicKeyInfo")
     for tag, what in ((0x81, "issuerUniqueID"), (0x82, "subjectUniqueID")):
-        if tbs.peek() == tag:
+        if tbs.peek() == tag and version > 1:
             tbs.header(what)
     extensions: dict[str, tuple[bool, bytes]] = {}
-    if tbs.peek() == 0xA3:
+    # Sections 4.1.2.8 and 4.1.2.9: unique identifiers from v2 on, extensions in v3 only. What an older one
+    # has all the same is left over, and so refused: its basicConstraints must not make a CA of it.
+    if tbs.peek() == 0xA3 and version == _LAST_VERSION:
         explicit = tbs.enter(0xA3, "extensions")
         extensions = _extensions(explicit.enter(SEQUENCE, "extensions"))
         explicit.finish("extensions")

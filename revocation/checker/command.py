@@ -6,13 +6,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from revocation.checker.batch import NamedCase, answers, tolerances, verdict_record
+from revocation.checker.batch import NamedCase, answers, identifier, tolerances, verdict_record
 from revocation.checker.files import Files
 from revocation.checker.lists import HeldList
 from revocation.checker.refusing import sentence
@@ -36,8 +36,8 @@ def run(given: argparse.Namespace, now: datetime) -> int:
     """One case or many; the exit code."""
     single = [bool(given.cert), bool(given.trust), bool(given.intermediate), bool(given.crl), bool(given.at)]
     if given.batch is not None:
-        if any(single) or given.tolerate:
-            raise _misused("--batch alone (and --output): each line says the rest itself")
+        if any(single):
+            raise _misused("--batch (with --output, --tolerate): each line says the rest itself")
         return _batch(given, now)
     if given.output is not None or not given.cert or not given.trust:
         raise _misused("--cert and at least one --trust, or --batch")
@@ -128,27 +128,33 @@ def _drawn(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _batch(given: argparse.Namespace, now: datetime) -> int:
+    tolerated = tolerances(given.tolerate)
+
+    def answered(cases: Iterator[bytes], folder: Path | None) -> Iterator[dict[str, Any]]:
+        return answers(cases, Files(folder), now, tolerated)
+
     if given.batch == "-":
-        return _answered(sys.stdin.buffer, Files(), given.output, now)
+        return _written(sys.stdin.buffer, given.output, lambda cases: answered(cases, None))
+    folder = Path(given.batch).absolute().parent
     with Path(given.batch).open("rb") as lines:
-        return _answered(lines, Files(Path(given.batch).absolute().parent), given.output, now)
+        return _written(lines, given.output, lambda cases: answered(cases, folder))
 
 
-def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime) -> int:
+def _written(
+    lines: BinaryIO, output: Path | None, answered: Callable[[Iterator[bytes]], Iterator[dict[str, Any]]]
+) -> int:
     """Each answer is written whole before the next case is read, so a stop loses none."""
     total = os.fstat(lines.fileno()).st_size if lines.seekable() else 0
+    cases = filter(bytes.strip, lines)
     code = Exit.DONE
     with nullcontext(sys.stdout.buffer) if output is None else output.open("a+b") as out:
-        done = 0 if output is None else _answers_in(out)
-        if done:
-            print(f"{done} answers are there already; going on after them", file=sys.stderr)
-        rest = (line for number, line in enumerate(filter(bytes.strip, lines)) if number >= done)
+        if output is not None:
+            code = _resumed(out, cases)
         shown = -1
-        for one in answers(rest, files, now):
+        for one in answered(cases):
             out.write(json.dumps(one, ensure_ascii=False).encode() + b"\n")
             out.flush()
-            if one["status"] is None:
-                code = Exit.PARTIAL
+            code = max(code, _came_to(one))
             if total and sys.stderr.isatty() and shown != (percent := 100 * lines.tell() // total):
                 shown = percent
                 print(f"\rchecked {percent} %", end="", file=sys.stderr, flush=True)
@@ -157,15 +163,44 @@ def _answered(lines: BinaryIO, files: Files, output: Path | None, now: datetime)
     return code
 
 
-def _answers_in(out: BinaryIO) -> int:
-    """Whole lines of an earlier run; half a line is what was being written when it was stopped."""
+def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:
+    """Leave out the cases that an earlier run has answered; what its answers came to.
+
+    Half a line is what was being written when it was stopped: it is taken away, and its case asked again.
+    """
     out.seek(0)
-    whole = number = 0
+    whole = done = 0
+    code = Exit.DONE
     for line in out:
         if not line.endswith(b"\n"):
             break
+        case = next(cases, None)
+        before = _answer_in(line)
+        if case is None or before is None or before["id"] != identifier(case):
+            raise InputRefused(
+                "OUTPUT_OF_OTHER_CASES",
+                expected=f"in the output the answers of an earlier run, here that of case {done + 1}",
+                got="something else",
+                remedy="give another file as --output, or the cases that it was made from",
+            )
+        code = max(code, _came_to(before))
         whole += len(line)
-        number += 1
+        done += 1
     out.truncate(whole)
     out.seek(0, os.SEEK_END)
-    return number
+    if done:
+        print(f"{done} answers are there already; going on after them", file=sys.stderr)
+    return code
+
+
+def _came_to(answer: dict[str, Any]) -> Exit:
+    """PARTIAL for a line without a status, whatever the reason is: the answer itself says it."""
+    return Exit.DONE if answer["status"] is not None else Exit.PARTIAL
+
+
+def _answer_in(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"id", "status"} <= found.keys() else None

@@ -60,10 +60,10 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
     current = [view for view in views if view.newest.is_current(at)]
     chosen = _freshest(current or views)
     reason, by = _severest([(_of_view(view, listed), view.newest) for view in chosen])
-    # What is newer and cannot be used (lapsed, or a delta whose base we do not have) was said all the same:
-    # its revocations stand, and of its releases nothing is believed.
+    # What is no older and cannot be used (lapsed, or a delta whose base we do not have) was said all the
+    # same: its revocations stand, and of its releases nothing is believed.
     for news in held:
-        if any(_is_newer(news, view.newest) and _may_follow(news, view.complete) for view in chosen):
+        if any(not _is_newer(view.newest, news) and _may_follow(news, view.complete) for view in chosen):
             heard = _severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl])
             reason, by = _severest([(reason, by), (heard, news)])
     return Said(bool(current), reason, by)

@@ -59,6 +59,7 @@ class _Usable:
         mine, theirs = self.held.list, other.held.list
         return (
             self.signer.key_info == other.signer.key_info
+            and self.held.is_weak == other.held.is_weak
             and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
             and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
         )
@@ -140,6 +141,17 @@ class Judge:
                 continue
             if answer is not None and reason is not None:
                 revoked.append(answer)
+            elif scope[0].held.is_weak:
+                # RFC 6151, RFC 9155: whoever can make two documents of one hash shows the one not signed.
+                # To say revoked for nothing is all that he gains; to say good he is not believed.
+                refused.append(
+                    refusal(
+                        "ALGORITHM_WEAK",
+                        "a list whose signature has a hash without known collisions",
+                        "SHA-1 or MD5",
+                        "ask the CA for a list signed otherwise, or tolerate weak_signature",
+                    )
+                )
             else:
                 covered |= scope[0].reasons
         if revoked:
@@ -186,13 +198,16 @@ class Judge:
 def reasons_for(certificate: Certificate, held: HeldList) -> int:
     """Section 6.3.3 (b), (d) for every distribution point, and at the end for the one that is assumed.
 
-    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them.
+    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them. The
+    assumed point has the issuer's name. That is for certificates that name no point: one that does would
+    otherwise be good by a list of which it says itself that it is another's.
     """
     issuing, list_issuer = held.issuing, held.list.issuer
-    assumed = DistributionPoint(full_names=(certificate.issuer,))
+    points = certificate.distribution_points or ()
+    assumed = DistributionPoint(full_names=() if points else (certificate.issuer,))
     refused: list[InputRefused] = []
     reasons: int | None = None
-    for point in (*(certificate.distribution_points or ()), assumed):
+    for point in (*points, assumed):
         try:
             check_speaks_for_issuer(point, certificate.issuer, list_issuer, issuing)
             check_same_point(point, certificate.issuer, list_issuer, issuing)

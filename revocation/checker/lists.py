@@ -13,7 +13,7 @@ from typing import Final
 
 from revocation.authorities import Tolerance
 from revocation.checker.refusing import refusal
-from revocation.checker.signatures import SigningKey, read_algorithm, stands_under
+from revocation.checker.signatures import Algorithm, SigningKey, read_algorithm, stands_under
 from revocation.crl.accept import (
     check_critical_extensions,
     check_crl_number,
@@ -29,6 +29,11 @@ from revocation.crl.verify import check_algorithms_agree
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 
+#: Lists signed with SHA-1 or MD5 count like others. For the checker only: the night never believes them.
+WEAK_SIGNATURE: Final = "weak_signature"
+#: RFC 5280 section 5.1.2.4: an issuer writes UTCTime through 2049, but whoever reads must take either form.
+_ALWAYS: Final = frozenset((Tolerance.GENERALIZED_TIME_BEFORE_2050,))
+
 #: Refusals of the decoder that are no faults of form: the list was read, and is not to be used.
 _UNDERSTOOD: Final = frozenset(("UNKNOWN_CRITICAL_EXTENSION", "INDIRECT_NOT_SUPPORTED", "DER_SIGNATURE"))
 
@@ -41,12 +46,15 @@ class HeldList:
         self._decoded: DecodedList[Entries] | None = None
         self._runs: tuple[Run, ...] = ()
         self._verified: Final[dict[bytes, bool]] = {}
+        #: Signed with a hash of known collisions: what such a list revokes counts, and nothing else.
+        self.is_weak = False
         try:
-            found = decode_certificate_list(der, tolerances=tolerances, certificate_issuers=True)
+            found = decode_certificate_list(der, tolerances={*tolerances, *_ALWAYS}, certificate_issuers=True)
             data = memoryview(der).cast("B")
             self._runs = tuple(runs_by_issuer(data, found.entries_at, found.entries, found.issuer))
             self._decoded = found
-            check_usable(found, tolerances)
+            algorithm = check_usable(found, tolerances)
+            self.is_weak = algorithm.is_weak and WEAK_SIGNATURE not in tolerances
         except InputRefused as refused:
             self.refused = refused
 
@@ -121,8 +129,11 @@ class HeldList:
                 at += 1
 
 
-def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> None:
-    """The rules that need neither certificate nor clock; ``InputRefused`` by the first that is broken."""
+def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> Algorithm:
+    """The rules that need neither certificate nor clock; ``InputRefused`` by the first that is broken.
+
+    What it is signed with, which is for the judge to weigh.
+    """
     check_algorithms_agree(found)
     algorithm = read_algorithm(found.outer_signature_algorithm)
     if algorithm is None:
@@ -132,16 +143,12 @@ def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> N
             "another one, or one with parameters that it must not have",
             "ask the CA what it signs with",
         )
-    if algorithm.is_weak:
-        # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
-        raise refusal(
-            "ALGORITHM_WEAK", "a hash without known collisions", "MD5 or SHA-1", "ask the CA for a newer list"
-        )
     check_critical_extensions(found, tolerances)
     if found.extensions:
         # A list without any extension (version 1, or written like one) can be neither partial nor a delta,
         # so nothing is lost with its number; one that uses extensions owes it.
         check_crl_number(found, tolerances)
+    return algorithm
 
 
 #: What may be tolerated here; the rest of the tolerances is about what JPKI's lists are for.
@@ -149,7 +156,7 @@ TOLERANCES: Final = frozenset(
     (
         Tolerance.MISSING_CRL_NUMBER,
         Tolerance.EXPLICIT_DEFAULT,
-        Tolerance.GENERALIZED_TIME_BEFORE_2050,
         Tolerance.CRITICAL_KNOWN_EXTENSION,
+        WEAK_SIGNATURE,
     )
 )

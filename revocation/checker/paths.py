@@ -74,7 +74,13 @@ class _Search:
 
     def why(self) -> InputRefused:
         """The refusal that came nearest to a path."""
-        return max(self._refused, key=lambda refused: _RELEVANCE.index(refused.code))
+        none = refusal(
+            "PATH_NO_ISSUER",
+            "certificates that lead to a trust anchor",
+            "none, or only such as lead back to each other",
+            "give the certificates of its issuers",
+        )
+        return max([none, *self._refused], key=lambda refused: _RELEVANCE.index(refused.code))
 
     def extended(self, path: Path) -> Iterator[Path]:
         last = path[-1]
@@ -82,8 +88,6 @@ class _Search:
             self._paths.named(last.issuer),
             key=lambda one: not _identifies(last, one) * 2 - self._is_anchor(one),
         )
-        if not candidates:
-            self._refused.append(refusal("PATH_NO_ISSUER", "a certificate of its issuer", "none", "give it"))
         for issuer in candidates:
             self._steps += 1
             if self._steps > _MOST_STEPS or self._found == _MOST_PATHS or len(path) == _MOST_CERTIFICATES:

@@ -54,7 +54,17 @@ class Verdict:
 
 
 def check(case: Case) -> Verdict:
-    """The verdict on its certificate, by RFC 5280 sections 6.1 (as far as paths.py says) and 6.3."""
+    """The verdict on its certificate, by RFC 5280 sections 6.1 (as far as paths.py says) and 6.3.
+
+    ``InputRefused`` only where the question itself is none: a moment without its zone.
+    """
+    if case.at.tzinfo is None:
+        raise InputRefused(
+            "TIME_MALFORMED",
+            expected="a moment with its zone",
+            got="one without",
+            remedy="use an aware datetime",
+        )
     try:
         certificate = read_certificate(case.certificate)
     except InputRefused as error:

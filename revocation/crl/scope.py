@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from revocation.authorities import Authority, Generation, ListScope, Tolerance
+from revocation.crl.applies import names_point
 from revocation.crl.decode import CertificateList
 from revocation.crl.distribution_points import IssuingDistributionPoint
-from revocation.crl.general_names import same_general_name
 from revocation.errors import InputRefused
 
 _CHECK_ADDRESS: Final = "check the address of the list; two partitions may have been exchanged"
@@ -72,7 +72,7 @@ def check_scope(certificate_list: CertificateList, authority: Authority, scope: 
             got="one that is not critical",
             remedy=f"ask the CA, or switch on the tolerance {Tolerance.NON_CRITICAL_IDP} for it",
         )
-    if not _names_partition(point, partition.distribution_point):
+    if not _names_partition(point, partition.distribution_point, certificate_list.issuer):
         raise InputRefused(
             "SCOPE_MISMATCH",
             expected="the distribution point of the partition that was asked for"
@@ -111,8 +111,8 @@ def check_limits(point: IssuingDistributionPoint) -> None:
         )
 
 
-def _names_partition(point: IssuingDistributionPoint, distribution_point: bytes) -> bool:
+def _names_partition(point: IssuingDistributionPoint, distribution_point: bytes, list_issuer: bytes) -> bool:
     """One of the point's names is the partition's; a CA that does not partition names none."""
     if not distribution_point:
-        return not point.full_names
-    return any(same_general_name(name, distribution_point) for name in point.full_names)
+        return not point.is_named
+    return names_point(point, distribution_point, list_issuer)

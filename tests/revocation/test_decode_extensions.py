@@ -96,7 +96,7 @@ def test_reasons_that_are_no_named_bit_list(signer: pki.SigningGeneration, bits:
     [(b"\x00", 0), (b"\x05\x60", 0b110), (b"\x07\x7f\x80", 0b1_1111_1110), (b"\x07\x00\x80", 0x100)],
 )
 def test_reasons_by_bit(signer: pki.SigningGeneration, bits: bytes, reasons: int) -> None:
-    """RFC 5280 section 4.2.1.13: bit 1 is keyCompromise, bit 8 aACompromise; what stands behind is nothing."""
+    """RFC 5280 section 4.2.1.13: bit 1 is keyCompromise, bit 8 aACompromise; more is nothing."""
     point = decode(signer, idp=seq(tlv(0x83, bits))).issuing_distribution_point
     assert point is not None
     assert point.only_some_reasons == reasons

@@ -298,6 +298,9 @@ def test_the_exit_codes_never_change() -> None:
         "PARTIAL": 4,
         "REFUSED": 5,
         "UPSTREAM_DOWN": 6,
+        "REVOKED": 10,
+        "NOT_DETERMINED": 11,
+        "NOT_VALID": 12,
         "INTERRUPTED": 130,
     }
 
