@@ -64,7 +64,7 @@ def test_everything_is_read() -> None:
 
 
 def test_what_is_absent_is_none() -> None:
-    """RFC 5280 section 4.1: a version 1 certificate has no extensions, and nothing is assumed of it."""
+    """RFC 5280 section 4.1: a certificate without extensions says nothing of these."""
     found = read(certificate(_LEAF, _CA, version=None, extensions=()))
     assert found.version == 1
     assert (found.is_ca, found.path_length) == (None, None)
@@ -75,11 +75,28 @@ def test_what_is_absent_is_none() -> None:
 
 @pytest.mark.parametrize("unique_ids", [b"", tlv(0x81, b"\0a"), tlv(0x82, b"\0b")])
 def test_unique_identifiers_are_passed_over(unique_ids: bytes) -> None:
-    """RFC 5280 section 4.1.2.8: they may be there, and say nothing."""
+    """RFC 5280 section 4.1.2.8: from version 2 on they may be there, and say nothing."""
     for one in (unique_ids, tlv(0x81, b"\0a") + tlv(0x82, b"\0b")):
-        found = read(certificate(_LEAF, _CA, unique_ids=one, version=1, ca=True))
-        assert found.version == 2
-        assert found.is_ca
+        assert read(certificate(_LEAF, _CA, unique_ids=one, ca=True)).is_ca
+        assert read(certificate(_LEAF, _CA, unique_ids=one, version=1, extensions=())).version == 2
+        if one:
+            error = refusal(read, certificate(_LEAF, _CA, unique_ids=one, version=None, extensions=()))
+            assert error.code == "DER_TRAILING"
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_an_old_version_has_no_extensions(version: int | None) -> None:
+    """RFC 5280 section 4.1.2.9: in version 3 only; what an older one has would make a CA of it."""
+    assert refusal(read, certificate(_LEAF, _CA, version=version, ca=True)).code == "DER_TRAILING"
+    assert read(certificate(_LEAF, _CA, version=version, extensions=())).is_ca is None
+
+
+def test_there_are_three_versions() -> None:
+    """RFC 5280 section 4.1.2.1: v1 (0) to v3 (2); v1 written out is understood."""
+    assert read(certificate(_LEAF, _CA, version=0, extensions=())).version == 1
+    for version in (-1, 3):
+        error = refusal(read, certificate(_LEAF, _CA, version=version))
+        assert (error.code, error.expected) == ("DER_VERSION", "version: v1, v2 or v3")
 
 
 @given(st.integers(-(2**200), 2**200))

@@ -1,0 +1,220 @@
+"""Complete lists and deltas against a dictionary: written from RFC 5280 sections 5.2.4 and 6.3.3, not from us.
+
+First an issuer that keeps the rules, of whose lists somebody has some: what he may conclude is what was true.
+Then lists of any numbers, windows and entries, among them such as no issuer may make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revocation.checker.deltas import said
+from revocation.checker.lists import HeldList
+from tests.checker.material import DAY, HOLD, KEY_COMPROMISE, REMOVE, SUPERSEDED, Entity, held
+from tests.der_writer import T0
+from tests.forged_lists import entry
+
+_CA = Entity("CA")
+_ABSENT = 0xFF
+_AKIS = (b"one", b"two")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A list, before it is one: days are counted from T0."""
+
+    number: int
+    base: int | None
+    day: int
+    until: int
+    #: Reasons under which the certificate is in it.
+    codes: tuple[int, ...]
+    aki: bytes = _AKIS[0]
+
+    def holds(self, day: int) -> bool:
+        return day < self.until
+
+    def read(self) -> HeldList:
+        return held(
+            _CA,
+            *(entry(1, reason=None if code == _ABSENT else code) for code in self.codes),
+            number=self.number,
+            delta_base=self.base,
+            aki=self.aki,
+            this_update=T0 + self.day * DAY,
+            next_update=T0 + self.until * DAY,
+        )
+
+
+def _moment(day: int) -> datetime:
+    return T0 + day * DAY
+
+
+def _weight(code: int | None) -> int:
+    """Section 5.3.1: nothing < on hold < revoked < revoked for a reason."""
+    return {None: 0, HOLD: 1, _ABSENT: 2, 0: 2}.get(code, 3)
+
+
+def _ask(lists: Sequence[Written], day: int) -> tuple[bool, int] | None:
+    found = said([one.read() for one in lists], lambda one: list(one.reasons_of(_CA.subject, b"\x01")), _moment(day))
+    return None if found is None else (found.is_current, _weight(found.reason))
+
+
+#: What may become of a certificate from one number to the next (section 5.3.1: a hold ends either way).
+_NEXT = {None: (None, HOLD, KEY_COMPROMISE), HOLD: (None, HOLD, SUPERSEDED)}
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> tuple[list[int | None], list[Written]]:
+    """The truth at each number, and those lists of an orderly issuer that somebody has."""
+    truth: list[int | None] = [None]
+    for _ in range(draw(st.integers(1, 6))):
+        truth.append(draw(st.sampled_from(_NEXT.get(truth[-1], (truth[-1],)))))
+    lists = []
+    for number, now in enumerate(truth):
+        until = number + draw(st.integers(1, 4))
+        if draw(st.booleans()):
+            lists.append(Written(number, None, number, until, () if now is None else (now,)))
+        if number and draw(st.booleans()):
+            base = draw(st.integers(0, number - 1))
+            lists.append(Written(number, base, number, until, _changes(truth, base, number)))
+    return truth, draw(st.permutations(lists))
+
+
+def _changes(truth: list[int | None], base: int, number: int) -> tuple[int, ...]:
+    """Section 5.2.4: what changed since the base; a release is listed where the base, or one since, held it."""
+    since, now = truth[base : number + 1], truth[number]
+    if now is not None:
+        return (now,) if any(one != now for one in since) else ()
+    return (REMOVE,) if any(one is not None for one in since) else ()
+
+
+@given(_histories(), st.integers(0, 3))
+def test_of_an_orderly_issuer_the_truth_is_known(
+    history: tuple[list[int | None], list[Written]], later: int
+) -> None:
+    """RFC 5280 sections 5.2.4, 6.3.3 (c): what was true at the newest number that can be put together and holds.
+
+    What a newer list adds that cannot be used (lapsed, or on a base that nobody has) is not good either.
+    """
+    truth, lists = history
+    day = max((one.day for one in lists), default=0) + later
+    known = {one.number for one in lists if one.base is None}
+    complete = bool(known)
+    for one in sorted(lists, key=lambda one: one.number):
+        if one.base is not None and any(one.base <= number < one.number for number in known):
+            known.add(one.number)
+    holding = {
+        one.number
+        for one in lists
+        if one.holds(day)
+        and (one.base is None or any(one.base <= number < one.number for number in known))
+    }
+    found = _ask(lists, day)
+    if not complete:
+        assert found is None
+        return
+    assert found is not None
+    assert found[0] == bool(holding)
+    if holding:
+        newest = max(holding)
+        heard = [code for one in lists if one.number > newest for code in one.codes if code != REMOVE]
+        assert found[1] == max(map(_weight, [truth[newest], *heard]))
+
+
+def _word(before: int | None, deltas: Sequence[Written]) -> int | None:
+    """Section 6.3.3 (i) to (k), from the newest delta backwards."""
+    if not deltas:
+        return before
+    *older, newest = deltas
+    revoking = [code for code in newest.codes if code != REMOVE]
+    if revoking:
+        return max(revoking, key=_weight)
+    earlier = _word(before, older)
+    released = REMOVE in newest.codes and earlier in {HOLD, _ABSENT, 0}
+    return None if released else earlier
+
+
+def _combined(complete: Written, lists: Sequence[Written], day: int) -> list[Written]:
+    """Section 5.2.4: the complete list, and after it the deltas that lead to the last one that holds."""
+    reached, fitting = {complete.number}, []
+    while True:
+        more = [
+            one
+            for one in lists
+            if one.base is not None
+            and one not in fitting
+            and one.aki == complete.aki
+            and one.number > complete.number
+            and any(one.base <= number < one.number for number in reached)
+        ]
+        if not more:
+            break
+        fitting += more
+        reached |= {one.number for one in more}
+    last = max((one.number for one in fitting if one.holds(day)), default=-1)
+    return [complete, *sorted((one for one in fitting if one.number <= last), key=lambda one: one.number)]
+
+
+def _model(lists: Sequence[Written], day: int) -> tuple[bool, int] | None:
+    views = [_combined(one, lists, day) for one in lists if one.base is None]
+    if not views:
+        return None
+    holding = [view for view in views if view[-1].holds(day)]
+    among = holding or views
+    freshest = [
+        view
+        for view in among
+        if not any(
+            other[-1].number > view[-1].number and other[-1].day >= view[-1].day for other in among
+        )
+    ]
+    words = [_word(max(view[0].codes, key=_weight, default=None), view[1:]) for view in freshest]
+    for view in freshest:
+        for one in lists:
+            if one.number >= view[-1].number and (one.base is None or one.aki == view[0].aki):
+                words += [code for code in one.codes if code != REMOVE]
+    return bool(holding), max(map(_weight, words))
+
+
+_CODES = st.sampled_from([HOLD, HOLD, REMOVE, KEY_COMPROMISE, _ABSENT, 0])
+_COMPLETE = st.builds(
+    lambda number, day, length, codes, aki: Written(number, None, day, day + length, tuple(codes), aki),
+    st.integers(0, 6),
+    st.integers(0, 4),
+    st.integers(1, 4),
+    st.lists(_CODES, max_size=2),
+    st.sampled_from((*_AKIS[:1] * 3, _AKIS[1])),
+)
+_DELTA = st.builds(
+    lambda number, back, day, length, codes, aki: Written(
+        number, max(0, number - back), day, day + length, tuple(codes), aki
+    ),
+    st.integers(0, 8),
+    st.integers(-1, 4),
+    st.integers(0, 4),
+    st.integers(1, 4),
+    st.lists(_CODES, max_size=2),
+    st.sampled_from((*_AKIS[:1] * 3, _AKIS[1])),
+)
+
+
+@given(
+    st.lists(_COMPLETE, max_size=3),
+    # Of two deltas under one number nobody can say which one is the other's base.
+    st.lists(_DELTA, max_size=5, unique_by=lambda one: one.number),
+    st.integers(4, 6),
+    st.randoms(use_true_random=False),
+)
+def test_any_lists_are_combined_as_the_rules_say(
+    complete: list[Written], deltas: list[Written], day: int, order: object
+) -> None:
+    """RFC 5280 sections 5.2.3, 5.2.4, 6.3.3: freshest, base, chain, windows, releases; in any order given."""
+    lists = [*complete, *deltas]
+    order.shuffle(lists)  # type: ignore[attr-defined]
+    assert _ask(lists, day) == _model(lists, day)
