@@ -1,0 +1,239 @@
+"""Who signed a list, and may he? RFC 5280 section 6.3.3 (f), (g): each way of being nobody's signer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from revocation.checker.certificates import Certificate
+from revocation.checker.judging import Finding
+from revocation.checker.paths import Path, Paths
+from revocation.checker.signers import Signers
+from tests.checker.material import (
+    CRL_SIGN,
+    DAY,
+    KEY_CERT_SIGN,
+    NOW,
+    SECOND,
+    Entity,
+    ca_certificate,
+    certificate,
+    held,
+    named,
+    read,
+    refusal,
+)
+from tests.der_writer import extension
+
+_ROOT, _SUB, _LEAF = Entity("Root"), Entity("Sub", 1), Entity("Leaf", 2)
+#: A second key under the name of the issuer, as after a change of keys, or for lists only.
+_SECOND_KEY = Entity("Sub", 3)
+_NOBODY: frozenset[bytes] = frozenset()
+
+
+def _ca(subject: Entity, issuer: Entity | None = None, **forged: Any) -> Certificate:
+    return read(ca_certificate(subject, issuer, **forged))
+
+
+_R, _S, _L = _ca(_ROOT), _ca(_SUB, _ROOT), read(certificate(_LEAF, _SUB))
+_PATH = (_L, _S, _R)
+_GOOD, _REVOKED = Finding("good", None, ""), Finding("revoked", None, "")
+_UNKNOWN = Finding("unknown", None, "")
+
+
+class _Findings:
+    """Of certificates by fingerprint; good where nothing else is said. Keeps what it was asked."""
+
+    def __init__(self, *said: tuple[Certificate, Finding]) -> None:
+        self._said = {one.fingerprint: finding for one, finding in said}
+        self.asked: list[tuple[Path, frozenset[bytes]]] = []
+
+    def __call__(self, path: Path, asked: frozenset[bytes]) -> Finding:
+        self.asked.append((path, asked))
+        return self._said.get(path[0].fingerprint, _GOOD)
+
+
+def _signers(findings: _Findings, *others: Certificate, anchors: tuple[Certificate, ...] = (_R,)) -> Signers:
+    return Signers(Paths(anchors, [_S, _L, *others], NOW), NOW, findings)
+
+
+def _only_for_lists(issuer: Entity = _ROOT, **forged: Any) -> Certificate:
+    """A certificate of the second key; CA or not does not matter for lists."""
+    return read(certificate(_SECOND_KEY, issuer, **{"usage": (CRL_SIGN,), **forged}))
+
+
+@pytest.mark.parametrize(("signer", "of"), [(_SUB, _S), (_ROOT, _R)])
+def test_a_certificate_of_the_path_signs(signer: Entity, of: Certificate) -> None:
+    """RFC 5280 section 6.3.3 (f): the issuer's own list, or one of those above; nothing more is asked of it."""
+    findings = _Findings((_S, _REVOKED), (_R, _REVOKED))
+    assert _signers(findings).of(held(signer), _PATH, _NOBODY) is of
+    assert findings.asked == []
+
+
+def test_who_has_not_the_name_or_not_the_key_is_no_signer() -> None:
+    """RFC 5280 section 6.3.3 (g): the signature is by a key that is certified for the list's issuer."""
+    signers = _signers(_Findings(), _only_for_lists())
+    for one in (
+        held(Entity("Nobody", 9)),  # no certificate with that name
+        held(Entity("Sub", 9)),  # none with that key
+        held(_SUB, corrupt_signature=True),
+        held(_SUB, dn=named("Root")),  # a key of another name
+    ):
+        error = refusal(signers.of, one, _PATH, _NOBODY)
+        assert error.code == "SIGNATURE_INVALID"
+        assert error.expected == "a signature by a key that has the name of the list's issuer"
+        assert error.got == "one that no certificate given verifies"
+        assert error.remedy == "fetch the list again; give the certificate of the key that signed it"
+
+
+def test_key_usage_must_allow_it() -> None:
+    """RFC 5280 section 6.3.3 (f): cRLSign where there is a keyUsage; where there is none, anything goes."""
+    issuer = _ca(_SUB, _ROOT, usage=(KEY_CERT_SIGN,))
+    leaf = read(certificate(_LEAF, _SUB))
+    signers = Signers(Paths([_R], [issuer, leaf], NOW), NOW, _Findings())
+    error = refusal(signers.of, held(_SUB), (leaf, issuer, _R), _NOBODY)
+    assert (error.code, error.got) == (
+        "SIGNER_NOT_ALLOWED",
+        "a certificate with its name and key without it",
+    )
+    assert error.remedy == "give the certificate of the key that signs lists"
+    free = _ca(_SUB, _ROOT, usage=None)
+    signers = Signers(Paths([_R], [free, leaf], NOW), NOW, _Findings())
+    assert signers.of(held(_SUB), (leaf, free, _R), _NOBODY) is free
+
+
+def test_another_key_of_the_name_is_asked_itself() -> None:
+    """RFC 5280 section 6.3.3 (f): its own path, each certificate of which is good, on account of this signer."""
+    apart, findings = _only_for_lists(), _Findings()
+    assert _signers(findings, apart).of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
+    assert findings.asked == [((apart, _R), {apart.fingerprint})]
+
+
+def test_every_certificate_of_the_signers_path_is_asked() -> None:
+    """RFC 5280 section 6.1.3 (a) (3): none of them is revoked; the anchor itself is not asked."""
+    middle = Entity("Middle", 4)
+    between, apart = _ca(middle, _ROOT), _only_for_lists(middle)
+    asked = frozenset((b"somebody",))
+    findings = _Findings()
+    signers = _signers(findings, between, apart)
+    assert signers.of(held(_SECOND_KEY), _PATH, asked) is apart
+    on_account = asked | {apart.fingerprint}
+    assert findings.asked == [((apart, between, _R), on_account), ((between, _R), on_account)]
+    for bad in (apart, between):
+        for found in (_REVOKED, _UNKNOWN):
+            signers = _signers(_Findings((bad, found)), between, apart)
+            error = refusal(signers.of, held(_SECOND_KEY), _PATH, asked)
+            assert error.code == "SIGNER_NOT_GOOD"
+            assert error.expected == "a signer that is itself good by the lists given"
+            assert error.got == "one that is revoked, or of which that is not determined"
+            assert error.remedy == (
+                "give the lists for the signer's certificate, or get a list by another signer"
+            )
+
+
+def test_one_good_path_of_several_is_enough() -> None:
+    """RFC 5280 section 6.1: a signer with a revoked issuer and another, good one is still a signer."""
+    bad, good = _ca(Entity("Middle", 4), _ROOT), _ca(Entity("Middle", 4), _ROOT, serial=2)
+    apart = _only_for_lists(Entity("Middle", 4))
+    for order in ((bad, good), (good, bad)):
+        signers = _signers(_Findings((bad, _REVOKED)), *order, apart)
+        assert signers.of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        _only_for_lists(Entity("Root", 8)),  # nobody certified it
+        _only_for_lists(corrupt_signature=True),
+        _only_for_lists(start=NOW + SECOND, end=NOW + DAY),
+        _only_for_lists(start=NOW - DAY, end=NOW - SECOND),
+        _only_for_lists(extra=[extension("1.2.3.4", b"", critical=True)]),
+        _only_for_lists(Entity("Other", 5)),  # under another anchor
+    ],
+)
+def test_a_signer_needs_a_path_to_the_same_anchor(apart: Certificate) -> None:
+    """RFC 5280 section 6.3.3 (f): valid now, with no unknown critical extension, to the certificate's anchor."""
+    other = _ca(Entity("Other", 5))
+    findings = _Findings()
+    signers = _signers(findings, apart, anchors=(_R, other))
+    error = refusal(signers.of, held(_SECOND_KEY), _PATH, _NOBODY)
+    assert error.code == "SIGNER_NO_PATH"
+    assert error.expected == "a signer with a valid path to the trust anchor of the certificate"
+    assert (error.got, error.remedy) == (
+        "one without it",
+        "give the certificates between the signer and the trust anchor",
+    )
+    assert findings.asked == []
+
+
+@pytest.mark.parametrize(
+    ("anchor", "serial", "same"),
+    [
+        (_ROOT, 2, True),  # another certificate of the same name and key
+        (Entity("Root", 6), 1, False),  # another key
+        (Entity("Other", 0), 1, False),  # another name
+    ],
+)
+def test_an_anchor_is_a_name_and_a_key(anchor: Entity, serial: int, same: bool) -> None:
+    """RFC 5280 sections 6.1.1 (d), 6.3.3 (f): whatever certificate carries them."""
+    apart = _only_for_lists(anchor)
+    signers = Signers(Paths([_ca(anchor, serial=serial)], [_S, _L, apart], NOW), NOW, _Findings())
+    if same:
+        assert signers.of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
+    else:
+        assert refusal(signers.of, held(_SECOND_KEY), _PATH, _NOBODY).code == "SIGNER_NO_PATH"
+
+
+def test_a_signer_that_is_being_asked_about_counts_meanwhile() -> None:
+    """PKITS 4.14.30: where a signer's own list is the only source about it, that is what its CA arranged."""
+    apart = _only_for_lists(Entity("Root", 8))
+    findings = _Findings((apart, _REVOKED))
+    signers = _signers(findings, apart)
+    assert signers.of(held(_SECOND_KEY), _PATH, frozenset((apart.fingerprint,))) is apart
+    assert findings.asked == []
+    assert refusal(signers.of, held(_SECOND_KEY), _PATH, frozenset((b"another",))).code == "SIGNER_NO_PATH"
+
+
+def test_the_paths_own_certificate_comes_first() -> None:
+    """RFC 5280 section 6.3.3 (f): of two certificates of one key that of the path needs no second path."""
+    twin = _ca(_SUB, _ROOT, serial=2)
+    for order in ((_S, twin), (twin, _S)):
+        findings = _Findings()
+        signers = Signers(Paths([_R], [*order, _L], NOW), NOW, findings)
+        assert signers.of(held(_SUB), _PATH, _NOBODY) is _S
+        assert findings.asked == []
+
+
+def test_a_twin_may_do_what_the_paths_own_may_not() -> None:
+    """RFC 5280 section 6.3.3 (f): another certificate of the key has cRLSign; then that one is the signer."""
+    bare = _ca(_SUB, _ROOT, usage=(KEY_CERT_SIGN,))
+    twin = _ca(_SUB, _ROOT, serial=2)
+    findings = _Findings()
+    signers = Signers(Paths([_R], [bare, twin, _L], NOW), NOW, findings)
+    assert signers.of(held(_SUB), (_L, bare, _R), _NOBODY) is twin
+    assert findings.asked == [((twin, _R), {twin.fingerprint})]
+
+
+def test_of_several_refusals_the_furthest_is_told() -> None:
+    """The order is that of the rules: allowed (f), path (f), good (f)."""
+    nameless = _only_for_lists(usage=(KEY_CERT_SIGN,))
+    pathless = _only_for_lists(Entity("Root", 8))
+    revoked = _only_for_lists(serial=3)
+    findings = _Findings((revoked, _REVOKED))
+
+    def told(*others: Certificate) -> str:
+        return refusal(_signers(findings, *others).of, held(_SECOND_KEY), _PATH, _NOBODY).code
+
+    assert told(nameless) == "SIGNER_NOT_ALLOWED"
+    assert told(nameless, pathless) == told(pathless, nameless) == "SIGNER_NO_PATH"
+    assert told(revoked, nameless, pathless) == told(pathless, revoked) == "SIGNER_NOT_GOOD"
+
+
+def test_the_asked_certificate_may_sign_the_list_about_itself() -> None:
+    """RFC 5280 section 6.1: after a change of keys the new key's certificate is in the new key's list."""
+    new = _ca(_SECOND_KEY, _SUB)
+    findings = _Findings()
+    path = (new, _S, _R)
+    assert _signers(findings, new).of(held(_SECOND_KEY), path, _NOBODY) is new
+    assert findings.asked == [((new, _S, _R), {new.fingerprint}), ((_S, _R), {new.fingerprint})]
