@@ -27,6 +27,7 @@ _EXAMPLES: Final = """examples:
   python -m benchmarks table --write                         the newest kept run into benchmarks/README.md
   python -m benchmarks plot                                  an SVG beside each kept run
   python -m benchmarks generate mixed --entries 1000000 lists
+  python -m benchmarks checker --cases 10000                 a batch of the checker
   python -m benchmarks instructions --check                  exit code 1 if a count grew by more than 5 %
 
 exit codes: 0 done, whatever the figures are; 1 our fault, or --check found growth; 2 usage;
@@ -77,6 +78,20 @@ def parser() -> argparse.ArgumentParser:
     core.add_argument("--save", action="store_true", help="keep the object under benchmarks/results")
     core.set_defaults(run=_core)
 
+    checker = commands.add_parser(
+        "checker", help="a batch of the checker", description="python -m revocation check --batch, whole."
+    )
+    checker.add_argument("--cases", type=_number(20, 1_000_000, "cases"), default=10_000, metavar="N")
+    checker.add_argument(
+        "--pairs",
+        type=_number(1, 99, "pairs"),
+        default=LEAST_PAIRS,
+        metavar="K",
+        help="of ours and each neighbour",
+    )
+    checker.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    checker.set_defaults(run=_checker)
+
     table = commands.add_parser("table", help="a kept run as Markdown")
     table.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the newest kept run")
     table.add_argument("--write", action="store_true", help="into benchmarks/README.md, with its plot")
@@ -113,6 +128,22 @@ def _core(given: argparse.Namespace) -> int:
         kept.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         print(f"kept in {kept.name}", file=sys.stderr)
     print(table_of(report))
+    if given.json:
+        print(json.dumps(report))
+    return Exit.DONE
+
+
+def _checker(given: argparse.Namespace) -> int:
+    from benchmarks.checker import report_of as checker_report
+
+    report = checker_report(given.cases, given.pairs, lambda text: print(text, file=sys.stderr))
+    print(
+        f"{report['cases']} cases in {report['seconds']:.2f} s, {report['cases_per_s']:,.0f} a second, "
+        f"{report['peak_octets'] / 1e6:.0f} MB at most"
+    )
+    for name, value in report["ratios"].items():
+        low, high = report["spread"][name]
+        print(f"{name}  {value:.3g}  ({low:.3g} to {high:.3g})")
     if given.json:
         print(json.dumps(report))
     return Exit.DONE

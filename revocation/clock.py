@@ -74,7 +74,10 @@ def moment_of(text: object) -> datetime:
     """A time with its zone, from RFC 3339."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if at is not None and at.tzinfo is not None:
+            # The first and the last day of all have no other zone.
+            at.astimezone(UTC)
+    except (ValueError, OverflowError):
         at = None
     if at is None or at.tzinfo is None:
         raise InputRefused(

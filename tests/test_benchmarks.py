@@ -240,3 +240,17 @@ def test_counts_of_another_compiler_are_not_compared(
     kept.write_text(json.dumps(row))
     assert main(["instructions", "--check"]) == 5
     assert "INSTRUCTIONS_FROM_ELSEWHERE" in capsys.readouterr().err
+
+
+def test_the_batch_of_the_checker() -> None:
+    """A tiny batch: both neighbours agree with what each case was made for, and the last line is JSON."""
+    done = run("checker", "--cases", "20", "--pairs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["benchmark"], found["cases"]) == ("checker", 20)
+    assert (
+        set(found["ratios"])
+        == {"check_vs_openssl_verify", "check_vs_bare_signatures"}
+        == set(found["spread"])
+    )
+    assert found["peak_octets"] > 0 < found["seconds"]

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from revocation.checker.lists import HeldList
+from revocation.errors import InputRefused
 from revocation.reasons import REASON_ABSENT, CRLReason
 
 #: Section 5.3.1: what is on hold may be released, and of what gives no reason nobody knows that it may not.
@@ -26,12 +27,14 @@ Listed = Callable[[HeldList], Sequence[int]]
 class Said:
     """What a scope says of one certificate."""
 
-    #: Whether a list holds now; without one, a raw code is what was heard last.
+    #: Whether a list holds now; without one, the reason is what was heard last.
     is_current: bool
     #: Raw reason code; None: not listed.
     reason: int | None
-    #: The list that decided, or that came nearest.
+    #: The list that said so.
     by: HeldList
+    #: Why it proves nothing that the certificate is not listed.
+    doubt: InputRefused | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +53,24 @@ class _View:
 def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None:
     """What the freshest of them says of the certificate; None where no complete list is among them."""
     held = tuple(lists)
+    # A delta of which there is a doubt changes nothing; what it revokes is heard below.
     deltas = sorted(
-        (one for one in held if one.is_delta),
-        key=lambda one: (one.list.crl_number or 0, one.list.this_update),
+        (one for one in held if one.is_delta and one.doubt is None), key=lambda one: one.list.crl_number or 0
     )
     views = [_view(one, deltas, at) for one in held if not one.is_delta]
     if not views:
         return None
     current = [view for view in views if view.newest.is_current(at)]
-    chosen = _freshest(current or views)
+    beyond_doubt = [view for view in current if view.complete.doubt is None]
+    chosen = _freshest(beyond_doubt or current or views)
     reason, by = _severest([(_of_view(view, listed), view.newest) for view in chosen])
-    # What is no older and cannot be used (lapsed, or a delta whose base we do not have) was said all the
-    # same: its revocations stand, and of its releases nothing is believed.
+    # What is no older and cannot be used (lapsed, in doubt, a delta whose base we do not have) was said all
+    # the same: its revocations stand, and of its releases nothing is believed.
     for news in held:
         if any(not _is_newer(view.newest, news) and _may_follow(news, view.complete) for view in chosen):
             heard = _severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl])
             reason, by = _severest([(reason, by), (heard, news)])
-    return Said(bool(current), reason, by)
+    return Said(bool(current), reason, by, chosen[0].complete.doubt)
 
 
 def _view(complete: HeldList, deltas: Sequence[HeldList], at: datetime) -> _View:
@@ -77,6 +81,8 @@ def _view(complete: HeldList, deltas: Sequence[HeldList], at: datetime) -> _View
     number = complete.list.crl_number
     fitting: list[HeldList] = []
     upto = 0
+    if complete.doubt is not None:
+        deltas = ()
     for delta in deltas:
         base, own = delta.list.delta_base, delta.list.crl_number
         if number is None or base is None or own is None or not base <= number < own:

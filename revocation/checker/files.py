@@ -32,8 +32,10 @@ _MOST_PEM: Final = 2 * 1024 * 1024 * 1024
 _MOST_CERTIFICATES: Final = 16 * 1024 * 1024
 #: A pipe has no size; so much is read of it.
 _MOST_OF_A_PIPE: Final = 512 * 1024 * 1024
-#: What is kept for the next case: octets of files; decoded lists take about twice as much.
-_KEPT: Final = 128 * 1024 * 1024
+#: What is kept for the next case: octets of files (a decoded list takes about twice as many), and of each
+#: file what it takes to keep anything.
+_KEPT: Final = 64 * 1024 * 1024
+_KEPT_AT_LEAST: Final = 16 * 1024
 
 
 class _Kept(NamedTuple):
@@ -58,7 +60,7 @@ class Files:
         if known is None:
             content = _content(path, _MOST_CERTIFICATES)
             found = tuple(bytes(one) for one in _blocks(content, CERTIFICATE_LABELS))
-            known = self._remember(("certificates", path), _Kept(facts, len(content), found))
+            known = self._remember(("certificates", path), _Kept(facts, len(content) + _KEPT_AT_LEAST, found))
         return tuple(one for one in known if isinstance(one, bytes))
 
     def lists(self, name: str, tolerances: AbstractSet[str] = frozenset()) -> tuple[HeldList, ...]:
@@ -69,7 +71,7 @@ class Files:
         if known is None:
             content = _content(path, _MOST_PEM)
             found = tuple(HeldList(one, tolerances) for one in _blocks(content, LIST_LABELS))
-            known = self._remember(key, _Kept(facts, len(content), found))
+            known = self._remember(key, _Kept(facts, len(content) + _KEPT_AT_LEAST, found))
         return tuple(one for one in known if isinstance(one, HeldList))
 
     def _found(self, name: str) -> tuple[Path, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from revocation.checker.lists import HeldList
 from revocation.checker.paths import Path, Paths
 from revocation.checker.refusing import rank, refusal, sentence
 from revocation.checker.signers import Signers
-from revocation.crl.accept import check_next_update
+from revocation.crl.accept import check_next_update, check_this_update
 from revocation.crl.applies import (
     check_kind,
     check_same_point,
@@ -59,7 +59,6 @@ class _Usable:
         mine, theirs = self.held.list, other.held.list
         return (
             self.signer.key_info == other.signer.key_info
-            and self.held.is_weak == other.held.is_weak
             and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
             and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
         )
@@ -120,7 +119,7 @@ class Judge:
         if held.refused is not None:
             raise held.refused
         signer = self._signers.of(held, path, asked)
-        held.check_moment(self._at)
+        check_this_update(held.list, self._at)
         return _Usable(held, signer, reasons)
 
     def _concluded(
@@ -141,17 +140,8 @@ class Judge:
                 continue
             if answer is not None and reason is not None:
                 revoked.append(answer)
-            elif scope[0].held.is_weak:
-                # RFC 6151, RFC 9155: whoever can make two documents of one hash shows the one not signed.
-                # To say revoked for nothing is all that he gains; to say good he is not believed.
-                refused.append(
-                    refusal(
-                        "ALGORITHM_WEAK",
-                        "a list whose signature has a hash without known collisions",
-                        "SHA-1 or MD5",
-                        "ask the CA for a list signed otherwise, or tolerate weak_signature",
-                    )
-                )
+            elif answer is not None and answer.doubt is not None:
+                refused.append(answer.doubt)
             else:
                 covered |= scope[0].reasons
         if revoked:

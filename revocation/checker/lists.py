@@ -17,8 +17,7 @@ from revocation.checker.signatures import Algorithm, SigningKey, read_algorithm,
 from revocation.crl.accept import (
     check_critical_extensions,
     check_crl_number,
-    check_next_update,
-    check_this_update,
+    check_window,
 )
 from revocation.crl.algorithms import algorithm_name, signature_verifies
 from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
@@ -46,15 +45,16 @@ class HeldList:
         self._decoded: DecodedList[Entries] | None = None
         self._runs: tuple[Run, ...] = ()
         self._verified: Final[dict[bytes, bool]] = {}
-        #: Signed with a hash of known collisions: what such a list revokes counts, and nothing else.
-        self.is_weak = False
+        #: Why what it leaves out proves nothing, though RFC 5280 section 6.3.3 does not forbid to use it: an
+        #: issuer's duty that is not done, or a signature that others could have made. What it revokes counts.
+        self.doubt: InputRefused | None = None
         try:
             found = decode_certificate_list(der, tolerances={*tolerances, *_ALWAYS}, certificate_issuers=True)
             data = memoryview(der).cast("B")
             self._runs = tuple(runs_by_issuer(data, found.entries_at, found.entries, found.issuer))
             self._decoded = found
-            algorithm = check_usable(found, tolerances)
-            self.is_weak = algorithm.is_weak and WEAK_SIGNATURE not in tolerances
+            algorithm = check_usable(found)
+            self.doubt = _doubt(found, algorithm, tolerances)
         except InputRefused as refused:
             self.refused = refused
 
@@ -85,18 +85,9 @@ class HeldList:
         """RFC 5280 section 5.2.4: it has a deltaCRLIndicator."""
         return self.list.delta_base is not None
 
-    def check_moment(self, at: datetime) -> None:
-        """RFC 5280 sections 5.1.2.4, 5.1.2.5: all of its times but the end, which only makes it lapsed."""
-        check_this_update(self.list, at)
-        try:
-            check_next_update(self.list, at)
-        except InputRefused as refused:
-            if refused.code != "NEXT_UPDATE_PASSED":
-                raise
-
     def is_current(self, at: datetime) -> bool:
-        """RFC 5280 section 6.3.3 (a), after ``check_moment``."""
-        return self.list.next_update is not None and at < self.list.next_update
+        """RFC 5280 section 6.3.3 (a). One without nextUpdate never lapses, and is always in doubt."""
+        return self.list.next_update is None or at < self.list.next_update
 
     def verifies(self, key_info: bytes, key: SigningKey | None) -> bool:
         """RFC 5280 section 6.3.3 (g): whether this key (and its DER) signed it; found out once a key."""
@@ -129,10 +120,10 @@ class HeldList:
                 at += 1
 
 
-def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> Algorithm:
-    """The rules that need neither certificate nor clock; ``InputRefused`` by the first that is broken.
+def check_usable(found: DecodedList[Entries]) -> Algorithm:
+    """The rules without which a list is none, of those that need neither certificate nor clock.
 
-    What it is signed with, which is for the judge to weigh.
+    What it is signed with; ``InputRefused`` by the first rule that is broken.
     """
     check_algorithms_agree(found)
     algorithm = read_algorithm(found.outer_signature_algorithm)
@@ -143,12 +134,35 @@ def check_usable(found: DecodedList[Entries], tolerances: AbstractSet[str]) -> A
             "another one, or one with parameters that it must not have",
             "ask the CA what it signs with",
         )
-    check_critical_extensions(found, tolerances)
-    if found.extensions:
-        # A list without any extension (version 1, or written like one) can be neither partial nor a delta,
-        # so nothing is lost with its number; one that uses extensions owes it.
-        check_crl_number(found, tolerances)
+    # Those that are known and critical are only a doubt.
+    check_critical_extensions(found, {Tolerance.CRITICAL_KNOWN_EXTENSION})
+    if found.next_update is not None:
+        check_window(found)
     return algorithm
+
+
+def _doubt(
+    found: DecodedList[Entries], algorithm: Algorithm, tolerances: AbstractSet[str]
+) -> InputRefused | None:
+    """The first of the duties of RFC 5280 section 5 that the issuer of this list has not done."""
+    try:
+        if algorithm.is_weak and WEAK_SIGNATURE not in tolerances:
+            # RFC 6151, RFC 9155: whoever can make two documents of one hash can show the one not signed.
+            raise refusal(
+                "ALGORITHM_WEAK",
+                "a list whose signature has a hash without known collisions",
+                "SHA-1 or MD5",
+                f"ask the CA for a list signed otherwise, or tolerate {WEAK_SIGNATURE}",
+            )
+        check_critical_extensions(found, tolerances)
+        if found.extensions:
+            # A list without any extension (version 1, or written like one) can be neither partial nor a
+            # delta, so nothing is lost with its number; one that uses extensions owes it.
+            check_crl_number(found, tolerances)
+        check_window(found)
+    except InputRefused as doubt:
+        return doubt
+    return None
 
 
 #: What may be tolerated here; the rest of the tolerances is about what JPKI's lists are for.

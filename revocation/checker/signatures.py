@@ -121,15 +121,17 @@ def read_algorithm(identifier: bytes) -> Algorithm | None:
             return _pss(parameters)
     except InputRefused:
         return None
-    if oid in _RSA and parameters in {b"", _NULL}:
-        return Algorithm("rsa", _RSA[oid], padding.PKCS1v15())
-    if parameters:
+    # RFC 3279 section 2.2, RFC 5758 section 3.2: NULL with RSA, nothing with the others. Many write NULL
+    # everywhere; it changes nothing, for the signed part has to say the same.
+    if parameters not in {b"", _NULL}:
         return None
+    if oid in _RSA:
+        return Algorithm("rsa", _RSA[oid], padding.PKCS1v15())
     if oid in _ECDSA:
         return Algorithm("ecdsa", _ECDSA[oid])
     if oid in _DSA:
         return Algorithm("dsa", _DSA[oid])
-    if oid in _WHOLE:
+    if oid in _WHOLE and not parameters:
         return Algorithm("whole", None, kind=_WHOLE[oid])
     return None
 

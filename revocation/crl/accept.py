@@ -101,7 +101,7 @@ _NEVER_CRITICAL: Final = {CRL_NUMBER: "cRLNumber", AUTHORITY_KEY_IDENTIFIER: "au
 
 def check_this_update(certificate_list: CertificateList, now: datetime) -> None:
     """RFC 5280 section 5.1.2.4: a list from the future was signed by a clock we cannot trust."""
-    if certificate_list.this_update > now + MAX_CLOCK_SKEW:
+    if certificate_list.this_update - now > MAX_CLOCK_SKEW:
         raise InputRefused(
             "THIS_UPDATE_IN_FUTURE",
             expected=f"thisUpdate of {_utc(now + MAX_CLOCK_SKEW)} at the latest",
@@ -112,6 +112,18 @@ def check_this_update(certificate_list: CertificateList, now: datetime) -> None:
 
 def check_next_update(certificate_list: CertificateList, now: datetime) -> None:
     """RFC 5280 sections 5.1.2.5 and 6.3.3 (a): always present, after thisUpdate, and not yet passed."""
+    next_update = check_window(certificate_list)
+    if next_update <= now:
+        raise InputRefused(
+            "NEXT_UPDATE_PASSED",
+            expected=f"nextUpdate after {_utc(now)}",
+            got=_utc(next_update),
+            remedy="fetch a newer list; if there is none, check this host's clock and ask the CA",
+        )
+
+
+def check_window(certificate_list: CertificateList) -> datetime:
+    """RFC 5280 section 5.1.2.5: nextUpdate is there, and after thisUpdate; whenever it is asked."""
     next_update = certificate_list.next_update
     if next_update is None:
         raise InputRefused(
@@ -127,13 +139,7 @@ def check_next_update(certificate_list: CertificateList, now: datetime) -> None:
             got=_utc(next_update),
             remedy="tell the CA; such a list was never valid",
         )
-    if next_update <= now:
-        raise InputRefused(
-            "NEXT_UPDATE_PASSED",
-            expected=f"nextUpdate after {_utc(now)}",
-            got=_utc(next_update),
-            remedy="fetch a newer list; if there is none, check this host's clock and ask the CA",
-        )
+    return next_update
 
 
 def check_crl_number(certificate_list: CertificateList, tolerances: AbstractSet[str]) -> None:

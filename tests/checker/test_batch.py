@@ -104,6 +104,8 @@ def test_without_a_time_it_is_now(folder: Path) -> None:
         b'{"id":1,"cert":"a","trust":"a"}',
         b'{"id":1,"cert":"a","trust":["a"],"crls":[1]}',
         b'{"id":1,"cert":"a","trust":["a"],"at":5}',
+        b'{"id":1,"cert":"a","trust":["a"],"at":"0001-01-01T00:00:00+09:00"}',
+        b'{"id":1,"cert":"a","trust":["a"],"at":"9999-12-31T23:59:59-09:00"}',
         b'{"id":1,"cert":"a","trust":["a"],"at":"2026-11-20T10:00:00"}',
         b'{"id":1,"cert":"a","trust":["a"],"tolerances":["everything"]}',
         b'{"id":1,"cert":"a\\u0000b","trust":["a"]}',
@@ -142,6 +144,18 @@ def test_a_fault_of_ours_costs_one_line(folder: Path, monkeypatch: pytest.Monkey
     )
     assert "0x4d" not in json.dumps(first)
     assert answer(lines[1], Files(), NOW)["status"] == "revoked"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_ends_of_time(ca: pki.CA, folder: Path, at: str) -> None:
+    """The first and the last moment are moments, of the question and of a list."""
+    assert answer(line(folder, "empty.crl", at=at), Files(), NOW)["status"] == "path-invalid"
+    first = pki.build_crl(ca.generations[0], dn=ca.subject, this_update=b"\x18\x0f00010101000000Z")
+    last = pki.build_crl(ca.generations[0], dn=ca.subject, next_update=b"\x18\x0f99991231235959Z")
+    (folder / "first.crl").write_bytes(first)
+    (folder / "last.crl").write_bytes(last)
+    for name in ("first.crl", "last.crl"):
+        assert answer(line(folder, name), Files(), NOW)["status"] == "good"
 
 
 def test_lines_after_a_broken_one_are_answered(folder: Path) -> None:
