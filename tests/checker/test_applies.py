@@ -79,7 +79,9 @@ def test_nobody_else_speaks(
     """RFC 5280 section 6.3.3 (b) (1): a list of another issuer says nothing of this certificate."""
     error = refusal(check_speaks_for_issuer, point, _CA, list_issuer, of_list)
     assert error.code == "ISSUER_UNKNOWN"
-    assert error.expected == "a list by the certificate's issuer, or by the cRLIssuer that the certificate names"
+    assert (
+        error.expected == "a list by the certificate's issuer, or by the cRLIssuer that the certificate names"
+    )
     assert (error.got, error.remedy) == ("a list of another issuer", _REMEDY)
 
 
@@ -275,7 +277,9 @@ _POINTS = st.builds(
 
 
 @given(_POINTS, _POINTS)
-def test_sameness_of_scopes_is_symmetric(one: IssuingDistributionPoint, other: IssuingDistributionPoint) -> None:
+def test_sameness_of_scopes_is_symmetric(
+    one: IssuingDistributionPoint, other: IssuingDistributionPoint
+) -> None:
     """RFC 5280 section 6.3.3 (c) (2): whichever of two lists is asked first, they are of one scope or two."""
     assert same_scope(one, _CA, one, _CA)
     assert same_scope(one, _CA, other, _CA) == same_scope(other, _CA, one, _CA)

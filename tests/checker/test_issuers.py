@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -139,4 +140,4 @@ def test_every_entry_is_in_exactly_one_run(issuers: list[str | None]) -> None:
     assert [run.issuers for run in runs for _ in range(run.first, run.end)] == expected
     assert runs[0].first == 0
     assert runs[-1].end == len(issuers)
-    assert all(one.end == other.first for one, other in zip(runs, runs[1:], strict=False))
+    assert all(one.end == other.first for one, other in itertools.pairwise(runs))

@@ -163,9 +163,14 @@ def test_the_scope_comes_before_what_is_wrong_with_a_list() -> None:
 
 def test_every_reason_must_be_covered() -> None:
     """RFC 5280 section 6.3.3 (d), (e), (l): lists of some reasons are enough when they are all of them."""
-    some, rest = held(_ROOT, idp=seq(some_reasons(1, 2, 3))), held(_ROOT, idp=seq(some_reasons(4, 5, 6, 7, 8)))
+    some, rest = (
+        held(_ROOT, idp=seq(some_reasons(1, 2, 3))),
+        held(_ROOT, idp=seq(some_reasons(4, 5, 6, 7, 8))),
+    )
     found = _found([some])
-    assert found.why.startswith("REASONS_NOT_COVERED (RFC 5280 section 6.3.3 (d), (e)): expected lists for every")
+    assert found.why.startswith(
+        "REASONS_NOT_COVERED (RFC 5280 section 6.3.3 (d), (e)): expected lists for every"
+    )
     assert "got lists for 3 of 8" in found.why
     assert _found([some, rest]).status == "good"
     revoking = held(_ROOT, entry(1, reason=SUPERSEDED), idp=seq(some_reasons(4, 5, 6, 7, 8)))
@@ -198,9 +203,7 @@ def test_deltas_are_combined_within_a_scope() -> None:
     delta = held(other_key, *release, number=2, delta_base=1, aki=_ROOT.ski)
     lists = [holding, delta, held(_ROOT)]
     assert _found(lists, None, signer).reason == "certificateHold"
-    spelled = held(
-        _ROOT, *release, dn=name(("C", "JP"), ("CN", " ROOT")), number=2, delta_base=1
-    )
+    spelled = held(_ROOT, *release, dn=name(("C", "JP"), ("CN", " ROOT")), number=2, delta_base=1)
     assert _found([holding, spelled]).status == "good"
 
 
@@ -310,6 +313,11 @@ def test_a_point_of_a_crl_issuer() -> None:
 def test_kinds_of_certificates_are_the_certificates() -> None:
     """RFC 5280 section 6.3.3 (b) (2) (ii), (iii): a CA is one whose basicConstraints say so."""
     users, cas = held(_ROOT, idp=seq(USER)), held(_ROOT, idp=seq(CA))
-    assert reasons_for(_R, cas) == reasons_for(_leaf(), users) == reasons_for(_leaf(ca=False), users) == ALL_REASONS
+    assert (
+        reasons_for(_R, cas)
+        == reasons_for(_leaf(), users)
+        == reasons_for(_leaf(ca=False), users)
+        == ALL_REASONS
+    )
     assert refusal(reasons_for, _R, users).code == "SCOPE_NO_CA_CERTIFICATES"
     assert refusal(reasons_for, _leaf(ca=False), cas).code == "SCOPE_NO_USER_CERTIFICATES"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -204,7 +205,7 @@ def test_the_issuer_that_the_certificate_points_at_comes_first() -> None:
 def _chain(length: int) -> list[Certificate]:
     """An anchor, and certificates below it, so that a path from the last has this length."""
     entities = [_ROOT, *(Entity(f"CA {number}", number % 8) for number in range(1, length))]
-    below = [_ca(one, above) for above, one in zip(entities, entities[1:], strict=False)]
+    below = [_ca(one, above) for above, one in itertools.pairwise(entities)]
     return [_R, *below]
 
 

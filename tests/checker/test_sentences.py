@@ -84,18 +84,22 @@ _CASES: dict[str, Case] = {
     "an issuer's dates": _path(issuer={"end": T0 - DAY}),
     "a path too long": _path(trust=[ca_certificate(_ROOT, path_length=0)]),
     "no list": _lists(),
-    "no list for the issuer": lambda: verdict(
-        certificate(_LEAF, _SUB),
-        trust=[_TRUST],
-        intermediates=[ca_certificate(_SUB, _ROOT)],
-        lists=[crl(_SUB)],
-    ).why,
-    "issuer revoked": lambda: verdict(
-        certificate(_LEAF, _SUB),
-        trust=[_TRUST],
-        intermediates=[ca_certificate(_SUB, _ROOT, serial=7)],
-        lists=[_of(entry(7))],
-    ).why,
+    "no list for the issuer": lambda: (
+        verdict(
+            certificate(_LEAF, _SUB),
+            trust=[_TRUST],
+            intermediates=[ca_certificate(_SUB, _ROOT)],
+            lists=[crl(_SUB)],
+        ).why
+    ),
+    "issuer revoked": lambda: (
+        verdict(
+            certificate(_LEAF, _SUB),
+            trust=[_TRUST],
+            intermediates=[ca_certificate(_SUB, _ROOT, serial=7)],
+            lists=[_of(entry(7))],
+        ).why
+    ),
     "a malformed list": _lists(b"\x30\x03\x02\x01"),
     "a list of another issuer": _lists(crl(_OTHER)),
     "a list that is not indirect": _lists(
