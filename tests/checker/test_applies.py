@@ -148,7 +148,7 @@ def test_a_list_of_another_point(point: DistributionPoint, of_list: IssuingDistr
 
 
 def test_a_relative_name_stands_after_whom_it_is_relative_to() -> None:
-    """RFC 5280 section 4.2.1.13: after the cRLIssuer's name, else the certificate issuer's; of two, neither."""
+    """RFC 5280 section 4.2.1.13: after the cRLIssuer's name, else the issuer's; of two, neither."""
     after_issuer = name(("C", "JP"), ("CN", "CA"), ("CN", "P"))
     after_other = name(("C", "JP"), ("CN", "Other"), ("CN", "P"))
     assert point_names(DistributionPoint(relative_name=rdn("P")), _CA) == (after_issuer,)
@@ -251,7 +251,7 @@ def test_scopes_that_differ_in_one_field_are_two() -> None:
 
 
 def test_scopes_that_are_written_another_way_are_one() -> None:
-    """RFC 5280 section 6.3.3 (c) (2): names in any order; a relative name is a full one; critical is no field."""
+    """RFC 5280 section 6.3.3 (c) (2): names in any order; a relative name is a full one; critical is none."""
     for order in permutations(_NAMES):
         assert same_scope(issuing(full_names=_NAMES), _CA, issuing(full_names=order, critical=False), _OTHER)
     whole = issuing(full_names=(name(("C", "JP"), ("CN", "CA"), ("CN", "P")),))

@@ -235,7 +235,7 @@ def test_at_most_64_extensions_each_once() -> None:
     ],
 )
 def test_extensions_that_decide_are_read_strictly(value: tuple[str, bytes]) -> None:
-    """RFC 5280 sections 4.2.1.1 to 4.2.1.9: a certificate whose extension says nothing readable is refused."""
+    """RFC 5280 sections 4.2.1.1 to 4.2.1.9: one whose extension says nothing readable is refused."""
     assert refusal(_with, extension(*value)).code.startswith("DER_")
 
 

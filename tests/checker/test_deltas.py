@@ -77,7 +77,7 @@ def test_a_serial_twice_has_its_severest_reason() -> None:
 
 @pytest.mark.parametrize("code", [KEY_COMPROMISE, HOLD, None])
 def test_a_delta_adds(code: int | None) -> None:
-    """RFC 5280 section 6.3.3 (i): the delta's entry is asked first; the combination is by the delta's window."""
+    """RFC 5280 section 6.3.3 (i): the delta's entry is asked first; its window is the combination's."""
     complete, delta = _list(1), _list(2, code, base=1)
     assert _said(complete, delta) == _is(True, _ABSENT if code is None else code, delta)
 
@@ -140,14 +140,19 @@ def test_deltas_follow_each_other() -> None:
     ],
 )
 def test_which_complete_list_a_delta_fits(number: int, base: int, own: int, applies: bool) -> None:
-    """RFC 5280 section 5.2.4: its base or later, and older than the delta; else its release is not believed."""
+    """RFC 5280 section 5.2.4: its base or later, and older than the delta; else it releases nothing."""
     complete, delta = _list(number, HOLD), _list(own, REMOVE, base=base)
     expected = _is(True, None, delta) if applies else _is(True, HOLD, complete)
     assert _said(complete, delta) == expected
 
 
+def test_a_delta_that_was_issued_together_with_its_list_does_not_renew_it() -> None:
+    """RFC 5280 section 5.2.4: a complete list is older than the delta by number; time alone is not enough."""
+    assert not _said(_list(5, **_LAPSED), _list(5, base=4)).is_current
+
+
 def test_a_gap_between_deltas_is_not_jumped() -> None:
-    """RFC 5280 section 5.2.4: a later delta fits when its base is reached, and adds its word when it is not."""
+    """RFC 5280 section 5.2.4: a later delta fits when its base is reached, and only adds when it is not."""
     complete = _list(1, HOLD)
     assert _said(complete, _list(4, REMOVE, base=2)).reason == HOLD
     assert _said(complete, _list(2, base=1), _list(4, REMOVE, base=2)).reason is None
@@ -155,7 +160,7 @@ def test_a_gap_between_deltas_is_not_jumped() -> None:
 
 
 def test_a_delta_of_another_authority_key_is_not_for_it() -> None:
-    """RFC 5280 section 6.3.3 (c) (3): the same authority key identifier; one of another is not heard at all."""
+    """RFC 5280 section 6.3.3 (c) (3): the same authority key identifier; another one's is not heard."""
     complete = _list(1)
     for code in (KEY_COMPROMISE, REMOVE):
         assert _said(complete, _list(2, code, base=1, aki=b"other")) == _is(True, None, complete)
@@ -241,7 +246,7 @@ def test_of_lapsed_lists_the_freshest_was_heard_last() -> None:
 
 
 def test_lists_without_a_number_are_ordered_by_their_moment() -> None:
-    """RFC 5280 section 5.1.2.1: a v1 list has no number; no delta fits it, and thisUpdate says what is newer."""
+    """RFC 5280 section 5.1.2.1: a v1 list has no number; no delta fits; thisUpdate says what is newer."""
     old, new = _list(None, HOLD, extensions=()), _list(None, extensions=(), this_update=T0 + SECOND)
     assert _said(old, new) == _is(True, None, new)
     assert _said(old, _list(7, this_update=T0 + SECOND)).reason is None

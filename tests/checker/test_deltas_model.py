@@ -1,4 +1,4 @@
-"""Complete lists and deltas against a dictionary: written from RFC 5280 sections 5.2.4 and 6.3.3, not from us.
+"""Complete lists and deltas against a dictionary: written from RFC 5280 sections 5.2.4 and 6.3.3.
 
 First an issuer that keeps the rules, of whose lists somebody has some: what he may conclude is what was true.
 Then lists of any numbers, windows and entries, among them such as no issuer may make.
@@ -102,7 +102,7 @@ def _histories(draw: st.DrawFn) -> tuple[list[int | None], list[Written]]:
 
 
 def _changes(truth: list[int | None], base: int, number: int) -> tuple[int, ...]:
-    """Section 5.2.4: what changed since the base; a release is listed where the base, or one since, held it."""
+    """Section 5.2.4: what changed since the base; a release, where the base or one since held it."""
     since, now = truth[base : number + 1], truth[number]
     if now is not None:
         return (now,) if any(one != now for one in since) else ()
@@ -113,7 +113,7 @@ def _changes(truth: list[int | None], base: int, number: int) -> tuple[int, ...]
 def test_of_an_orderly_issuer_the_truth_is_known(
     history: tuple[list[int | None], list[Written]], later: int
 ) -> None:
-    """RFC 5280 sections 5.2.4, 6.3.3 (c): what was true at the newest number that can be put together and holds.
+    """RFC 5280 sections 5.2.4, 6.3.3 (c): what was true at the newest number that is reached and holds.
 
     What a newer list adds that cannot be used (lapsed, or on a base that nobody has) is not good either.
     """

@@ -126,7 +126,7 @@ def test_what_is_no_issuing_distribution_point_is_refused(der: bytes, code: str)
 
 
 def test_octets_after_the_point_stay_unread() -> None:
-    """RFC 5280 section 4.2: that the extension ends there is for its reader to see, whatever is remembered."""
+    """RFC 5280 section 4.2: whether the extension ends there is for its reader to see."""
     der = seq(full(uri("http://remembered")))
     value = DerReader(der + b"\x05\x00")
     found = read_issuing_distribution_point(value, critical=True, explicit_default=False)
@@ -250,7 +250,7 @@ def test_bits_beyond_the_last_reason_mean_nothing(beyond: int) -> None:
     ],
 )
 def test_reasons_in_another_form_are_refused(content: bytes) -> None:
-    """X.690 sections 8.6, 11.2.1 and 11.2.2: unused bits are zero and few, trailing zero bits are left out."""
+    """X.690 sections 8.6, 11.2.1 and 11.2.2: unused bits are zero and few, trailing zeros left out."""
     error = refusal(_issuing, seq(tlv(0x83, content)))
     assert (error.code, error.expected) == (
         "DER_REASONS",

@@ -1,4 +1,4 @@
-"""What the lists say of one certificate: RFC 5280 section 6.3.3 whole; good is only said by enough of them."""
+"""What the lists say of one certificate: RFC 5280 section 6.3.3; good is said only by enough of them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from tests.checker.material import (
     read,
     reasons,
     refusal,
+    relative,
     some_reasons,
     uri,
 )
@@ -87,7 +88,7 @@ def test_a_list_that_holds_and_does_not_name_it() -> None:
     [(KEY_COMPROMISE, "keyCompromise"), (None, "unspecified"), (0, "unspecified"), (77, "unspecified")],
 )
 def test_a_list_that_names_it(code: int | None, reason: str) -> None:
-    """RFC 5280 sections 5.3.1, 6.3.3 (j): whatever the reason, and where there is none, or none that is known."""
+    """RFC 5280 sections 5.3.1, 6.3.3 (j): whatever the reason is, or none, or one unknown."""
     assert _found([held(_ROOT, entry(1, reason=code))]) == Finding("revoked", reason, _LISTED)
 
 
@@ -143,6 +144,9 @@ def test_of_many_lists_the_one_that_came_furthest_is_told() -> None:
         held(_ROOT, corrupt_signature=True),
         held(_ROOT, **_LAPSED),
     ]
+    assert (
+        _code(held(_ROOT, number=2, delta_base=1, **_LAPSED), held(_ROOT, **_LAPSED)) == "NEXT_UPDATE_PASSED"
+    )
     told = [_code(*steps[: number + 1]) for number in range(len(steps))]
     assert told == [
         "LIST_IS_EMPTY",
@@ -233,7 +237,7 @@ _SHA1 = seq(der_oid("1.2.840.10045.4.1"))
 
 def test_a_weak_signature_revokes_and_makes_nothing_good() -> None:
     """RFC 6151, RFC 9155: who can show a document that was not signed gains nothing by a revocation."""
-    weak = {"inner_algorithm": _SHA1, "digest": hashes.SHA1()}
+    weak = {"inner_algorithm": _SHA1, "digest": hashes.SHA1()}  # noqa: S303
     leaf = _leaf()
     assert _code(held(_ROOT, **weak)) == "ALGORITHM_WEAK"
     assert _found([held(_ROOT, entry(1, reason=KEY_COMPROMISE), **weak)]).reason == "keyCompromise"
@@ -293,6 +297,20 @@ def test_reasons_of_the_points_come_together() -> None:
     assert reasons_for(none, held(_ROOT, idp=seq(full(_URI), some_reasons(4)))) == 0
 
 
+def test_relative_names_are_relative_to_their_own_issuer() -> None:
+    """RFC 5280 sections 4.2.1.13, 5.2.5, 6.3.3 (c) (2): in certificate, list and delta, in either form."""
+    whole = name(("C", "JP"), ("CN", "Root"), ("CN", "P"))
+    forms = (seq(relative("P")), seq(full(whole)))
+    for point in forms:
+        for of_list in forms:
+            holding = held(_ROOT, entry(1, reason=HOLD), idp=of_list)
+            assert reasons_for(_leaf(point), holding) == ALL_REASONS
+            for of_delta in forms:
+                delta = held(_ROOT, entry(1, reason=REMOVE), number=2, delta_base=1, idp=of_delta)
+                assert _found([holding, delta], _leaf(point)).status == "good"
+    assert refusal(reasons_for, _leaf(seq(relative("Q"))), holding).code == "SCOPE_MISMATCH"
+
+
 def test_the_assumed_point_has_the_issuers_name() -> None:
     """RFC 5280 section 6.3.3, its end: for a certificate that names no point; one that does has its own."""
     by_name = held(_ROOT, idp=seq(full(_ROOT.subject)))
@@ -302,7 +320,7 @@ def test_the_assumed_point_has_the_issuers_name() -> None:
 
 
 def test_a_point_of_a_crl_issuer() -> None:
-    """RFC 5280 section 6.3.3 (b) (1): its indirect list; the issuer's own, by the assumed point, if unnamed."""
+    """RFC 5280 section 6.3.3 (b) (1): its indirect list; the issuer's own, if it names no point."""
     left = _leaf(seq(full(_URI), crl_issuer(_OTHER.subject)))
     assert reasons_for(left, held(_OTHER, idp=seq(full(_URI), INDIRECT))) == ALL_REASONS
     assert reasons_for(left, held(_ROOT)) == ALL_REASONS

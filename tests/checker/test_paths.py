@@ -96,7 +96,7 @@ def test_an_anchor_ends_the_path() -> None:
 
 
 def test_certificates_that_lead_in_a_ring_end() -> None:
-    """RFC 5280 section 6.1: a certificate appears once in a path; two that certify each other lead nowhere."""
+    """RFC 5280 section 6.1: once in a path; two that certify each other lead nowhere."""
     a, b = Entity("A", 3), Entity("B", 4)
     ring = [_ca(a, b), _ca(b, a)]
     leaf = _leaf(a)
@@ -107,7 +107,7 @@ def test_certificates_that_lead_in_a_ring_end() -> None:
 
 
 def test_a_name_does_not_come_back_with_its_key() -> None:
-    """RFC 5280 section 6.1: another certificate of the same name and key is the same entity, and no way on."""
+    """RFC 5280 section 6.1: the same name and key is the same entity, and no way on."""
     again = _ca(_SUB, _ROOT, serial=9)
     by_itself = _ca(_SUB, _SUB, serial=10)
     found = _paths([_R], [_S, again, by_itself], _L)
@@ -164,7 +164,7 @@ def test_each_rule_alone_breaks_the_path(
     ],
 )
 def test_what_does_not_break_it(anchor: Certificate, others: list[Certificate], leaf: Certificate) -> None:
-    """RFC 5280 sections 6.1.1 (d), 6.1.3 (a) (2): absent keyUsage, dates inclusive; the leaf is asked apart."""
+    """RFC 5280 sections 6.1.1 (d), 6.1.3 (a) (2): no keyUsage, dates inclusive, the leaf asked apart."""
     assert _paths([anchor], others, leaf) == [(leaf, others[0], anchor)]
 
 

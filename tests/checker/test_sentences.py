@@ -64,7 +64,7 @@ def _of(*entries: bytes, **forged: Any) -> bytes:
     return crl(_ROOT, *entries, **forged)
 
 
-_SHA1 = {"inner_algorithm": seq(der_oid("1.2.840.10045.4.1")), "digest": hashes.SHA1()}
+_SHA1 = {"inner_algorithm": seq(der_oid("1.2.840.10045.4.1")), "digest": hashes.SHA1()}  # noqa: S303
 _SIGNER = {"usage": (CRL_SIGN,), "serial": 5}
 _CASES: dict[str, Case] = {
     "good": _lists(_of()),

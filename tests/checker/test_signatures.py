@@ -61,7 +61,7 @@ def _of(oid: str, parameters: bytes = b"") -> bytes:
 @lru_cache
 def _private(kind: str) -> Any:
     made = {
-        "dsa": lambda: dsa.generate_private_key(1024),
+        "dsa": lambda: dsa.generate_private_key(1024),  # noqa: S505
         "ed448": ed448.Ed448PrivateKey.generate,
         "mldsa44": mldsa.MLDSA44PrivateKey.generate,
         "mldsa65": mldsa.MLDSA65PrivateKey.generate,
@@ -209,7 +209,7 @@ def test_pss_masks_with_another_hash() -> None:
     mixed = read_algorithm(pss_algorithm(_OIDS["sha256"][0], 32, mgf_hash=_OIDS["sha1"][0]))
     assert mixed is not None
     assert not mixed.is_weak
-    scheme = padding.PSS(padding.MGF1(hashes.SHA1()), 32)
+    scheme = padding.PSS(padding.MGF1(hashes.SHA1()), 32)  # noqa: S303
     signature = _private("rsa").sign(_DATA, scheme, _SHA256)
     assert stands_under(signature, _DATA, _public("rsa"), mixed)
     same = read_algorithm(pss_algorithm(_OIDS["sha256"][0], 32))

@@ -65,7 +65,7 @@ def _only_for_lists(issuer: Entity = _ROOT, **forged: Any) -> Certificate:
 
 @pytest.mark.parametrize(("signer", "of"), [(_SUB, _S), (_ROOT, _R)])
 def test_a_certificate_of_the_path_signs(signer: Entity, of: Certificate) -> None:
-    """RFC 5280 section 6.3.3 (f): the issuer's own list, or one of those above; nothing more is asked of it."""
+    """RFC 5280 section 6.3.3 (f): the issuer's own list, or one above; nothing more is asked of it."""
     findings = _Findings((_S, _REVOKED), (_R, _REVOKED))
     assert _signers(findings).of(held(signer), _PATH, _NOBODY) is of
     assert findings.asked == []
@@ -104,7 +104,7 @@ def test_key_usage_must_allow_it() -> None:
 
 
 def test_another_key_of_the_name_is_asked_itself() -> None:
-    """RFC 5280 section 6.3.3 (f): its own path, each certificate of which is good, on account of this signer."""
+    """RFC 5280 section 6.3.3 (f): its own path, all of it good, on account of this signer."""
     apart, findings = _only_for_lists(), _Findings()
     assert _signers(findings, apart).of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
     assert findings.asked == [((apart, _R), {apart.fingerprint})]
@@ -153,7 +153,7 @@ def test_one_good_path_of_several_is_enough() -> None:
     ],
 )
 def test_a_signer_needs_a_path_to_the_same_anchor(apart: Certificate) -> None:
-    """RFC 5280 section 6.3.3 (f): valid now, with no unknown critical extension, to the certificate's anchor."""
+    """RFC 5280 section 6.3.3 (f): valid, no unknown critical extension, to the same anchor."""
     other = _ca(Entity("Other", 5))
     findings = _Findings()
     signers = _signers(findings, apart, anchors=(_R, other))

@@ -162,7 +162,7 @@ def test_a_revoked_certificate(code: int, reason: str) -> None:
 
 
 def test_a_certificate_outside_its_dates() -> None:
-    """RFC 5280 section 6.1.3 (a) (2): both ends inclusive; revoked outweighs it, malformed and unknown do not."""
+    """RFC 5280 section 6.1.3 (a) (2): both ends inclusive; only revocations outweigh it."""
     ends = certificate(_LEAF, _SUB, serial=9, start=NOW, end=NOW + DAY)
     lists = (_of_root(), _of_sub())
     for at, code in (
