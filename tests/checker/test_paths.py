@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from revocation.checker import paths
 from revocation.checker.certificates import Certificate
 from revocation.checker.paths import (
     Path,
@@ -70,12 +71,12 @@ def test_names_are_compared_as_section_7_1_wants() -> None:
 def test_who_is_named_and_who_is_trusted() -> None:
     """RFC 5280 section 6.1.1 (d): anchors are those that were given as such, and come first."""
     other = _ca(Entity("Root", 7))
-    paths = Paths([_R], [other, _S, _R], NOW)
-    assert paths.named(named("ROOT")) == [_R, other]
-    assert paths.named(named("nobody")) == ()
-    assert paths.is_anchor(_R)
-    assert not paths.is_anchor(other)
-    assert not paths.is_anchor(_S)
+    known = Paths([_R], [other, _S, _R], NOW)
+    assert known.named(named("ROOT")) == [_R, other]
+    assert known.named(named("nobody")) == ()
+    assert known.is_anchor(_R)
+    assert not known.is_anchor(other)
+    assert not known.is_anchor(_S)
 
 
 def test_a_trusted_certificate_has_a_path_too() -> None:
@@ -112,8 +113,10 @@ def test_a_name_does_not_come_back_with_its_key() -> None:
     by_itself = _ca(_SUB, _SUB, serial=10)
     found = _paths([_R], [_S, again, by_itself], _L)
     assert sorted(len(one) for one in found) == [3, 3]
-    rolled = _ca(Entity("Sub", 5), _SUB)
-    assert _paths([_R], [_S, rolled], _leaf(Entity("Sub", 5)))[0][1] is rolled
+    # The same name with another key is another entity, whatever was passed over before it.
+    old, new = _ca(Entity("Sub", 5), _ROOT, identified=False), _ca(_SUB, Entity("Sub", 5), identified=False)
+    for others in ([new, old], [old, new]):
+        assert _paths([_R], others, _L) == [(_L, new, old, _R)]
 
 
 def test_the_asked_certificate_is_none_of_its_own_issuers() -> None:
@@ -233,6 +236,14 @@ def test_a_search_ends_after_so_many_steps() -> None:
     everything = [one for generation in generations for one in generation]
     leaf = _leaf(Entity("G1", 1))
     assert refusal(_paths, [_R], everything, leaf).code == "PATH_NO_ISSUER"
+
+
+def test_a_step_is_one_certificate_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of our own: two steps to an anchor behind one intermediate, and not one less."""
+    monkeypatch.setattr(paths, "_MOST_STEPS", 2)
+    assert _paths([_R], [_S], _L) == [(_L, _S, _R)]
+    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
+    assert refusal(_paths, [_R], [_S], _L).code == "PATH_NO_ISSUER"
 
 
 def test_signatures() -> None:
