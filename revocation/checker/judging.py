@@ -17,22 +17,14 @@ from revocation.checker.deltas import Said, said, severity
 from revocation.checker.lists import HeldList
 from revocation.checker.paths import Path, Paths
 from revocation.checker.refusing import rank, refusal, sentence
+from revocation.checker.scope import reasons_for
 from revocation.checker.signers import Signers
 from revocation.crl.accept import check_next_update, check_this_update
-from revocation.crl.applies import (
-    check_kind,
-    check_same_point,
-    check_speaks_for_issuer,
-    reasons_covered,
-    same_scope,
-)
-from revocation.crl.distribution_points import ALL_REASONS, DistributionPoint
+from revocation.crl.applies import same_scope
+from revocation.crl.distribution_points import ALL_REASONS
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
 from revocation.reasons import CRLReason, reason_name
-
-#: Findings of one case: certificates times the signers that they lead to. Beyond that nothing is decided.
-_MOST_FINDINGS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +62,18 @@ class Judge:
     def __init__(self, lists: Sequence[HeldList], paths: Paths, at: datetime) -> None:
         self._lists: Final = lists
         self._at: Final = at
-        self._signers: Final = Signers(paths, at, self.finding)
+        self._signers: Final = Signers(lists, paths, at, self._found)
         self._known: Final[dict[tuple[bytes, ...], Finding]] = {}
-        self._left = _MOST_FINDINGS
 
-    def finding(self, path: Path, asked: frozenset[bytes] = frozenset()) -> Finding:
-        """Of the first certificate of this path, at least two long.
-
-        ``asked``: fingerprints of the signers on whose account it is asked; their lists count meanwhile.
-        """
+    def finding(self, path: Path) -> Finding:
+        """Of the first certificate of this path, which is at least two long. Found out once for each path."""
         key = tuple(one.fingerprint for one in path)
-        if not asked and key in self._known:
-            return self._known[key]
-        self._left -= 1
-        found = (
-            _unknown(refusal("TOO_COMPLEX", "fewer signers of lists", "too many", "give only what is needed"))
-            if self._left < 0
-            else self._found(path, asked)
-        )
-        if not asked:
-            self._known[key] = found
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._found(path)
         return found
 
-    def _found(self, path: Path, asked: frozenset[bytes]) -> Finding:
+    def _found(self, path: Path) -> Finding:
         certificate = path[0]
         if certificate.distribution_points is None:
             return _unknown(
@@ -107,18 +88,18 @@ class Judge:
         refused: list[InputRefused] = []
         for held in self._lists:
             try:
-                usable.append(self._usable(held, path, asked))
+                usable.append(self._usable(held, path))
             except InputRefused as error:
                 refused.append(error)
         return self._concluded(certificate, usable, refused)
 
-    def _usable(self, held: HeldList, path: Path, asked: frozenset[bytes]) -> _Usable:
+    def _usable(self, held: HeldList, path: Path) -> _Usable:
         # What cannot be parsed has no scope; of the rest the scope comes first, so that of many lists the
         # one that was meant is told of.
         reasons = reasons_for(path[0], held)
         if held.refused is not None:
             raise held.refused
-        signer = self._signers.of(held, path, asked)
+        signer = self._signers.of(held, path)
         check_this_update(held.list, self._at)
         return _Usable(held, signer, reasons)
 
@@ -147,9 +128,11 @@ class Judge:
         if revoked:
             code = max((answer.reason for answer in revoked), key=severity)
             return _revoked(code)
-        if covered == ALL_REASONS:
+        # A list that nobody could decide about may be the one that names it.
+        undecided = any(error.code == "TOO_COMPLEX" for error in refused)
+        if covered == ALL_REASONS and not undecided:
             return Finding("good", None, _GOOD)
-        if covered:
+        if covered and covered != ALL_REASONS:
             refused.append(
                 refusal(
                     "REASONS_NOT_COVERED",
@@ -183,32 +166,6 @@ class Judge:
                 "give the newest list",
             )
         return answer.reason
-
-
-def reasons_for(certificate: Certificate, held: HeldList) -> int:
-    """Section 6.3.3 (b), (d) for every distribution point, and at the end for the one that is assumed.
-
-    The bits of ALL_REASONS; ``InputRefused`` where the list is about this certificate at none of them. The
-    assumed point has the issuer's name. That is for certificates that name no point: one that does would
-    otherwise be good by a list of which it says itself that it is another's.
-    """
-    issuing, list_issuer = held.issuing, held.list.issuer
-    points = certificate.distribution_points or ()
-    assumed = DistributionPoint(full_names=() if points else (certificate.issuer,))
-    refused: list[InputRefused] = []
-    reasons: int | None = None
-    for point in (*points, assumed):
-        try:
-            check_speaks_for_issuer(point, certificate.issuer, list_issuer, issuing)
-            check_same_point(point, certificate.issuer, list_issuer, issuing)
-            check_kind(issuing, is_ca=certificate.is_ca is True)
-        except InputRefused as error:
-            refused.append(error)
-            continue
-        reasons = (reasons or 0) | reasons_covered(point, issuing)
-    if reasons is None:
-        raise max(refused, key=lambda error: rank(error.code))
-    return reasons
 
 
 def _by_scope(usable: Iterable[_Usable]) -> list[list[_Usable]]:

@@ -28,7 +28,7 @@ _MOST_STEPS: Final = 4096
 
 _RELEVANCE: Final = (
     *("PATH_NO_ISSUER", "PATH_SIGNATURE", "PATH_ALGORITHM_MISMATCH", "PATH_CRITICAL_EXTENSION"),
-    *("PATH_NOT_A_CA", "PATH_NO_KEY_CERT_SIGN", "PATH_DATES", "PATH_LENGTH"),
+    *("PATH_NOT_A_CA", "PATH_NO_KEY_CERT_SIGN", "PATH_DATES", "PATH_LENGTH", "TOO_COMPLEX"),
 )
 
 
@@ -90,7 +90,13 @@ class _Search:
         )
         for issuer in candidates:
             self._steps += 1
-            if self._steps > _MOST_STEPS or self._found == _MOST_PATHS or len(path) == _MOST_CERTIFICATES:
+            if self._found == _MOST_PATHS or len(path) == _MOST_CERTIFICATES:
+                return
+            if self._steps > _MOST_STEPS:
+                # Where no way was found by then there may be one: nobody knows.
+                self._refused.append(
+                    refusal("TOO_COMPLEX", "fewer certificates", "too many", "give only what is needed")
+                )
                 return
             if any(_same_entity(issuer, one) for one in path[1:]):
                 # RFC 5280 section 6.1: a certificate appears once; nor does a name come back with its key.

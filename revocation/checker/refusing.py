@@ -26,7 +26,6 @@ SECTIONS: Final[dict[str, str]] = {
     "CERTIFICATE_EXPIRED": "RFC 5280 section 6.1.3 (a) (2)",
     "CERTIFICATE_NOT_YET_VALID": "RFC 5280 section 6.1.3 (a) (2)",
     "CERTIFICATE_POINTS_MALFORMED": "RFC 5280 section 4.2.1.13",
-    "TOO_COMPLEX": "RFC 5280 section 6.1",
     # Lists, in the order of the steps.
     "NO_LIST": "RFC 5280 section 6.3.3 (a)",
     "ISSUER_UNKNOWN": "RFC 5280 section 6.3.3 (b) (1)",
@@ -54,6 +53,7 @@ SECTIONS: Final[dict[str, str]] = {
     "NEXT_UPDATE_PASSED": "RFC 5280 section 6.3.3 (a)",
     "REASONS_NOT_COVERED": "RFC 5280 section 6.3.3 (d), (e)",
     "HOLD_LAPSED": "RFC 5280 section 6.3.3 (a)",
+    "TOO_COMPLEX": "RFC 5280 section 6.1",
 }
 _RANKS: Final = {code: rank for rank, code in enumerate(SECTIONS)}
 

@@ -27,7 +27,7 @@ def check_speaks_for_issuer(
 ) -> None:
     """(b) (1): the certificate's issuer made the list, or whom the point names, and then it is indirect."""
     expected = point.crl_issuers or (certificate_issuer,)
-    if not any(same_name(list_issuer, name) for name in expected):
+    if not any(is_directory_name(name) and same_name(list_issuer, name) for name in expected):
         raise InputRefused(
             "ISSUER_UNKNOWN",
             expected="a list by the certificate's issuer, or by the cRLIssuer that the certificate names",
@@ -69,7 +69,7 @@ def point_names(point: DistributionPoint, certificate_issuer: bytes) -> tuple[by
     """Section 4.2.1.13: the full names, or the relative one after the cRLIssuer's, else the issuer's name."""
     if point.relative_name is None:
         return point.full_names
-    bases = point.crl_issuers or (certificate_issuer,)
+    bases = [name for name in point.crl_issuers or (certificate_issuer,) if is_directory_name(name)]
     # "MUST NOT" be relative to several: then nobody can tell to which.
     return (full_name(bases[0], point.relative_name),) if len(bases) == 1 else ()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from revocation.crl.general_names import is_directory_name, read_general_names
+from revocation.crl.general_names import read_general_names
 from revocation.der import BOOLEAN, SEQUENCE, SET, DerReader, encoded, refused
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
@@ -66,7 +66,7 @@ class DistributionPoint:
     relative_name: bytes | None = None
     #: The bits of ALL_REASONS; None: every reason.
     reasons: int | None = None
-    #: Directory names only: that is all that can sign a list.
+    #: General names; only a directory name can be a list's issuer.
     crl_issuers: tuple[bytes, ...] = ()
 
     @property
@@ -171,9 +171,7 @@ def read_distribution_points(value: DerReader, what: str) -> tuple[DistributionP
         if not full_names and relative is None and not issuers:
             # Section 4.2.1.13: never reasons alone.
             raise refused("DER_EXTENSIONS", "DistributionPoint", at, "a name or a cRLIssuer", "neither")
-        found.append(
-            DistributionPoint(full_names, relative, reasons, tuple(filter(is_directory_name, issuers)))
-        )
+        found.append(DistributionPoint(full_names, relative, reasons, issuers))
     if not found:
         raise refused("DER_EXTENSIONS", what, points.at, "at least one DistributionPoint", "none")
     return tuple(found)

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from revocation.der import SEQUENCE, DerReader, refused
-from revocation.distinguished_names import same_name
+from revocation.distinguished_names import canonical_name, same_name
 
 _MAX_NAMES: Final = 64
 _DIRECTORY_NAME: Final = 0xA4
@@ -29,8 +29,11 @@ def read_general_names(names: DerReader, what: str) -> tuple[bytes, ...]:
         if tag == _DIRECTORY_NAME:
             # Name is a CHOICE, so its tag [4] is explicit (X.680 section 31.2.7).
             choice = DerReader(names.data, start, end)
-            found.append(choice.raw(SEQUENCE, "directoryName"))
+            name = choice.raw(SEQUENCE, "directoryName")
             choice.finish("directoryName")
+            # What is no Name is refused here, and not when somebody compares it.
+            canonical_name(name)
+            found.append(name)
         else:
             found.append(bytes(names.data[at:end]))
     if not found:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from revocation.__main__ import main
 from revocation.check_arguments import TOLERATED
 from revocation.checker.lists import TOLERANCES
 from tests import pki
-from tests.base.eventually import eventually
 from tests.pki import T0, entry, seq
 
 SERIAL = 99
@@ -229,11 +229,13 @@ def test_cases_from_a_pipe(folder: Path) -> None:
         assert process.wait(30) == 0
 
 
-async def test_ctrl_c_leaves_whole_lines(folder: Path) -> None:
+def test_ctrl_c_leaves_whole_lines(folder: Path) -> None:
     """130, one sentence, and an output that the same command finishes."""
     cases, out = _cases(folder, 10_000), folder / "out"
     with _started(folder, "--batch", str(cases), "--output", "out") as process:
-        await eventually(lambda: out.exists() and out.stat().st_size > 1000, seconds=30)
+        until = time.monotonic() + 30
+        while not (out.exists() and out.stat().st_size > 1000) and time.monotonic() < until:
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
