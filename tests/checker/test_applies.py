@@ -52,7 +52,7 @@ _IS_INDIRECT = issuing(indirect_crl=True)
         (DistributionPoint(full_names=(_URI,)), named(" ca "), None),  # section 7.1
         (DistributionPoint(full_names=(_URI,)), _CA, _IS_INDIRECT),
         (DistributionPoint(crl_issuers=(_INDIRECT,)), _INDIRECT, _IS_INDIRECT),
-        (DistributionPoint(crl_issuers=(_OTHER, _INDIRECT)), _INDIRECT, _IS_INDIRECT),
+        (DistributionPoint(crl_issuers=(_URI, _OTHER, _INDIRECT)), _INDIRECT, _IS_INDIRECT),
         (DistributionPoint(crl_issuers=(_CA,)), _CA, _IS_INDIRECT),
     ],
 )
@@ -71,6 +71,8 @@ def test_the_issuer_or_whom_the_point_names_may_speak(
         (DistributionPoint(crl_issuers=(_INDIRECT,)), _OTHER, _IS_INDIRECT),
         # Whom the point leaves it to speaks alone: the CA's own list is not for this point.
         (DistributionPoint(crl_issuers=(_INDIRECT,)), _CA, _IS_INDIRECT),
+        # A list's issuer is a directory name; a cRLIssuer in another form is nobody who could be it.
+        (DistributionPoint(full_names=(_URI,), crl_issuers=(_URI,)), _CA, _IS_INDIRECT),
     ],
 )
 def test_nobody_else_speaks(
@@ -156,6 +158,10 @@ def test_a_relative_name_stands_after_whom_it_is_relative_to() -> None:
     assert point_names(of_other, _CA) == (after_other,)
     of_two = DistributionPoint(relative_name=rdn("P"), crl_issuers=(_OTHER, _INDIRECT))
     assert point_names(of_two, _CA) == ()
+    of_form = DistributionPoint(relative_name=rdn("P"), crl_issuers=(_URI,))
+    assert point_names(of_form, _CA) == ()
+    one_of_form = DistributionPoint(relative_name=rdn("P"), crl_issuers=(_URI, _OTHER))
+    assert point_names(one_of_form, _CA) == (after_other,)
     assert point_names(DistributionPoint(full_names=(_URI, _CA)), _OTHER) == (_URI, _CA)
 
 

@@ -178,16 +178,11 @@ def test_a_certificates_points_are_read_in_order() -> None:
     assert not _points(seq(crl_issuer(named("I"))))[0].is_named
 
 
-def test_a_crl_issuer_is_a_directory_name() -> None:
-    """RFC 5280 section 4.2.1.13: cRLIssuer holds a distinguished name; another form can sign no list."""
-    assert _points(seq(crl_issuer(_URI, named("I"))))[0].crl_issuers == (named("I"),)
-    assert _points(seq(full(_URI), crl_issuer(_URI)))[0].crl_issuers == ()
-
-
-def test_a_crl_issuer_of_another_form_only_is_no_point_of_the_issuers() -> None:
+def test_a_crl_issuer_is_kept_in_every_form() -> None:
     """RFC 5280 section 4.2.1.13: a point that is left to somebody else is not read as the issuer's own."""
-    (point,) = _points(seq(crl_issuer(_URI)))
-    assert not point.is_named
+    (point,) = _points(seq(full(_URI), crl_issuer(_URI, named("I"))))
+    assert point.crl_issuers == (_URI, named("I"))
+    assert _points(seq(crl_issuer(_URI))) == (DistributionPoint(crl_issuers=(_URI,)),)
 
 
 @pytest.mark.parametrize(

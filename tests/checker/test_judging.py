@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from revocation.checker import judging
+from revocation.checker import signers
 from revocation.checker.certificates import Certificate
-from revocation.checker.judging import Finding, Judge, reasons_for
+from revocation.checker.judging import Finding, Judge
 from revocation.checker.lists import HeldList
 from revocation.checker.paths import Paths
-from revocation.crl.distribution_points import ALL_REASONS
 from tests.checker.material import (
     ATTRIBUTE,
     CA,
@@ -34,10 +33,7 @@ from tests.checker.material import (
     crl_issuer,
     full,
     held,
-    named,
     read,
-    reasons,
-    refusal,
     relative,
     some_reasons,
     uri,
@@ -266,76 +262,30 @@ def test_a_signer_apart_whose_own_list_is_the_only_one() -> None:
 
 
 def test_what_was_found_once_is_not_found_again() -> None:
-    """One CA stands above every leaf of a case; on account of a signer it is asked anew."""
+    """One CA stands above every leaf of a case: of each path the finding is remembered."""
     leaf = _leaf()
     judge = Judge([held(_ROOT)], Paths([_R], [leaf], NOW), NOW)
     first = judge.finding((leaf, _R))
     assert judge.finding((leaf, _R)) is first
-    assert judge.finding((leaf, _R), frozenset((b"a signer",))) is not first
-    assert judge.finding((leaf, _R)) is first
+    assert judge.finding((leaf, leaf, _R)) is not first
 
 
-def test_a_case_has_a_bounded_number_of_findings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bound of our own: whoever gives signers of signers of signers gets no answer, and no endless one."""
-    monkeypatch.setattr(judging, "_MOST_FINDINGS", 2)
-    leaf, on_account = _leaf(), frozenset((b"a signer",))
-    judge = Judge([held(_ROOT)], Paths([_R], [leaf], NOW), NOW)
-    statuses = [judge.finding((leaf, _R), on_account).status for _ in range(4)]
-    assert statuses == ["good", "good", "unknown", "unknown"]
-    assert judge.finding((leaf, _R)).why.startswith("TOO_COMPLEX (RFC 5280 section 6.1): ")
+def test_a_list_that_nobody_could_decide_about_may_be_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of our own: whoever gives too many signers gets no good; a revocation is one all the same."""
+    monkeypatch.setattr(signers, "_MOST_SIGNERS", 0)
+    apart = Entity("Root", 7)
+    signer = read(certificate(apart, _ROOT, usage=(CRL_SIGN,)))
+    found = _found([held(_ROOT), held(apart)], None, signer)
+    assert found.status == "unknown"
+    assert found.why.startswith("TOO_COMPLEX (RFC 5280 section 6.1): ")
+    assert _found([held(_ROOT, entry(1)), held(apart)], None, signer).status == "revoked"
 
 
-def test_reasons_of_the_points_come_together() -> None:
-    """RFC 5280 section 6.3.3 (d): for each distribution point that the list is of; then they are added up."""
-    both = _leaf(seq(full(_URI), reasons(1, 2)), seq(full(_URI2), reasons(4)))
-    assert reasons_for(both, held(_ROOT, idp=seq(full(_URI)))) == 0b110
-    assert reasons_for(both, held(_ROOT, idp=seq(full(_URI2)))) == 0b1_0000
-    assert reasons_for(both, held(_ROOT, idp=seq(full(_URI, _URI2)))) == 0b1_0110
-    # A list that names no point is of the assumed one too.
-    assert reasons_for(both, held(_ROOT)) == ALL_REASONS
-    none = _leaf(seq(full(_URI), reasons(1)))
-    assert reasons_for(none, held(_ROOT, idp=seq(full(_URI), some_reasons(4)))) == 0
-
-
-def test_relative_names_are_relative_to_their_own_issuer() -> None:
-    """RFC 5280 sections 4.2.1.13, 5.2.5, 6.3.3 (c) (2): in certificate, list and delta, in either form."""
+def test_relative_names_are_those_of_their_own_issuer() -> None:
+    """RFC 5280 sections 5.2.5, 6.3.3 (c) (2): of list and delta, in either form."""
     whole = name(("C", "JP"), ("CN", "Root"), ("CN", "P"))
-    forms = (seq(relative("P")), seq(full(whole)))
-    for point in forms:
-        for of_list in forms:
-            holding = held(_ROOT, entry(1, reason=HOLD), idp=of_list)
-            assert reasons_for(_leaf(point), holding) == ALL_REASONS
-            for of_delta in forms:
-                delta = held(_ROOT, entry(1, reason=REMOVE), number=2, delta_base=1, idp=of_delta)
-                assert _found([holding, delta], _leaf(point)).status == "good"
-    assert refusal(reasons_for, _leaf(seq(relative("Q"))), holding).code == "SCOPE_MISMATCH"
-
-
-def test_the_assumed_point_has_the_issuers_name() -> None:
-    """RFC 5280 section 6.3.3, its end: for a certificate that names no point; one that does has its own."""
-    by_name = held(_ROOT, idp=seq(full(_ROOT.subject)))
-    assert reasons_for(_leaf(), by_name) == ALL_REASONS
-    assert refusal(reasons_for, _leaf(seq(full(_URI))), by_name).code == "SCOPE_MISMATCH"
-    assert refusal(reasons_for, _leaf(), held(_ROOT, idp=seq(full(named("Other"))))).code == "SCOPE_MISMATCH"
-
-
-def test_a_point_of_a_crl_issuer() -> None:
-    """RFC 5280 section 6.3.3 (b) (1): its indirect list; the issuer's own, if it names no point."""
-    left = _leaf(seq(full(_URI), crl_issuer(_OTHER.subject)))
-    assert reasons_for(left, held(_OTHER, idp=seq(full(_URI), INDIRECT))) == ALL_REASONS
-    assert reasons_for(left, held(_ROOT)) == ALL_REASONS
-    assert refusal(reasons_for, left, held(_OTHER)).code == "ISSUER_NOT_INDIRECT"
-    assert refusal(reasons_for, left, held(_ROOT, idp=seq(full(_URI)))).code == "SCOPE_MISMATCH"
-
-
-def test_kinds_of_certificates_are_the_certificates() -> None:
-    """RFC 5280 section 6.3.3 (b) (2) (ii), (iii): a CA is one whose basicConstraints say so."""
-    users, cas = held(_ROOT, idp=seq(USER)), held(_ROOT, idp=seq(CA))
-    assert (
-        reasons_for(_R, cas)
-        == reasons_for(_leaf(), users)
-        == reasons_for(_leaf(ca=False), users)
-        == ALL_REASONS
-    )
-    assert refusal(reasons_for, _R, users).code == "SCOPE_NO_CA_CERTIFICATES"
-    assert refusal(reasons_for, _leaf(ca=False), cas).code == "SCOPE_NO_USER_CERTIFICATES"
+    for of_list in (relative("P"), full(whole)):
+        for of_delta in (relative("P"), full(whole)):
+            holding = held(_ROOT, entry(1, reason=HOLD), idp=seq(of_list))
+            delta = held(_ROOT, entry(1, reason=REMOVE), number=2, delta_base=1, idp=seq(of_delta))
+            assert _found([holding, delta], _leaf(seq(relative("P")))).status == "good"

@@ -235,7 +235,8 @@ def test_a_search_ends_after_so_many_steps() -> None:
     ]
     everything = [one for generation in generations for one in generation]
     leaf = _leaf(Entity("G1", 1))
-    assert refusal(_paths, [_R], everything, leaf).code == "PATH_NO_ISSUER"
+    error = refusal(_paths, [_R], everything, leaf)
+    assert str(error) == ("TOO_COMPLEX: expected fewer certificates; got too many; give only what is needed")
 
 
 def test_a_step_is_one_certificate_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +244,13 @@ def test_a_step_is_one_certificate_that_is_tried(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(paths, "_MOST_STEPS", 2)
     assert _paths([_R], [_S], _L) == [(_L, _S, _R)]
     monkeypatch.setattr(paths, "_MOST_STEPS", 1)
-    assert refusal(_paths, [_R], [_S], _L).code == "PATH_NO_ISSUER"
+    assert refusal(_paths, [_R], [_S], _L).code == "TOO_COMPLEX"
+    # Whatever was found by then stands.
+    again = _ca(_SUB, _ROOT, serial=9)
+    monkeypatch.setattr(paths, "_MOST_STEPS", 3)
+    assert len(_paths([_R], [_S, again], _L)) == 1
+    monkeypatch.setattr(paths, "_MOST_STEPS", 4)
+    assert len(_paths([_R], [_S, again], _L)) == 2
 
 
 def test_signatures() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from revocation.checker import judging
+from revocation.checker import paths, signers
 from tests.checker.material import (
     CA,
     CRL_SIGN,
@@ -142,13 +142,17 @@ def test_every_case_says_its_sentence(case: str) -> None:
 
 def test_every_sentence_has_its_case() -> None:
     """A sentence that nobody can read any more is taken out."""
-    assert list(_written()) == [*_CASES, "too complex"]
+    assert list(_written()) == [*_CASES, "too many signers", "too many certificates"]
 
 
-def test_too_complex(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bound of our own is said like a rule."""
-    monkeypatch.setattr(judging, "_MOST_FINDINGS", 0)
-    assert _lists(_of())() == _written()["too complex"]
+def test_bounds_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are said like a rule."""
+    monkeypatch.setattr(signers, "_MOST_SIGNERS", 0)
+    apart = certificate(Entity("Root", 4), _ROOT, **_SIGNER)
+    case = _lists(crl(Entity("Root", 4)), intermediates=[apart])
+    assert case() == _written()["too many signers"]
+    monkeypatch.setattr(paths, "_MOST_STEPS", 0)
+    assert case() == _written()["too many certificates"]
 
 
 def test_no_sentence_holds_a_name() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from revocation.checker import paths
 from revocation.checker.certificates import Certificate
 from revocation.checker.judging import Finding
 from revocation.checker.paths import Path, Paths
@@ -29,7 +30,6 @@ from tests.der_writer import extension
 _ROOT, _SUB, _LEAF = Entity("Root"), Entity("Sub", 1), Entity("Leaf", 2)
 #: A second key under the name of the issuer, as after a change of keys, or for lists only.
 _SECOND_KEY = Entity("Sub", 3)
-_NOBODY: frozenset[bytes] = frozenset()
 
 
 def _ca(subject: Entity, issuer: Entity | None = None, **forged: Any) -> Certificate:
@@ -43,19 +43,21 @@ _UNKNOWN = Finding("unknown", None, "")
 
 
 class _Findings:
-    """Of certificates by fingerprint; good where nothing else is said. Keeps what it was asked."""
+    """Of certificates by fingerprint; good where nothing else is said. Keeps of which paths it was asked."""
 
     def __init__(self, *said: tuple[Certificate, Finding]) -> None:
         self._said = {one.fingerprint: finding for one, finding in said}
-        self.asked: list[tuple[Path, frozenset[bytes]]] = []
+        self.asked: list[Path] = []
 
-    def __call__(self, path: Path, asked: frozenset[bytes]) -> Finding:
-        self.asked.append((path, asked))
+    def __call__(self, path: Path) -> Finding:
+        self.asked.append(path)
         return self._said.get(path[0].fingerprint, _GOOD)
 
 
-def _signers(findings: _Findings, *others: Certificate, anchors: tuple[Certificate, ...] = (_R,)) -> Signers:
-    return Signers(Paths(anchors, [_S, _L, *others], NOW), NOW, findings)
+def _signers(
+    findings: _Findings, *others: Certificate, anchors: tuple[Certificate, ...] = (_R,), lists: Any = ()
+) -> Signers:
+    return Signers(lists, Paths(anchors, [_S, _L, *others], NOW), NOW, findings)
 
 
 def _only_for_lists(issuer: Entity = _ROOT, **forged: Any) -> Certificate:
@@ -67,7 +69,7 @@ def _only_for_lists(issuer: Entity = _ROOT, **forged: Any) -> Certificate:
 def test_a_certificate_of_the_path_signs(signer: Entity, of: Certificate) -> None:
     """RFC 5280 section 6.3.3 (f): the issuer's own list, or one above; nothing more is asked of it."""
     findings = _Findings((_S, _REVOKED), (_R, _REVOKED))
-    assert _signers(findings).of(held(signer), _PATH, _NOBODY) is of
+    assert _signers(findings).of(held(signer), _PATH) is of
     assert findings.asked == []
 
 
@@ -80,7 +82,7 @@ def test_who_has_not_the_name_or_not_the_key_is_no_signer() -> None:
         held(_SUB, corrupt_signature=True),
         held(_SUB, dn=named("Root")),  # a key of another name
     ):
-        error = refusal(signers.of, one, _PATH, _NOBODY)
+        error = refusal(signers.of, one, _PATH)
         assert error.code == "SIGNATURE_INVALID"
         assert error.expected == "a signature by a key that has the name of the list's issuer"
         assert error.got == "one that no certificate given verifies"
@@ -91,41 +93,42 @@ def test_key_usage_must_allow_it() -> None:
     """RFC 5280 section 6.3.3 (f): cRLSign where there is a keyUsage; where there is none, anything goes."""
     issuer = _ca(_SUB, _ROOT, usage=(KEY_CERT_SIGN,))
     leaf = read(certificate(_LEAF, _SUB))
-    signers = Signers(Paths([_R], [issuer, leaf], NOW), NOW, _Findings())
-    error = refusal(signers.of, held(_SUB), (leaf, issuer, _R), _NOBODY)
+    signers = Signers((), Paths([_R], [issuer, leaf], NOW), NOW, _Findings())
+    error = refusal(signers.of, held(_SUB), (leaf, issuer, _R))
     assert (error.code, error.got) == (
         "SIGNER_NOT_ALLOWED",
         "a certificate with its name and key without it",
     )
     assert error.remedy == "give the certificate of the key that signs lists"
     free = _ca(_SUB, _ROOT, usage=None)
-    signers = Signers(Paths([_R], [free, leaf], NOW), NOW, _Findings())
-    assert signers.of(held(_SUB), (leaf, free, _R), _NOBODY) is free
+    signers = Signers((), Paths([_R], [free, leaf], NOW), NOW, _Findings())
+    assert signers.of(held(_SUB), (leaf, free, _R)) is free
 
 
 def test_another_key_of_the_name_is_asked_itself() -> None:
-    """RFC 5280 section 6.3.3 (f): its own path, all of it good, on account of this signer."""
+    """RFC 5280 section 6.3.3 (f): its own path, all of it good; that is found out once for all lists."""
     apart, findings = _only_for_lists(), _Findings()
-    assert _signers(findings, apart).of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
-    assert findings.asked == [((apart, _R), {apart.fingerprint})]
+    signers = _signers(findings, apart)
+    assert signers.of(held(_SECOND_KEY), _PATH) is apart
+    assert set(findings.asked) == {(apart, _R)}
+    before = len(findings.asked)
+    assert signers.of(held(_SECOND_KEY, number=2), _PATH) is apart
+    assert len(findings.asked) == before
 
 
 def test_every_certificate_of_the_signers_path_is_asked() -> None:
     """RFC 5280 section 6.1.3 (a) (3): none of them is revoked; the anchor itself is not asked."""
     middle = Entity("Middle", 4)
     between, apart = _ca(middle, _ROOT), _only_for_lists(middle)
-    asked = frozenset((b"somebody",))
     findings = _Findings()
-    signers = _signers(findings, between, apart)
-    assert signers.of(held(_SECOND_KEY), _PATH, asked) is apart
-    on_account = asked | {apart.fingerprint}
-    assert findings.asked == [((apart, between, _R), on_account), ((between, _R), on_account)]
+    assert _signers(findings, between, apart).of(held(_SECOND_KEY), _PATH) is apart
+    assert set(findings.asked) == {(apart, between, _R), (between, _R)}
     for bad in (apart, between):
         for found in (_REVOKED, _UNKNOWN):
             signers = _signers(_Findings((bad, found)), between, apart)
-            error = refusal(signers.of, held(_SECOND_KEY), _PATH, asked)
+            error = refusal(signers.of, held(_SECOND_KEY), _PATH)
             assert error.code == "SIGNER_NOT_GOOD"
-            assert error.expected == "a signer that is itself good by the lists given"
+            assert error.expected == "a signer that is itself good by the lists given, without its own"
             assert error.got == "one that is revoked, or of which that is not determined"
             assert error.remedy == (
                 "give the lists for the signer's certificate, or get a list by another signer"
@@ -138,7 +141,7 @@ def test_one_good_path_of_several_is_enough() -> None:
     apart = _only_for_lists(Entity("Middle", 4))
     for order in ((bad, good), (good, bad)):
         signers = _signers(_Findings((bad, _REVOKED)), *order, apart)
-        assert signers.of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
+        assert signers.of(held(_SECOND_KEY), _PATH) is apart
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_a_signer_needs_a_path_to_the_same_anchor(apart: Certificate) -> None:
     other = _ca(Entity("Other", 5))
     findings = _Findings()
     signers = _signers(findings, apart, anchors=(_R, other))
-    error = refusal(signers.of, held(_SECOND_KEY), _PATH, _NOBODY)
+    error = refusal(signers.of, held(_SECOND_KEY), _PATH)
     assert error.code == "SIGNER_NO_PATH"
     assert error.expected == "a signer with a valid path to the trust anchor of the certificate"
     assert (error.got, error.remedy) == (
@@ -178,21 +181,34 @@ def test_a_signer_needs_a_path_to_the_same_anchor(apart: Certificate) -> None:
 def test_an_anchor_is_a_name_and_a_key(anchor: Entity, serial: int, same: bool) -> None:
     """RFC 5280 sections 6.1.1 (d), 6.3.3 (f): whatever certificate carries them."""
     apart = _only_for_lists(anchor)
-    signers = Signers(Paths([_ca(anchor, serial=serial)], [_S, _L, apart], NOW), NOW, _Findings())
+    signers = Signers((), Paths([_ca(anchor, serial=serial)], [_S, _L, apart], NOW), NOW, _Findings())
     if same:
-        assert signers.of(held(_SECOND_KEY), _PATH, _NOBODY) is apart
+        assert signers.of(held(_SECOND_KEY), _PATH) is apart
     else:
-        assert refusal(signers.of, held(_SECOND_KEY), _PATH, _NOBODY).code == "SIGNER_NO_PATH"
+        assert refusal(signers.of, held(_SECOND_KEY), _PATH).code == "SIGNER_NO_PATH"
 
 
-def test_a_signer_that_is_being_asked_about_counts_meanwhile() -> None:
-    """PKITS 4.14.30: where a signer's own list is the only source about it, that is what its CA arranged."""
-    apart = _only_for_lists(Entity("Root", 8))
+def test_a_signer_that_is_judged_itself_counts_meanwhile() -> None:
+    """PKITS 4.14.30: where a signer's own list is the only one that speaks of it, its CA arranged it so."""
+    apart = _only_for_lists()
     findings = _Findings((apart, _REVOKED))
-    signers = _signers(findings, apart)
-    assert signers.of(held(_SECOND_KEY), _PATH, frozenset((apart.fingerprint,))) is apart
+    assert _signers(findings, apart).of(held(_SECOND_KEY), (apart, _R)) is apart
     assert findings.asked == []
-    assert refusal(signers.of, held(_SECOND_KEY), _PATH, frozenset((b"another",))).code == "SIGNER_NO_PATH"
+    pathless = _only_for_lists(Entity("Root", 8))
+    assert (
+        refusal(_signers(findings, pathless).of, held(_SECOND_KEY), (pathless, _R)).code == "SIGNER_NO_PATH"
+    )
+
+
+def test_a_signer_is_judged_under_each_anchor() -> None:
+    """RFC 5280 section 6.3.3 (f): good under one trust anchor says nothing of another."""
+    other = _ca(Entity("Other", 5))
+    twice = [_only_for_lists(), _only_for_lists(Entity("Other", 5))]
+    leaf = read(certificate(_LEAF, Entity("Other", 5)))
+    signers = _signers(_Findings((twice[1], _REVOKED)), *twice, leaf, anchors=(_R, other))
+    for _ in range(2):
+        assert signers.of(held(_SECOND_KEY), _PATH) is twice[0]
+        assert refusal(signers.of, held(_SECOND_KEY), (leaf, other)).code == "SIGNER_NOT_GOOD"
 
 
 def test_the_paths_own_certificate_comes_first() -> None:
@@ -200,8 +216,8 @@ def test_the_paths_own_certificate_comes_first() -> None:
     twin = _ca(_SUB, _ROOT, serial=2)
     for order in ((_S, twin), (twin, _S)):
         findings = _Findings()
-        signers = Signers(Paths([_R], [*order, _L], NOW), NOW, findings)
-        assert signers.of(held(_SUB), _PATH, _NOBODY) is _S
+        signers = Signers((), Paths([_R], [*order, _L], NOW), NOW, findings)
+        assert signers.of(held(_SUB), _PATH) is _S
         assert findings.asked == []
 
 
@@ -210,9 +226,9 @@ def test_a_twin_may_do_what_the_paths_own_may_not() -> None:
     bare = _ca(_SUB, _ROOT, usage=(KEY_CERT_SIGN,))
     twin = _ca(_SUB, _ROOT, serial=2)
     findings = _Findings()
-    signers = Signers(Paths([_R], [bare, twin, _L], NOW), NOW, findings)
-    assert signers.of(held(_SUB), (_L, bare, _R), _NOBODY) is twin
-    assert findings.asked == [((twin, _R), {twin.fingerprint})]
+    signers = Signers((), Paths([_R], [bare, twin, _L], NOW), NOW, findings)
+    assert signers.of(held(_SUB), (_L, bare, _R)) is twin
+    assert set(findings.asked) == {(twin, _R)}
 
 
 def test_of_several_refusals_the_furthest_is_told() -> None:
@@ -223,7 +239,7 @@ def test_of_several_refusals_the_furthest_is_told() -> None:
     findings = _Findings((revoked, _REVOKED))
 
     def told(*others: Certificate) -> str:
-        return refusal(_signers(findings, *others).of, held(_SECOND_KEY), _PATH, _NOBODY).code
+        return refusal(_signers(findings, *others).of, held(_SECOND_KEY), _PATH).code
 
     assert told(nameless) == "SIGNER_NOT_ALLOWED"
     assert told(nameless, pathless) == told(pathless, nameless) == "SIGNER_NO_PATH"
@@ -234,6 +250,29 @@ def test_the_asked_certificate_may_sign_the_list_about_itself() -> None:
     """RFC 5280 section 6.1: after a change of keys the new key's certificate is in the new key's list."""
     new = _ca(_SECOND_KEY, _SUB)
     findings = _Findings()
-    path = (new, _S, _R)
-    assert _signers(findings, new).of(held(_SECOND_KEY), path, _NOBODY) is new
-    assert findings.asked == [((new, _S, _R), {new.fingerprint}), ((_S, _R), {new.fingerprint})]
+    assert _signers(findings, new).of(held(_SECOND_KEY), (new, _S, _R)) is new
+    assert findings.asked == []
+
+
+def test_at_most_64_signers_are_settled() -> None:
+    """A bound of our own: of more nothing is decided, and it is said so before all else."""
+    lists = [held(_SECOND_KEY, dn=_ROOT.subject)]
+    twins = [
+        read(certificate(_SECOND_KEY, _ROOT, subject_name=_ROOT.subject, serial=number, usage=(CRL_SIGN,)))
+        for number in range(1, 66)
+    ]
+    leaf = read(certificate(_LEAF, _ROOT))
+    assert _signers(_Findings(), *twins[:64], leaf, lists=lists).of(lists[0], (leaf, _R)) is twins[0]
+    error = refusal(_signers(_Findings(), *twins, leaf, lists=lists).of, lists[0], (leaf, _R))
+    assert str(error) == (
+        "TOO_COMPLEX: expected fewer certificates and signers of lists; "
+        "got too many; give only what is needed"
+    )
+
+
+def test_a_path_that_nobody_can_find_in_time_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of our own: a signer whose path was not found is not one that has none."""
+    apart = _only_for_lists()
+    signers = _signers(_Findings(), apart)
+    monkeypatch.setattr(paths, "_MOST_STEPS", 0)
+    assert refusal(signers.of, held(_SECOND_KEY), _PATH).code == "TOO_COMPLEX"
