@@ -10,7 +10,7 @@ from itertools import permutations
 
 import pytest
 
-from revocation.checker import signers
+from revocation.checker import paths, signers
 from revocation.checker.certificates import Certificate
 from revocation.checker.judging import Finding, Judge
 from revocation.checker.lists import HeldList
@@ -164,3 +164,12 @@ def test_an_endless_quarrel_is_undecided(monkeypatch: pytest.MonkeyPatch) -> Non
         assert _refused(lists, *pair) == "TOO_COMPLEX"
     judge = Judge(lists, Paths([_R], [*pair, _LEAF], NOW), NOW)
     assert [judge.finding((_LEAF, _R)).status for _ in range(2)] == ["unknown"] * 2
+
+
+def test_who_may_speak_is_undecided_where_his_path_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of our own: a signer whose path nobody found in time may be the one who revokes another."""
+    between = read(ca_certificate(Entity("Sub", 8), _ROOT))
+    lists = [_by(1, "leaf"), _by(0, "s1"), _by(2, "s1", revoked=(1,))]
+    certificates = (_signer(1), _signer(2, Entity("Sub", 8)), between)
+    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
+    assert _refused(lists, *certificates) == "TOO_COMPLEX"
