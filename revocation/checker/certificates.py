@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from revocation.checker.signatures import SigningKey
 from revocation.crl.distribution_points import DistributionPoint, read_distribution_points
-from revocation.crl.extensions import read_signature_value
+from revocation.crl.extensions import read_authority_key_identifier, read_signature_value
 from revocation.der import BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, DerReader, refused
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
@@ -28,6 +28,7 @@ from revocation.errors import InputRefused
 _SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
 _KEY_USAGE: Final = "2.5.29.15"
 _BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_NAME_CONSTRAINTS: Final = "2.5.29.30"
 _DISTRIBUTION_POINTS: Final = "2.5.29.31"
 _AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
 #: Critical ones that stop no path: those above, and those whose rules are said to be left to others.
@@ -37,7 +38,7 @@ _RECOGNISED: Final = frozenset(
         _AUTHORITY_KEY_IDENTIFIER,
         "2.5.29.17",  # subjectAltName
         "2.5.29.18",  # issuerAltName
-        "2.5.29.30",  # nameConstraints
+        _NAME_CONSTRAINTS,
         "2.5.29.32",  # certificatePolicies
         "2.5.29.33",  # policyMappings
         "2.5.29.36",  # policyConstraints
@@ -54,7 +55,7 @@ _MAX_EXTENSIONS: Final = 64
 _MAX_SERIAL: Final = 64
 _LAST_VERSION: Final = 3
 #: What is remembered comes from outside; this bounds what it can cost us.
-_KEPT_OCTETS: Final = 8192
+KEPT_OCTETS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -91,6 +92,8 @@ class Certificate:
     authority_key_identifier: bytes | None
     #: None where the extension is there and cannot be read.
     distribution_points: tuple[DistributionPoint, ...] | None
+    #: nameConstraints, of which only this is known.
+    has_name_constraints: bool
     unknown_critical: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -104,7 +107,7 @@ class Certificate:
 
 def read_certificate(der: bytes) -> Certificate:
     """The certificate, or ``InputRefused`` with a code DER_..."""
-    return _known(der) if len(der) <= _KEPT_OCTETS else _read(der)
+    return _known(der) if len(der) <= KEPT_OCTETS else _read(der)
 
 
 @lru_cache(maxsize=4096)
@@ -140,7 +143,9 @@ def _read(der: bytes) -> Certificate:
     not_after = dates.time("notAfter", generalized_before_2050=True)
     dates.finish("validity")
     subject = tbs.raw(SEQUENCE, "subject")
-    canonical_name(issuer), canonical_name(subject)
+    for name in (issuer, subject):
+        # What is no Name is refused here, and not when somebody compares it.
+        canonical_name(name)
     key_info = tbs.raw(SEQUENCE, "subjectPublicKeyInfo")
     for tag, what in ((0x81, "issuerUniqueID"), (0x82, "subjectUniqueID")):
         if tbs.peek() == tag and version > 1:
@@ -176,6 +181,7 @@ def _read(der: bytes) -> Certificate:
         subject_key_identifier=_subject_key_identifier(extensions),
         authority_key_identifier=_authority_key_identifier(extensions),
         distribution_points=_points(extensions),
+        has_name_constraints=_NAME_CONSTRAINTS in extensions,
         unknown_critical=tuple(
             oid for oid, (critical, _) in extensions.items() if critical and oid not in _RECOGNISED
         ),
@@ -212,7 +218,9 @@ def _extensions(extensions: DerReader) -> dict[str, tuple[bool, bytes]]:
 def _basic_constraints(extensions: Mapping[str, tuple[bool, bytes]]) -> tuple[bool | None, int | None]:
     if _BASIC_CONSTRAINTS not in extensions:
         return None, None
-    fields = DerReader(extensions[_BASIC_CONSTRAINTS][1]).enter(SEQUENCE, "BasicConstraints")
+    value = DerReader(extensions[_BASIC_CONSTRAINTS][1])
+    fields = value.enter(SEQUENCE, "BasicConstraints")
+    value.finish("BasicConstraints")
     is_ca = fields.boolean("cA") if fields.peek() == BOOLEAN else False
     length = fields.integer("pathLenConstraint") if fields.peek() == INTEGER else None
     fields.finish("BasicConstraints")
@@ -220,32 +228,35 @@ def _basic_constraints(extensions: Mapping[str, tuple[bool, bytes]]) -> tuple[bo
 
 
 def _key_usage(extensions: Mapping[str, tuple[bool, bytes]]) -> frozenset[int] | None:
-    """The bits that are set."""
+    """The bits that are set; those that are said to be unused are none."""
     if _KEY_USAGE not in extensions:
         return None
-    value = extensions[_KEY_USAGE][1]
-    start, end = DerReader(value).element(BIT_STRING, "KeyUsage")
-    content = value[start + 1 : end]
-    return frozenset(bit for bit in range(8 * len(content)) if content[bit // 8] >> (7 - bit % 8) & 1)
+    content = _whole(extensions[_KEY_USAGE][1], BIT_STRING, "KeyUsage")
+    unused = content[0] if content else 8
+    if unused > 7 or (unused and len(content) == 1):
+        raise refused("DER_TAG", "KeyUsage", 0, "a BIT STRING", "one with more unused bits than it has")
+    width = 8 * len(content[1:]) - unused
+    return frozenset(bit for bit in range(width) if content[1 + bit // 8] >> (7 - bit % 8) & 1)
+
+
+def _whole(value: bytes, tag: int, what: str) -> bytes:
+    """The content of the one element of these octets."""
+    reader = DerReader(value)
+    start, end = reader.element(tag, what)
+    reader.finish(what)
+    return value[start:end]
 
 
 def _subject_key_identifier(extensions: Mapping[str, tuple[bool, bytes]]) -> bytes | None:
     if _SUBJECT_KEY_IDENTIFIER not in extensions:
         return None
-    value = extensions[_SUBJECT_KEY_IDENTIFIER][1]
-    start, end = DerReader(value).element(OCTET_STRING, "SubjectKeyIdentifier")
-    return value[start:end]
+    return _whole(extensions[_SUBJECT_KEY_IDENTIFIER][1], OCTET_STRING, "SubjectKeyIdentifier")
 
 
 def _authority_key_identifier(extensions: Mapping[str, tuple[bool, bytes]]) -> bytes | None:
     if _AUTHORITY_KEY_IDENTIFIER not in extensions:
         return None
-    value = extensions[_AUTHORITY_KEY_IDENTIFIER][1]
-    fields = DerReader(value).enter(SEQUENCE, "AuthorityKeyIdentifier")
-    if fields.peek() != 0x80:
-        return None
-    start, end = fields.element(0x80, "keyIdentifier")
-    return value[start:end]
+    return read_authority_key_identifier(DerReader(extensions[_AUTHORITY_KEY_IDENTIFIER][1]))
 
 
 def _points(extensions: Mapping[str, tuple[bool, bytes]]) -> tuple[DistributionPoint, ...] | None:

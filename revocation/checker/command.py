@@ -12,13 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from revocation.checker.batch import NamedCase, answers, identifier, tolerances, verdict_record
+from revocation.checker.batch import NamedCase, answers, identifier, verdict_record
 from revocation.checker.files import Files
 from revocation.checker.lists import HeldList
 from revocation.checker.refusing import sentence
 from revocation.checker.verdict import check
 from revocation.clock import moment_of
-from revocation.errors import InputRefused
+from revocation.errors import InputRefused, OutsideFailed
 from revocation.exits import Exit
 
 EXIT_OF: Final = {
@@ -60,7 +60,7 @@ def _single(given: argparse.Namespace, now: datetime) -> int:
         lists=tuple(given.crl),
         certificate=given.cert,
         at=at,
-        tolerances=tolerances(given.tolerate),
+        tolerances=frozenset(given.tolerate),
     )
     files = Files()
     verdict = check(case.read(files))
@@ -75,8 +75,23 @@ def _single(given: argparse.Namespace, now: datetime) -> int:
             _list_record(name, held, at) for name in case.lists for held in files.lists(name, case.tolerances)
         ],
     }
-    print(json.dumps(report, ensure_ascii=False) if given.json else "\n".join(_drawn(report)))
+    text = json.dumps(report, ensure_ascii=False) if given.json else "\n".join(_drawn(report))
+    encoding = sys.stdout.encoding or "utf-8"
+    # A terminal that has no such line still gets the words.
+    print(
+        text.replace("└─", "--").encode(encoding, "backslashreplace").decode(encoding)
+        if not _draws(encoding)
+        else text
+    )
     return EXIT_OF[verdict.status]
+
+
+def _draws(encoding: str) -> bool:
+    try:
+        "└─".encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list_record(name: str, held: HeldList, at: datetime) -> dict[str, Any]:
@@ -128,12 +143,14 @@ def _drawn(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _batch(given: argparse.Namespace, now: datetime) -> int:
-    tolerated = tolerances(given.tolerate)
+    tolerated = frozenset(given.tolerate)
 
     def answered(cases: Iterator[bytes], folder: Path | None) -> Iterator[dict[str, Any]]:
         return answers(cases, Files(folder), now, tolerated)
 
     if given.batch == "-":
+        if sys.stdin is None:
+            raise _misused("an open standard input with --batch -")
         return _written(sys.stdin.buffer, given.output, lambda cases: answered(cases, None))
     folder = Path(given.batch).absolute().parent
     with Path(given.batch).open("rb") as lines:
@@ -147,12 +164,13 @@ def _written(
     total = os.fstat(lines.fileno()).st_size if lines.seekable() else 0
     cases = filter(bytes.strip, lines)
     code = Exit.DONE
-    with nullcontext(sys.stdout.buffer) if output is None else output.open("a+b") as out:
+    with nullcontext(sys.stdout.buffer) if output is None else _opened(output) as out:
         if output is not None:
             code = _resumed(out, cases)
         shown = -1
         for one in answered(cases):
-            out.write(json.dumps(one, ensure_ascii=False).encode() + b"\n")
+            # A lone surrogate, which an id may hold, stands as the escape that it came as.
+            out.write(json.dumps(one, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
             out.flush()
             code = max(code, _came_to(one))
             if total and sys.stderr.isatty() and shown != (percent := 100 * lines.tell() // total):
@@ -161,6 +179,18 @@ def _written(
         if shown >= 0:
             print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
     return code
+
+
+def _opened(output: Path) -> BinaryIO:
+    try:
+        return output.open("a+b")
+    except OSError as error:
+        raise OutsideFailed(
+            "FILE_UNWRITABLE",
+            expected=f"a file that can be written at {output.name or output}",
+            got=error.strerror or type(error).__name__,
+            remedy="check the path and its permissions",
+        ) from None
 
 
 def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:

@@ -6,7 +6,7 @@ issuingDistributionPoint ((c) (1), (2)), their signatures hold, and none is from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,61 +39,80 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A complete list with the deltas that could be combined with it, in order."""
+    """A complete list with the deltas that it was combined with, in order; those of one number together."""
 
     complete: HeldList
-    deltas: tuple[HeldList, ...]
+    steps: tuple[tuple[HeldList, ...], ...] = ()
 
     @property
     def newest(self) -> HeldList:
-        """The list by whose window the combination holds."""
-        return self.deltas[-1] if self.deltas else self.complete
+        """The list by whose number and window the combination holds."""
+        return self.steps[-1][0] if self.steps else self.complete
 
 
 def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None:
     """What the freshest of them says of the certificate; None where no complete list is among them."""
     held = tuple(lists)
     # A delta of which there is a doubt changes nothing; what it revokes is heard below.
-    deltas = sorted(
-        (one for one in held if one.is_delta and one.doubt is None), key=lambda one: one.list.crl_number or 0
-    )
+    deltas = [one for one in held if one.is_delta and one.doubt is None]
     views = [_view(one, deltas, at) for one in held if not one.is_delta]
     if not views:
         return None
     current = [view for view in views if view.newest.is_current(at)]
     beyond_doubt = [view for view in current if view.complete.doubt is None]
     chosen = _freshest(beyond_doubt or current or views)
-    reason, by = _severest([(_of_view(view, listed), view.newest) for view in chosen])
+    heard = [(_of_view(view, listed), view.newest) for view in chosen]
     # What is no older and cannot be used (lapsed, in doubt, a delta whose base we do not have) was said all
     # the same: its revocations stand, and of its releases nothing is believed.
-    for news in held:
-        if any(not _is_newer(view.newest, news) and _may_follow(news, view.complete) for view in chosen):
-            heard = _severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl])
-            reason, by = _severest([(reason, by), (heard, news)])
+    heard += [
+        (_severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl]), news)
+        for news in held
+        if any(_is_news(news, view, listed) for view in chosen)
+    ]
+    # Of two that say the same, the one that holds says it.
+    reason, by = max(heard, key=lambda one: (severity(one[0]), one[1].is_current(at)))
     return Said(bool(current), reason, by, chosen[0].complete.doubt)
 
 
 def _view(complete: HeldList, deltas: Sequence[HeldList], at: datetime) -> _View:
-    """Section 5.2.4: a delta fits what has its base or later, and is older than itself; one after the other.
+    """Section 5.2.4: up to the newest delta that holds and fits, over as few others as it takes.
 
-    A lapsed one may stand between, as it did while it held; but the last one holds, or adds nothing.
+    A delta holds every change since its base; one that has lapsed is needed only where a later one is based
+    on it, and what it released is then in the later one's base.
     """
-    number = complete.list.crl_number
-    fitting: list[HeldList] = []
-    upto = 0
-    if complete.doubt is not None:
-        deltas = ()
+    if complete.doubt is not None or complete.list.crl_number is None:
+        return _View(complete)
+    by_number: dict[int, list[HeldList]] = {}
     for delta in deltas:
-        base, own = delta.list.delta_base, delta.list.crl_number
-        if number is None or base is None or own is None or not base <= number < own:
-            continue
-        if not _may_follow(delta, complete):
-            continue
-        fitting.append(delta)
-        number = own
-        if delta.is_current(at):
-            upto = len(fitting)
-    return _View(complete, tuple(fitting[:upto]))
+        number = delta.list.crl_number
+        # One that is older by thisUpdate is out of order, whatever its number, and brings nothing up to date.
+        in_order = delta.list.this_update >= complete.list.this_update
+        if number is not None and in_order and _may_follow(delta, complete):
+            by_number.setdefault(number, []).append(delta)
+    for last in sorted(by_number, reverse=True):
+        if all(delta.is_current(at) for delta in by_number[last]):
+            steps = _steps(complete.list.crl_number, last, by_number)
+            if steps:
+                return _View(complete, steps)
+    return _View(complete)
+
+
+def _steps(
+    number: int, last: int, by_number: Mapping[int, Sequence[HeldList]]
+) -> tuple[tuple[HeldList, ...], ...]:
+    """From a list of this number to the last deltas, each step as far as bases permit; none: no way."""
+    steps: list[tuple[HeldList, ...]] = []
+    while number < last:
+        reached = [
+            one
+            for one, same in by_number.items()
+            if number < one <= last and all((delta.list.delta_base or 0) <= number for delta in same)
+        ]
+        if not reached:
+            return ()
+        number = max(reached)
+        steps.append(tuple(by_number[number]))
+    return tuple(steps)
 
 
 def _may_follow(one: HeldList, complete: HeldList) -> bool:
@@ -101,15 +120,27 @@ def _may_follow(one: HeldList, complete: HeldList) -> bool:
     return not one.is_delta or one.list.authority_key_identifier == complete.list.authority_key_identifier
 
 
+def _is_news(one: HeldList, view: _View, listed: Listed) -> bool:
+    """Whether what it says was not taken into account by the view.
+
+    Section 5.2.4: what a delta has revoked stays in every later one until a complete list has it. So one that
+    was passed over is answered only by a later one that speaks of the same certificate.
+    """
+    if not one.is_delta:
+        return not _is_newer(view.newest, one)
+    later = (delta for same in view.steps for delta in same if _is_newer(delta, one))
+    return not _is_newer(view.complete, one) and not any(listed(delta) for delta in later)
+
+
 def _of_view(view: _View, listed: Listed) -> int | None:
-    """Section 6.3.3 (i) to (k): the newest delta that speaks of the certificate, else the complete list."""
+    """Section 6.3.3 (i) to (k): the newest deltas that speak of the certificate, else the complete list."""
     before = _severest_code(listed(view.complete))
-    for delta in view.deltas:
-        codes = listed(delta)
-        revoking = [code for code in codes if code != CRLReason.remove_from_crl]
+    for same in view.steps:
+        codes = [listed(delta) for delta in same]
+        revoking = [code for one in codes for code in one if code != CRLReason.remove_from_crl]
         if revoking:
             before = _severest_code(revoking)
-        elif codes and before in _RELEASABLE:
+        elif all(codes) and before in _RELEASABLE:
             before = None
     return before
 
@@ -134,10 +165,6 @@ def _freshest(views: Sequence[_View]) -> list[_View]:
         )
 
     return [view for view in views if not is_outdone(view)]
-
-
-def _severest(found: Sequence[tuple[int | None, HeldList]]) -> tuple[int | None, HeldList]:
-    return max(found, key=lambda one: severity(one[0]))
 
 
 def _severest_code(codes: Sequence[int]) -> int | None:

@@ -10,7 +10,6 @@ import base64
 import binascii
 import mmap
 import os
-import re
 import stat
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
@@ -18,13 +17,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from revocation.checker.lists import HeldList
+from revocation.crl.decode import MAX_LIST_OCTETS
 from revocation.errors import InputRefused, OutsideFailed
 
 #: RFC 7468 sections 5 and 6; the others are what older tools write.
 CERTIFICATE_LABELS: Final = frozenset((b"CERTIFICATE", b"X509 CERTIFICATE"))
 LIST_LABELS: Final = frozenset((b"X509 CRL", b"CRL"))
-_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\s*\n(.*?)-----END \1-----", re.DOTALL)
-_PEM: Final = b"-----BEGIN "
+_BEGIN: Final = b"-----BEGIN "
+_END: Final = b"-----END "
+_DASHES: Final = b"-----"
+_MOST_LABEL: Final = 64
 
 #: Larger files are looked into where they stand, instead of being copied into memory.
 _MAPPED: Final = 4 * 1024 * 1024
@@ -58,7 +60,7 @@ class Files:
         path, facts = self._found(name)
         known = self._remembered(("certificates", path), facts)
         if known is None:
-            content = _content(path, _MOST_CERTIFICATES)
+            content = _content(path, _MOST_CERTIFICATES, _MOST_CERTIFICATES)
             found = tuple(bytes(one) for one in _blocks(content, CERTIFICATE_LABELS))
             known = self._remember(("certificates", path), _Kept(facts, len(content) + _KEPT_AT_LEAST, found))
         return tuple(one for one in known if isinstance(one, bytes))
@@ -69,7 +71,7 @@ class Files:
         key = ("lists", path, tuple(sorted(tolerances)))
         known = self._remembered(key, facts)
         if known is None:
-            content = _content(path, _MOST_PEM)
+            content = _content(path, _MOST_PEM, MAX_LIST_OCTETS)
             found = tuple(HeldList(one, tolerances) for one in _blocks(content, LIST_LABELS))
             known = self._remember(key, _Kept(facts, len(content) + _KEPT_AT_LEAST, found))
         return tuple(one for one in known if isinstance(one, HeldList))
@@ -103,7 +105,7 @@ class Files:
         return kept.what
 
 
-def _content(path: Path, most_pem: int) -> bytes | mmap.mmap:
+def _content(path: Path, most_pem: int, most_der: int) -> bytes | mmap.mmap:
     """The octets of a file. A list in DER may be as large as the decoder allows; text and pipes less."""
     try:
         with path.open("rb") as file:
@@ -113,7 +115,7 @@ def _content(path: Path, most_pem: int) -> bytes | mmap.mmap:
                 return _at_most(path, content, _MOST_OF_A_PIPE)
             if facts.st_size > _MAPPED:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                return mapped if mapped[:1] == b"\x30" else _at_most(path, mapped, most_pem)
+                return _at_most(path, mapped, most_der if mapped[:1] == b"\x30" else most_pem)
             return file.read()
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
@@ -123,26 +125,43 @@ def _at_most(path: Path, content: bytes | mmap.mmap, most: int) -> bytes | mmap.
     if len(content) > most:
         raise InputRefused(
             "FILE_SIZE",
-            expected=f"at most {most} octets in {path.name}, which is a pipe or no DER",
+            expected=f"at most {most} octets in {path.name}",
             got="more",
-            remedy="give the right file; convert it to DER if it is PEM",
+            remedy="give the right file; a list in PEM as DER",
         )
     return content
 
 
 def _blocks(content: bytes | mmap.mmap, labels: AbstractSet[bytes]) -> tuple[bytes | mmap.mmap, ...]:
-    """RFC 7468: each block with such a label; else the content as it stands, whatever it is."""
-    if content[:1] == b"\x30" or content.find(_PEM) == -1:
+    """RFC 7468: each block with such a label; else the content as it stands, whatever it is.
+
+    A block that is cut off or damaged is handed over as the text that it is: no DER, and so refused where it
+    is decoded. Skipping it would lose the list that revokes.
+    """
+    if content[:1] == b"\x30" or content.find(_BEGIN) == -1:
         return (content,)
     found: list[bytes] = []
-    for label, text in _BLOCK.findall(content):
-        if label in labels:
-            try:
-                found.append(base64.b64decode(b"".join(text.split()), validate=True))
-            except (binascii.Error, ValueError):
-                # No DER, and so refused where it is decoded: a damaged block is never skipped.
-                found.append(text)
+    at = content.find(_BEGIN)
+    while at != -1:
+        start = at + len(_BEGIN)
+        end_of_label = content.find(_DASHES, start, start + _MOST_LABEL + len(_DASHES))
+        label = content[start:end_of_label].upper() if end_of_label != -1 else b""
+        body = start if end_of_label == -1 else end_of_label + len(_DASHES)
+        end = content.find(_DASHES, body)
+        closing = _END + label + _DASHES
+        is_whole = end_of_label != -1 and end != -1 and content[end : end + len(closing)].upper() == closing
+        if label in labels or not label:
+            text = content[body : len(content) if end == -1 else end]
+            found.append(_decoded(text) if is_whole else text)
+        at = content.find(_BEGIN, body)
     return tuple(found) or (bytes(content[:]),)
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return text
 
 
 def _unreadable(path: Path, error: Exception) -> OutsideFailed:

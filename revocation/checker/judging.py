@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from revocation.checker.certificates import Certificate
@@ -20,9 +20,9 @@ from revocation.checker.refusing import rank, refusal, sentence
 from revocation.checker.scope import reasons_for
 from revocation.checker.signers import Signers
 from revocation.crl.accept import check_next_update, check_this_update
-from revocation.crl.applies import same_scope
+from revocation.crl.applies import scope_of
 from revocation.crl.distribution_points import ALL_REASONS
-from revocation.distinguished_names import canonical_name
+from revocation.crl.general_names import comparable
 from revocation.errors import InputRefused
 from revocation.reasons import CRLReason, reason_name
 
@@ -45,15 +45,8 @@ class _Usable:
     signer: Certificate
     #: The bits of ALL_REASONS for which it speaks of this certificate.
     reasons: int
-
-    def is_of_scope(self, other: _Usable) -> bool:
-        """Section 6.3.3 (c) (1), (2): the same issuer, key and point; a number counts only among such."""
-        mine, theirs = self.held.list, other.held.list
-        return (
-            self.signer.key_info == other.signer.key_info
-            and canonical_name(mine.issuer) == canonical_name(theirs.issuer)
-            and same_scope(self.held.issuing, mine.issuer, other.held.issuing, theirs.issuer)
-        )
+    #: Why it proves nothing that the certificate is not listed, where that lies with the signer.
+    doubt: InputRefused | None
 
 
 class Judge:
@@ -70,10 +63,11 @@ class Judge:
         key = tuple(one.fingerprint for one in path)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._found(path)
+            found = self._known[key] = self._found(path, own_only=False)
         return found
 
-    def _found(self, path: Path) -> Finding:
+    def _found(self, path: Path, own_only: bool) -> Finding:
+        """``own_only``: by lists that certificates of this path have signed, and no others."""
         certificate = path[0]
         if certificate.distribution_points is None:
             return _unknown(
@@ -88,51 +82,65 @@ class Judge:
         refused: list[InputRefused] = []
         for held in self._lists:
             try:
-                usable.append(self._usable(held, path))
+                usable.append(self._usable(held, path, own_only))
             except InputRefused as error:
                 refused.append(error)
         return self._concluded(certificate, usable, refused)
 
-    def _usable(self, held: HeldList, path: Path) -> _Usable:
+    def _usable(self, held: HeldList, path: Path, own_only: bool) -> _Usable:
         # What cannot be parsed has no scope; of the rest the scope comes first, so that of many lists the
         # one that was meant is told of.
         reasons = reasons_for(path[0], held)
         if held.refused is not None:
             raise held.refused
-        signer = self._signers.of(held, path)
+        signer, doubt = self._signers.of(held, path, own_only=own_only)
         check_this_update(held.list, self._at)
-        return _Usable(held, signer, reasons)
+        return _Usable(held, signer, reasons, doubt)
 
     def _concluded(
         self, certificate: Certificate, usable: Sequence[_Usable], refused: list[InputRefused]
     ) -> Finding:
         covered = 0
         revoked: list[Said] = []
+        against: list[InputRefused] = []
+        held_before: list[tuple[HeldList, InputRefused]] = []
+        newest: list[datetime] = []
         for scope in _by_scope(usable):
             answer = said(
                 (one.held for one in scope),
                 lambda held: list(held.reasons_of(certificate.issuer, certificate.serial)),
                 self._at,
             )
-            try:
-                reason = self._reason_now(answer, scope)
-            except InputRefused as error:
-                refused.append(error)
+            if answer is None:
+                # What it releases or leaves out says nothing; but whom it revokes no other list makes good.
+                alone = _delta_alone("a delta list only")
+                (against if self._revokes(scope, certificate) else refused).append(alone)
                 continue
-            if answer is not None and reason is not None:
+            doubt = self._lapse(answer) or scope[0].doubt or answer.doubt
+            if answer.reason is not None and (answer.is_current and not self._is_old_hold(answer)):
                 revoked.append(answer)
-            elif answer is not None and answer.doubt is not None:
-                refused.append(answer.doubt)
+            elif answer.reason == CRLReason.certificate_hold:
+                held_before.append((answer.by, doubt or _hold_lapsed()))
+            elif answer.reason is not None:
+                # No list of this scope holds, but what is revoked stays so.
+                against.append(doubt or _hold_lapsed())
+            elif doubt is not None:
+                refused.append(doubt)
             else:
                 covered |= scope[0].reasons
+                newest.append(answer.by.list.this_update)
         if revoked:
             code = max((answer.reason for answer in revoked), key=severity)
             return _revoked(code)
         # A list that nobody could decide about may be the one that names it.
-        undecided = any(error.code == "TOO_COMPLEX" for error in refused)
-        if covered == ALL_REASONS and not undecided:
+        against += [error for error in refused if error.code == "TOO_COMPLEX"]
+        # A hold of which only a lapsed list tells may have been released: by one that was made later.
+        against += [error for by, error in held_before if by.list.this_update >= max(newest, default=_NEVER)]
+        if against:
+            return _unknown(max(against, key=lambda error: rank(error.code)))
+        if covered == ALL_REASONS:
             return Finding("good", None, _GOOD)
-        if covered and covered != ALL_REASONS:
+        if covered:
             refused.append(
                 refusal(
                     "REASONS_NOT_COVERED",
@@ -145,41 +153,66 @@ class Judge:
             refused = [refusal("NO_LIST", "a list for this certificate", "none", "give its issuer's list")]
         return _unknown(max(refused, key=lambda error: rank(error.code)))
 
-    def _reason_now(self, answer: Said | None, scope: Sequence[_Usable]) -> int | None:
-        """The raw reason, None if not listed; ``InputRefused`` where the scope has nothing to say now."""
-        if answer is None:
-            raise refusal(
-                "DELTA_ALONE",
-                "a complete list of this scope (RFC 5280 section 5.2.4)",
-                "a delta list only",
-                "give the complete list too",
-            )
-        if not answer.is_current:
-            for one in scope:
-                if not one.held.is_delta:
-                    check_next_update(one.held.list, self._at)
-        if answer.reason == CRLReason.certificate_hold and not answer.by.is_current(self._at):
-            raise refusal(
-                "HOLD_LAPSED",
-                "a list that holds now, of a certificate that was put on hold",
-                "one whose nextUpdate has passed",
-                "give the newest list",
-            )
-        return answer.reason
+    def _lapse(self, answer: Said) -> InputRefused | None:
+        """Section 6.3.3 (a): what is wrong with the time of a scope of which no list holds."""
+        if answer.is_current:
+            return None
+        try:
+            check_next_update(answer.by.list, self._at)
+        except InputRefused as error:
+            return error
+        # The one that was heard last holds, but is a delta without its base.
+        return _delta_alone("only one that has lapsed, and a delta that is not based on it")
+
+    def _revokes(self, scope: Sequence[_Usable], certificate: Certificate) -> bool:
+        return any(
+            code != CRLReason.remove_from_crl
+            for one in scope
+            for code in one.held.reasons_of(certificate.issuer, certificate.serial)
+        )
+
+    def _is_old_hold(self, answer: Said) -> bool:
+        return answer.reason == CRLReason.certificate_hold and not answer.by.is_current(self._at)
+
+
+def _delta_alone(got: str) -> InputRefused:
+    return refusal(
+        "DELTA_ALONE",
+        "a complete list of this scope that holds (RFC 5280 section 5.2.4)",
+        got,
+        "give the newest complete list too",
+    )
+
+
+def _hold_lapsed() -> InputRefused:
+    return refusal(
+        "HOLD_LAPSED",
+        "a list that holds now, of a certificate that was put on hold",
+        "one whose nextUpdate has passed",
+        "give the newest list",
+    )
 
 
 def _by_scope(usable: Iterable[_Usable]) -> list[list[_Usable]]:
-    scopes: list[list[_Usable]] = []
+    """Section 6.3.3 (c) (1), (2): of one issuer, key and point; a number counts only among such."""
+    scopes: dict[object, list[_Usable]] = {}
     for one in usable:
-        for scope in scopes:
-            if scope[0].is_of_scope(one):
-                scope.append(one)
-                break
-        else:
-            scopes.append([one])
-    return scopes
+        issuer = one.held.list.issuer
+        try:
+            key: object = (
+                one.signer.key_info,
+                one.doubt is None,
+                comparable(issuer),
+                scope_of(one.held.issuing, issuer),
+            )
+        except InputRefused:
+            # A point whose names nobody can compare is like no other.
+            key = id(one)
+        scopes.setdefault(key, []).append(one)
+    return list(scopes.values())
 
 
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _GOOD: Final = "NOT_LISTED (RFC 5280 section 6.3.3): no list that holds names it, and they cover every reason"
 
 

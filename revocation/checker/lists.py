@@ -23,9 +23,9 @@ from revocation.crl.algorithms import algorithm_name, signature_verifies
 from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
 from revocation.crl.distribution_points import IssuingDistributionPoint
 from revocation.crl.entries import RECORD_SIZE, Entries
-from revocation.crl.issuers import Run, runs_by_issuer
+from revocation.crl.general_names import comparable
+from revocation.crl.issuers import runs_by_issuer
 from revocation.crl.verify import check_algorithms_agree
-from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 
 #: Lists signed with SHA-1 or MD5 count like others. For the checker only: the night never believes them.
@@ -43,15 +43,15 @@ class HeldList:
     def __init__(self, der: Octets, tolerances: AbstractSet[str] = frozenset()) -> None:
         self.refused: InputRefused | None = None
         self._decoded: DecodedList[Entries] | None = None
-        self._runs: tuple[Run, ...] = ()
+        #: By issuer, in the form in which names compare: first entry, and that after the last.
+        self._runs: Final[dict[object, list[tuple[int, int]]]] = {}
         self._verified: Final[dict[bytes, bool]] = {}
-        #: Why what it leaves out proves nothing, though RFC 5280 section 6.3.3 does not forbid to use it: an
-        #: issuer's duty that is not done, or a signature that others could have made. What it revokes counts.
-        self.doubt: InputRefused | None = None
         try:
             found = decode_certificate_list(der, tolerances={*tolerances, *_ALWAYS}, certificate_issuers=True)
             data = memoryview(der).cast("B")
-            self._runs = tuple(runs_by_issuer(data, found.entries_at, found.entries, found.issuer))
+            for run in runs_by_issuer(data, found.entries_at, found.entries, found.issuer):
+                for name in run.issuers:
+                    self._runs.setdefault(comparable(name), []).append((run.first, run.end))
             self._decoded = found
             algorithm = check_usable(found)
             self.doubt = _doubt(found, algorithm, tolerances)
@@ -91,6 +91,7 @@ class HeldList:
 
     def verifies(self, key_info: bytes, key: SigningKey | None) -> bool:
         """RFC 5280 section 6.3.3 (g): whether this key (and its DER) signed it; found out once a key."""
+        # Not "the" key: to an ECDSA signature anybody can compute another one under which it holds.
         known = self._verified.get(key_info)
         if known is None:
             known = self._verified[key_info] = self._verifies(key)
@@ -110,10 +111,8 @@ class HeldList:
         """
         wanted = bytes([len(serial)]) + serial.ljust(20, b"\0")
         records = self.list.entries.records
-        for run in self._runs:
-            if not any(same_name(name, issuer) for name in run.issuers):
-                continue
-            at, end = run.first * RECORD_SIZE, run.end * RECORD_SIZE
+        for first, after in self._runs.get(comparable(issuer), ()):
+            at, end = first * RECORD_SIZE, after * RECORD_SIZE
             while (at := records.find(wanted, at, end)) != -1:
                 if at % RECORD_SIZE == 0:
                     yield records[at + 21]

@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from revocation.checker.certificates import Certificate
-from revocation.checker.refusing import refusal
+from revocation.checker.certificates import KEPT_OCTETS, Certificate
+from revocation.checker.refusing import refusal, too_complex
 from revocation.checker.signatures import read_algorithm, stands_under
 from revocation.distinguished_names import canonical_name
 from revocation.errors import InputRefused
@@ -22,13 +22,21 @@ from revocation.errors import InputRefused
 Path = tuple[Certificate, ...]
 
 _MOST_CERTIFICATES: Final = 16
-_MOST_PATHS: Final = 16
+_MOST_PATHS: Final = 64
+#: Certificates with one name; each may have to be tried for each that is signed in that name.
+MOST_OF_A_NAME: Final = 128
 #: Hostile certificates can be written so that there are endless ways; a search ends after so many steps.
 _MOST_STEPS: Final = 4096
 
 _RELEVANCE: Final = (
-    *("PATH_NO_ISSUER", "PATH_SIGNATURE", "PATH_ALGORITHM_MISMATCH", "PATH_CRITICAL_EXTENSION"),
-    *("PATH_NOT_A_CA", "PATH_NO_KEY_CERT_SIGN", "PATH_DATES", "PATH_LENGTH", "TOO_COMPLEX"),
+    *(
+        "PATH_NO_ISSUER",
+        "PATH_TOO_LONG",
+        "PATH_SIGNATURE",
+        "PATH_ALGORITHM_MISMATCH",
+        "PATH_CRITICAL_EXTENSION",
+    ),
+    *("PATH_NOT_A_CA", "PATH_NO_KEY_CERT_SIGN", "PATH_DATES", "PATH_LENGTH"),
 )
 
 
@@ -52,24 +60,29 @@ class Paths:
         """Whether it is trusted of itself."""
         return certificate.fingerprint in self._anchors
 
-    def of(self, certificate: Certificate) -> list[Path]:
-        """Some valid paths, the first found first; ``InputRefused`` with a code PATH_... where there is none.
+    def of(self, certificate: Certificate, anchor: Certificate | None = None) -> list[Path]:
+        """Every valid path, or every one to this anchor; of the certificate itself the dates are not asked.
 
-        The certificate's own dates are not asked.
+        ``InputRefused`` with a code PATH_... where there is none, with TOO_COMPLEX where nobody can say that
+        these are all: the one that was not found may be the one that counts.
         """
-        search = _Search(self, self._at)
+        search = _Search(self, self._at, anchor)
         found = list(search.extended((certificate,)))
-        if found:
-            return found
-        raise search.why()
+        if search.is_cut_short and found:
+            raise too_complex()
+        if not found:
+            raise search.why()
+        return found
 
 
 class _Search:
-    def __init__(self, paths: Paths, at: datetime) -> None:
+    def __init__(self, paths: Paths, at: datetime, anchor: Certificate | None) -> None:
         self._paths: Final = paths
         self._at: Final = at
+        self._anchor: Final = anchor
         self._steps = 0
         self._found = 0
+        self.is_cut_short = False
         self._refused: list[InputRefused] = []
 
     def why(self) -> InputRefused:
@@ -80,25 +93,36 @@ class _Search:
             "none, or only such as lead back to each other",
             "give the certificates of its issuers",
         )
+        if self.is_cut_short:
+            return too_complex("PATH_TOO_COMPLEX")
         return max([none, *self._refused], key=lambda refused: _RELEVANCE.index(refused.code))
 
     def extended(self, path: Path) -> Iterator[Path]:
         last = path[-1]
         candidates = sorted(
             self._paths.named(last.issuer),
-            key=lambda one: not _identifies(last, one) * 2 - self._is_anchor(one),
+            key=lambda one: (not self._is_anchor(one), not _identifies(last, one)),
         )
+        if len(path) == _MOST_CERTIFICATES and candidates:
+            # By decision no path is longer, so what is behind this one is none: that is not cut short.
+            self._refused.append(
+                refusal(
+                    "PATH_TOO_LONG",
+                    f"a path of at most {_MOST_CERTIFICATES} certificates",
+                    "a longer one",
+                    "-",
+                )
+            )
+            return
+        if len(candidates) > MOST_OF_A_NAME:
+            self.is_cut_short = True
+            return
         for issuer in candidates:
             self._steps += 1
-            if self._found == _MOST_PATHS or len(path) == _MOST_CERTIFICATES:
+            if self._steps > _MOST_STEPS or self._found > _MOST_PATHS or self.is_cut_short:
+                self.is_cut_short = True
                 return
-            if self._steps > _MOST_STEPS:
-                # Where no way was found by then there may be one: nobody knows.
-                self._refused.append(
-                    refusal("TOO_COMPLEX", "fewer certificates", "too many", "give only what is needed")
-                )
-                return
-            if any(_same_entity(issuer, one) for one in path[1:]):
+            if any(same_entity(issuer, one) for one in path[1:]):
                 # RFC 5280 section 6.1: a certificate appears once; nor does a name come back with its key.
                 continue
             anchor = self._is_anchor(issuer)
@@ -111,8 +135,9 @@ class _Search:
                 self._refused.append(refused)
                 continue
             if anchor:
-                self._found += 1
-                yield (*path, issuer)
+                if self._anchor is None or same_entity(issuer, self._anchor):
+                    self._found += 1
+                    yield (*path, issuer)
             elif issuer is not path[0]:
                 yield from self.extended((*path, issuer))
 
@@ -126,7 +151,8 @@ def _identifies(certificate: Certificate, issuer: Certificate) -> bool:
     return identifier is not None and identifier == issuer.subject_key_identifier
 
 
-def _same_entity(one: Certificate, other: Certificate) -> bool:
+def same_entity(one: Certificate, other: Certificate) -> bool:
+    """RFC 5280 section 6.3.3 (f) on anchors: a name and a key, in whatever certificate."""
     return one.key_info == other.key_info and canonical_name(one.subject) == canonical_name(other.subject)
 
 
@@ -148,9 +174,16 @@ def check_issued(certificate: Certificate, issuer: Certificate) -> None:
         )
 
 
-@lru_cache(maxsize=16384)
 def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the issuer's key made its signature. Certificates do not change, so it is found out once."""
+    if len(certificate.tbs) > KEPT_OCTETS or len(issuer.tbs) > KEPT_OCTETS:
+        # What is large is not kept, so another time it would be another certificate.
+        return _signed_by.__wrapped__(certificate, issuer)
+    return _signed_by(certificate, issuer)
+
+
+@lru_cache(maxsize=4096)
+def _signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     algorithm = read_algorithm(certificate.outer_algorithm)
     return stands_under(certificate.signature, certificate.tbs, issuer.key, algorithm)
 

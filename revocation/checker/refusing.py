@@ -23,6 +23,8 @@ SECTIONS: Final[dict[str, str]] = {
     "PATH_NO_KEY_CERT_SIGN": "RFC 5280 section 6.1.4 (n)",
     "PATH_DATES": "RFC 5280 section 6.1.3 (a) (2)",
     "PATH_LENGTH": "RFC 5280 section 6.1.4 (l)",
+    "PATH_TOO_LONG": "RFC 5280 section 6.1",
+    "PATH_TOO_COMPLEX": "RFC 5280 section 6.1",
     "CERTIFICATE_EXPIRED": "RFC 5280 section 6.1.3 (a) (2)",
     "CERTIFICATE_NOT_YET_VALID": "RFC 5280 section 6.1.3 (a) (2)",
     "CERTIFICATE_POINTS_MALFORMED": "RFC 5280 section 4.2.1.13",
@@ -61,6 +63,11 @@ _RANKS: Final = {code: rank for rank, code in enumerate(SECTIONS)}
 def refusal(code: str, expected: str, got: str, remedy: str) -> InputRefused:
     """By a code of this table."""
     return InputRefused(code, expected=expected, got=got, remedy=remedy)
+
+
+def too_complex(code: str = "TOO_COMPLEX") -> InputRefused:
+    """More certificates than it can take to decide anything: then nothing is decided."""
+    return refusal(code, "fewer certificates and signers of lists", "too many", "give only what is needed")
 
 
 def section(code: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from revocation.checker.certificates import Certificate
 from revocation.checker.lists import HeldList
-from revocation.checker.refusing import rank
+from revocation.checker.refusing import rank, refusal
 from revocation.crl.applies import check_kind, check_same_point, check_speaks_for_issuer, reasons_covered
 from revocation.crl.distribution_points import DistributionPoint
 from revocation.errors import InputRefused
@@ -33,4 +33,12 @@ def reasons_for(certificate: Certificate, held: HeldList) -> int:
         reasons = (reasons or 0) | reasons_covered(point, issuing)
     if reasons is None:
         raise max(refused, key=lambda error: rank(error.code))
+    if not reasons:
+        # (e): a list that is for no reason for which the point names it is not looked at.
+        raise refusal(
+            "REASONS_NOT_COVERED",
+            "a list for a reason that its distribution point names",
+            "one for other reasons",
+            "give the lists for these reasons",
+        )
     return reasons

@@ -88,6 +88,8 @@ _WHOLE: Final[dict[str, type[_WholeKey]]] = {
     "2.16.840.1.101.3.4.3.19": mldsa.MLDSA87PublicKey,
 }
 _NULL: Final = b"\x05\x00"
+#: Octets; more than any key has room for, and less than the library cannot count.
+_MOST_SALT: Final = 65_535
 
 
 class Algorithm(NamedTuple):
@@ -154,7 +156,7 @@ def _pss(parameters: bytes) -> Algorithm | None:
     if fields.peek() == 0xA3:
         trailer = fields.enter(0xA3, "trailerField").integer("trailerField", INTEGER)
     fields.finish("RSASSA-PSS-params")
-    if digest is None or masking is None or salt < 0 or trailer != 1:
+    if digest is None or masking is None or not 0 <= salt <= _MOST_SALT or trailer != 1:
         return None
     return Algorithm("rsa", digest, padding.PSS(padding.MGF1(masking), salt))
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from revocation.checker.certificates import Certificate, read_certificate
 from revocation.checker.judging import Finding, Judge
-from revocation.checker.lists import HeldList
+from revocation.checker.lists import TOLERANCES, HeldList
 from revocation.checker.paths import Path, Paths, check_no_unknown_critical
 from revocation.checker.refusing import refusal, sentence
 from revocation.errors import InputRefused
@@ -56,8 +56,15 @@ class Verdict:
 def check(case: Case) -> Verdict:
     """The verdict on its certificate, by RFC 5280 sections 6.1 (as far as paths.py says) and 6.3.
 
-    ``InputRefused`` only where the question itself is none: a moment without its zone.
+    ``InputRefused`` only where the question itself is none: a moment without its zone, an unknown tolerance.
     """
+    if not case.tolerances <= TOLERANCES:
+        raise InputRefused(
+            "TOLERANCE_UNKNOWN",
+            expected=f"tolerances among {', '.join(sorted(TOLERANCES))}",
+            got="another name",
+            remedy="take the name from the refusal that it shall let pass",
+        )
     if case.at.tzinfo is None:
         raise InputRefused(
             "TIME_MALFORMED",
@@ -80,7 +87,9 @@ def check(case: Case) -> Verdict:
         check_no_unknown_critical(certificate)
         ways = paths.of(certificate)
     except InputRefused as error:
-        return Verdict("path-invalid", None, sentence(error))
+        # Of more paths than can be judged not all are bad; but the one not judged may be the one that counts.
+        status = "unknown" if error.code == "TOO_COMPLEX" else "path-invalid"
+        return Verdict(status, None, sentence(error))
     judge = Judge(lists, paths, case.at)
     malformed = [one.refused for one in lists if one.is_malformed and one.refused is not None]
     return most_telling([_of_path(way, judge, malformed, case.at) for way in ways])
@@ -152,7 +161,10 @@ def most_telling(verdicts: Sequence[Verdict]) -> Verdict:
     A path over a revoked issuer is none, as long as another decides. The certificate's own revocation is the
     same fact on every path. Among the rest good on one path is good; else precedence.
     """
-    deciding = [one for one in verdicts if one.status != "issuer-revoked"]
-    decided = [one for one in deciding if one.status in {"revoked", "expired-cert", "good"}]
+    decided = [
+        one
+        for one in verdicts
+        if one.status == "revoked" or all(found.status == "good" for found in one.findings)
+    ]
     ranked = sorted(decided or verdicts, key=lambda one: PRECEDENCE.index(one.status))
     return ranked[0]

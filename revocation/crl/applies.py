@@ -12,7 +12,7 @@ from revocation.crl.distribution_points import (
     IssuingDistributionPoint,
     full_name,
 )
-from revocation.crl.general_names import is_directory_name, same_general_name
+from revocation.crl.general_names import comparable, is_directory_name, same_general_name
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
 
@@ -56,7 +56,7 @@ def check_same_point(
     if issuing is None or not issuing.is_named:
         return
     wanted = point_names(point, certificate_issuer) if point.is_named else point.crl_issuers
-    if not any(names_point(issuing, name, list_issuer) for name in wanted):
+    if set(map(comparable, wanted)).isdisjoint(map(comparable, issuing_names(issuing, list_issuer))):
         raise InputRefused(
             "SCOPE_MISMATCH",
             expected="a list whose distribution point is one of the certificate's",
@@ -75,10 +75,15 @@ def point_names(point: DistributionPoint, certificate_issuer: bytes) -> tuple[by
 
 
 def names_point(issuing: IssuingDistributionPoint, name: bytes, list_issuer: bytes) -> bool:
-    """Section 5.2.5: one of the list's names is this one; a relative one stands after the list issuer's."""
+    """Section 5.2.5: one of the list's names is this one."""
+    return any(same_general_name(one, name) for one in issuing_names(issuing, list_issuer))
+
+
+def issuing_names(issuing: IssuingDistributionPoint, list_issuer: bytes) -> tuple[bytes, ...]:
+    """Section 5.2.5: the full names, or the relative one after the list issuer's name."""
     if issuing.relative_name is not None:
-        return is_directory_name(name) and same_name(full_name(list_issuer, issuing.relative_name), name)
-    return any(same_general_name(one, name) for one in issuing.full_names)
+        return (full_name(list_issuer, issuing.relative_name),)
+    return issuing.full_names
 
 
 def check_kind(issuing: IssuingDistributionPoint | None, *, is_ca: bool) -> None:
@@ -110,34 +115,15 @@ def reasons_covered(point: DistributionPoint, issuing: IssuingDistributionPoint 
     return reasons
 
 
-def same_scope(
-    one: IssuingDistributionPoint | None,
-    one_issuer: bytes,
-    other: IssuingDistributionPoint | None,
-    other_issuer: bytes,
-) -> bool:
-    """(c) (2): both have none, or the same in every field; names in any order and either form."""
-    if one is None or other is None:
-        return one is other
-    flags = [
-        (
-            point.only_contains_user_certs,
-            point.only_contains_ca_certs,
-            point.only_some_reasons,
-            point.indirect_crl,
-            point.only_contains_attribute_certs,
-        )
-        for point in (one, other)
-    ]
-    mine, theirs = _names(one, one_issuer), _names(other, other_issuer)
+def scope_of(issuing: IssuingDistributionPoint | None, list_issuer: bytes) -> object:
+    """(c) (2): equal for lists of one scope: no point, or one alike in every field, names in any order."""
+    if issuing is None:
+        return None
     return (
-        flags[0] == flags[1]
-        and len(mine) == len(theirs)
-        and all(any(same_general_name(name, there) for there in theirs) for name in mine)
+        frozenset(map(comparable, issuing_names(issuing, list_issuer))),
+        issuing.only_contains_user_certs,
+        issuing.only_contains_ca_certs,
+        issuing.only_some_reasons,
+        issuing.indirect_crl,
+        issuing.only_contains_attribute_certs,
     )
-
-
-def _names(point: IssuingDistributionPoint, list_issuer: bytes) -> tuple[bytes, ...]:
-    if point.relative_name is not None:
-        return (full_name(list_issuer, point.relative_name),)
-    return point.full_names

@@ -68,7 +68,7 @@ def read_list_extensions(extensions: DerReader, *, explicit_default: bool) -> Li
         value = extension.enter(OCTET_STRING, "extnValue")
         extension.finish("Extension")
         if oid == AUTHORITY_KEY_IDENTIFIER:
-            key_identifier = _read_authority_key_identifier(value)
+            key_identifier = read_authority_key_identifier(value)
         elif oid == CRL_NUMBER:
             crl_number = _read_number(value, "cRLNumber")
         elif oid == DELTA_CRL_INDICATOR:
@@ -95,7 +95,7 @@ def _read_number(value: DerReader, what: str) -> int:
     return number
 
 
-def _read_authority_key_identifier(value: DerReader) -> bytes | None:
+def read_authority_key_identifier(value: DerReader) -> bytes | None:
     """RFC 5280 section 4.2.1.1: keyIdentifier [0], authorityCertIssuer [1], authorityCertSerialNumber [2]."""
     fields = value.enter(SEQUENCE, "AuthorityKeyIdentifier")
     key_identifier = None

@@ -9,12 +9,13 @@ import re
 from typing import Final
 
 from revocation.der import SEQUENCE, DerReader, refused
-from revocation.distinguished_names import canonical_name, same_name
+from revocation.distinguished_names import canonical_name
 
 _MAX_NAMES: Final = 64
 _DIRECTORY_NAME: Final = 0xA4
 _URI: Final = 0x86
-#: RFC 3986 sections 3.1 and 3.2: scheme, "://", authority; what follows is compared as it stands.
+#: RFC 3986 sections 3.1 and 3.2: scheme, "://", authority; what follows is compared as it stands. Only ever
+#: matched at the beginning: whoever writes the name would decide how long a search takes.
 _SCHEME_AND_HOST: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -46,16 +47,22 @@ def is_directory_name(name: bytes) -> bool:
     return name[:1] == b"\x30"
 
 
+def comparable(name: bytes) -> object:
+    """Equal for names that are the same: RFC 5280 section 7.1 for directory names, 7.4 for URIs.
+
+    Other forms are compared octet by octet. ``InputRefused`` for a directory name that is none, or too long.
+    """
+    if is_directory_name(name):
+        return canonical_name(name)
+    if name[:1] != bytes([_URI]):
+        return name
+    # Section 7.4: scheme and host without regard to case, all else as it stands.
+    _, start, end = DerReader(name).header("uniformResourceIdentifier")
+    text = name[start:end]
+    found = _SCHEME_AND_HOST.match(text)
+    return "URI", text if found is None else found[0].lower() + text[found.end() :]
+
+
 def same_general_name(one: bytes, other: bytes) -> bool:
-    """RFC 5280 section 7.1 for directory names, 7.4 for URIs; other forms octet by octet."""
-    if is_directory_name(one) and is_directory_name(other):
-        return same_name(one, other)
-    if one[:1] == other[:1] == bytes([_URI]):
-        return _folded_uri(one) == _folded_uri(other)
-    return one == other
-
-
-def _folded_uri(name: bytes) -> bytes:
-    """RFC 5280 section 7.4: scheme and host without regard to case, all else as it stands."""
-    # Any length octets are alike in both, or the names differ anyway.
-    return _SCHEME_AND_HOST.sub(lambda match: match[0].lower(), name, count=1)
+    """Whether both are the same name, as ``comparable`` says."""
+    return one == other or comparable(one) == comparable(other)

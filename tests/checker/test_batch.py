@@ -191,6 +191,18 @@ def test_a_bundle_of_lists_is_all_of_them(folder: Path) -> None:
     assert answer(line(folder, "bundle.pem"), Files(), NOW)["status"] == "malformed"
 
 
+def test_a_bundle_that_is_cut_off(folder: Path) -> None:
+    """Wherever a download ended: the list that was left incomplete is one that is malformed, never just
+    missing.
+    """
+    empty, full = ((folder / name).read_bytes() for name in ("empty.crl", "full.crl"))
+    first, second = pem("X509 CRL", empty), pem("X509 CRL", full)
+    cuts = [(first + second)[:cut] for cut in range(len(first) + len("-----BEGIN "), len(first + second) - 1)]
+    for text in (*cuts, (first + second)[:-20] + b"-----END CERTIFICATE-----\n"):
+        (folder / "bundle.pem").write_bytes(text)
+        assert [one.is_malformed for one in Files().lists(str(folder / "bundle.pem"))] == [False, True]
+
+
 def test_a_chain_in_the_certificate_file(ca: pki.CA, folder: Path) -> None:
     """The first certificate is asked about, the others may be of use."""
     leaf = pem("CERTIFICATE", (folder / "leaf.der").read_bytes())
