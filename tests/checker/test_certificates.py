@@ -159,6 +159,9 @@ def test_basic_constraints(value: bytes, expected: tuple[bool, int | None]) -> N
         (bits(13, 14), (False, False)),
         (bits(), (False, False)),
         (tlv(0x03, b"\x00\x04"), (True, False)),  # with trailing zero bits: a sloppy writer
+        (tlv(0x03, b"\x07\xff"), (False, False)),  # bits that are said to be unused are none
+        (tlv(0x03, b"\x02\xff"), (True, False)),
+        (tlv(0x03, b"\x01\xff"), (True, True)),
     ],
 )
 def test_key_usage(usage: bytes, expected: tuple[bool, bool]) -> None:
@@ -200,6 +203,12 @@ _VALUES = {
 }
 
 
+def test_name_constraints_are_seen() -> None:
+    """RFC 5280 section 4.2.1.10: what they permit is not computed, but that there are some is known."""
+    assert _with(extension("2.5.29.30", seq(), critical=True)).has_name_constraints
+    assert not _with(extension("2.5.29.31", _POINTS)).has_name_constraints
+
+
 def test_critical_extensions_are_known_or_told() -> None:
     """RFC 5280 section 4.2: those whose rules are kept, or said to be left to others; all else is told."""
     known = [extension(f"2.5.29.{arc}", _VALUES.get(arc, b"\x05\x00"), critical=True) for arc in _KNOWN]
@@ -230,6 +239,14 @@ def test_at_most_64_extensions_each_once() -> None:
         ("2.5.29.19", seq(der_int(1), b"\x01\x01\xff")),
         ("2.5.29.15", b""),
         ("2.5.29.15", tlv(0x04, b"\x05\xa0")),
+        ("2.5.29.15", tlv(0x03, b"")),
+        ("2.5.29.15", tlv(0x03, b"\x01")),
+        ("2.5.29.15", tlv(0x03, b"\x08\xff")),
+        ("2.5.29.15", bits(5) + b"\x05\x00"),
+        ("2.5.29.19", seq(b"\x01\x01\xff") + b"\x05\x00"),
+        ("2.5.29.19", seq(b"\x01\x01\xff", b"\x05\x00")),
+        ("2.5.29.14", tlv(0x04, b"a") + b"\x05\x00"),
+        ("2.5.29.35", seq(tlv(0x80, b"a"), b"\x05\x00")),
         ("2.5.29.14", tlv(0x03, b"")),
         ("2.5.29.35", tlv(0x31, b"")),
     ],

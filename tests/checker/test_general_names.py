@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revocation.crl.general_names import is_directory_name, read_general_names, same_general_name
+from revocation.crl.general_names import comparable, is_directory_name, read_general_names, same_general_name
 from revocation.der import DerReader
 from tests.checker.material import general, named, refusal, uri
 from tests.der_writer import name, seq, tlv
@@ -105,6 +105,20 @@ def test_what_means_something_else_is_another(one: bytes, other: bytes) -> None:
     assert not same_general_name(other, one)
 
 
+def test_a_name_that_is_none_is_refused_when_it_is_read() -> None:
+    """RFC 5280 section 4.1.2.4: a directoryName is a Name, of bounded length."""
+    for wrong in (seq(tlv(0x31, b"")), seq(seq()), seq(b"\x05\x00" * 3000)):
+        assert refusal(_read, general(wrong)).code.startswith("DER_")
+        assert refusal(comparable, wrong).code.startswith("DER_")
+
+
+def test_a_long_uri_takes_no_longer_than_it_is() -> None:
+    """RFC 3986 section 3: scheme and host stand at the beginning, and are looked for nowhere else."""
+    long = "a" * 200_000
+    assert same_general_name(uri(long + "://H"), uri(long + "://h"))
+    assert not same_general_name(uri("1" + long + "://H"), uri("1" + long + "://h"))
+
+
 _TEXTS = st.text(alphabet="aAbB /:?#.-1", max_size=12)
 _NAMES = st.one_of(
     _TEXTS.map(lambda text: uri("http://" + text)),
@@ -121,6 +135,8 @@ def test_sameness_is_an_equivalence(one: bytes, two: bytes, three: bytes) -> Non
     assert same_general_name(one, two) == same_general_name(two, one)
     if same_general_name(one, two) and same_general_name(two, three):
         assert same_general_name(one, three)
+    assert (comparable(one) == comparable(two)) == same_general_name(one, two)
+    assert hash(comparable(one)) == hash(comparable(one))
 
 
 @given(st.text(alphabet="aAbB.-1", max_size=8), st.text(alphabet="aAbB?#/", max_size=8))
