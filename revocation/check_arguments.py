@@ -50,6 +50,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--output", type=Path, metavar="FILE",
-        help="with --batch: append the answers to FILE; cases of which it holds the answer (by order and id) are "
-        "not asked again, so take a new FILE when lists, times or tolerances have changed",
+        help="with --batch: append the answers to FILE; cases of which it holds the answer (by order and id) "
+        "are not asked again, so take a new FILE when lists, times or tolerances have changed",
     )  # fmt: skip

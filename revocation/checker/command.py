@@ -170,8 +170,13 @@ def _written(
         shown = -1
         for one in answered(cases):
             # A lone surrogate, which an id may hold, stands as the escape that it came as.
-            out.write(json.dumps(one, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
-            out.flush()
+            try:
+                out.write(json.dumps(one, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+                out.flush()
+            except OSError as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                raise _unwritable(output, error) from None
             code = max(code, _came_to(one))
             if total and sys.stderr.isatty() and shown != (percent := 100 * lines.tell() // total):
                 shown = percent
@@ -185,12 +190,16 @@ def _opened(output: Path) -> BinaryIO:
     try:
         return output.open("a+b")
     except OSError as error:
-        raise OutsideFailed(
-            "FILE_UNWRITABLE",
-            expected=f"a file that can be written at {output.name or output}",
-            got=error.strerror or type(error).__name__,
-            remedy="check the path and its permissions",
-        ) from None
+        raise _unwritable(output, error) from None
+
+
+def _unwritable(output: Path | None, error: OSError) -> OutsideFailed:
+    return OutsideFailed(
+        "FILE_UNWRITABLE",
+        expected=f"room to write at {'standard output' if output is None else output.name or output}",
+        got=error.strerror or type(error).__name__,
+        remedy="check path, permissions and disk; what is written stays, and --output goes on after it",
+    )
 
 
 def _resumed(out: BinaryIO, cases: Iterator[bytes]) -> Exit:

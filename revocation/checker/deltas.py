@@ -69,8 +69,10 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
         for news in held
         if any(_is_news(news, view, listed) for view in chosen)
     ]
-    # Of two that say the same, the one that holds says it.
-    reason, by = max(heard, key=lambda one: (severity(one[0]), one[1].is_current(at)))
+    # Of several that say the same, one that holds says it, and the latest: whatever order they came in.
+    reason, by = max(
+        heard, key=lambda one: (severity(one[0]), one[1].is_current(at), one[1].list.this_update)
+    )
     return Said(bool(current), reason, by, chosen[0].complete.doubt)
 
 

@@ -27,6 +27,7 @@ _BEGIN: Final = b"-----BEGIN "
 _END: Final = b"-----END "
 _DASHES: Final = b"-----"
 _MOST_LABEL: Final = 64
+_MOST_BLOCKS: Final = 16_384
 
 #: Larger files are looked into where they stand, instead of being copied into memory.
 _MAPPED: Final = 4 * 1024 * 1024
@@ -143,6 +144,10 @@ def _blocks(content: bytes | mmap.mmap, labels: AbstractSet[bytes]) -> tuple[byt
     found: list[bytes] = []
     at = content.find(_BEGIN)
     while at != -1:
+        if len(found) == _MOST_BLOCKS:
+            # Whatever comes here is no list: it was never meant as a bundle.
+            found.append(content[at : at + _MOST_LABEL])
+            break
         start = at + len(_BEGIN)
         end_of_label = content.find(_DASHES, start, start + _MOST_LABEL + len(_DASHES))
         label = content[start:end_of_label].upper() if end_of_label != -1 else b""

@@ -7,7 +7,7 @@ that hold now; one that lists the certificate is enough for revoked; everything 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -105,6 +105,7 @@ class Judge:
         against: list[InputRefused] = []
         held_before: list[tuple[HeldList, InputRefused]] = []
         newest: list[datetime] = []
+        alone: list[Said] = []
         for scope in _by_scope(usable):
             answer = said(
                 (one.held for one in scope),
@@ -113,8 +114,8 @@ class Judge:
             )
             if answer is None:
                 # What it releases or leaves out says nothing; but whom it revokes no other list makes good.
-                alone = _delta_alone("a delta list only")
-                (against if self._revokes(scope, certificate) else refused).append(alone)
+                refused.append(_delta_alone("a delta list only"))
+                alone += self._said_alone(scope, certificate)
                 continue
             doubt = self._lapse(answer) or scope[0].doubt or answer.doubt
             if answer.reason is not None and (answer.is_current and not self._is_old_hold(answer)):
@@ -129,6 +130,9 @@ class Judge:
             else:
                 covered |= scope[0].reasons
                 newest.append(answer.by.list.this_update)
+        if covered == ALL_REASONS:
+            revoked += [answer for answer in alone if not self._is_old_hold(answer)]
+            held_before += [(answer.by, _hold_lapsed()) for answer in alone]
         if revoked:
             code = max((answer.reason for answer in revoked), key=severity)
             return _revoked(code)
@@ -164,12 +168,12 @@ class Judge:
         # The one that was heard last holds, but is a delta without its base.
         return _delta_alone("only one that has lapsed, and a delta that is not based on it")
 
-    def _revokes(self, scope: Sequence[_Usable], certificate: Certificate) -> bool:
-        return any(
-            code != CRLReason.remove_from_crl
-            for one in scope
-            for code in one.held.reasons_of(certificate.issuer, certificate.serial)
-        )
+    def _said_alone(self, scope: Sequence[_Usable], certificate: Certificate) -> Iterator[Said]:
+        """Each revocation that deltas without a complete list tell of this certificate."""
+        for one in scope:
+            for code in one.held.reasons_of(certificate.issuer, certificate.serial):
+                if code != CRLReason.remove_from_crl:
+                    yield Said(one.held.is_current(self._at), code, one.held, None)
 
     def _is_old_hold(self, answer: Said) -> bool:
         return answer.reason == CRLReason.certificate_hold and not answer.by.is_current(self._at)

@@ -110,16 +110,14 @@ class _Search:
                     "PATH_TOO_LONG",
                     f"a path of at most {_MOST_CERTIFICATES} certificates",
                     "a longer one",
-                    "-",
+                    "give a shorter path",
                 )
             )
             return
-        if len(candidates) > MOST_OF_A_NAME:
-            self.is_cut_short = True
-            return
-        for issuer in candidates:
+        for number, issuer in enumerate(candidates):
             self._steps += 1
-            if self._steps > _MOST_STEPS or self._found > _MOST_PATHS or self.is_cut_short:
+            cut_short = self._steps > _MOST_STEPS or self._found > _MOST_PATHS or number == MOST_OF_A_NAME
+            if cut_short or self.is_cut_short:
                 self.is_cut_short = True
                 return
             if any(same_entity(issuer, one) for one in path[1:]):
