@@ -180,7 +180,7 @@ def test_every_reason_must_be_covered() -> None:
 
 def test_a_list_for_no_reason_covers_none() -> None:
     """RFC 5280 section 6.3.3 (d): an empty intersection is no step towards good."""
-    assert _code(held(_ROOT, idp=seq(some_reasons()))) == "NO_LIST"
+    assert _code(held(_ROOT, idp=seq(some_reasons()))) == "REASONS_NOT_COVERED"
 
 
 def test_of_several_scopes_the_severest_answer_stands() -> None:
@@ -258,7 +258,7 @@ def test_a_signer_apart_whose_own_list_is_the_only_one() -> None:
     for code in (HOLD, KEY_COMPROMISE):
         found = _found([by_itself, held(_ROOT, entry(5, reason=code), **of_signers)], None, signer)
         assert found.status == "unknown"
-        assert found.why.startswith("SIGNER_NOT_GOOD ")
+        assert found.why.startswith("SIGNER_NO_PATH ")
 
 
 def test_what_was_found_once_is_not_found_again() -> None:

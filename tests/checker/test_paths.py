@@ -17,6 +17,7 @@ from revocation.checker.paths import (
     check_may_issue,
     check_no_unknown_critical,
     check_path_length,
+    same_entity,
     signed_by,
 )
 from tests.checker.material import (
@@ -217,14 +218,28 @@ def test_a_path_has_at_most_16_certificates() -> None:
     whole = _chain(16)
     assert [len(one) for one in _paths(whole[:1], whole[1:-1], whole[-1])] == [16]
     longer = _chain(17)
-    assert refusal(_paths, longer[:1], longer[1:-1], longer[-1]).code == "PATH_NO_ISSUER"
+    assert refusal(_paths, longer[:1], longer[1:-1], longer[-1]).code == "PATH_TOO_LONG"
+    # Behind its last certificate is nothing that was not looked at.
+    nowhere = _chain(17)[2:]
+    assert refusal(_paths, [_R], nowhere[:-1], nowhere[-1]).code == "PATH_NO_ISSUER"
+    # By decision no path is longer, so a short one beside it is not cut short.
+    short = _ca(Entity("CA 15", 15 % 8), _ROOT)
+    assert [len(one) for one in _paths(longer[:1], [*longer[1:-1], short], longer[-1])] == [3]
 
 
-def test_at_most_16_paths_are_found() -> None:
-    """A bound of our own: many certificates of one CA are many ways, of which some are enough."""
-    same = [_ca(_SUB, _ROOT, serial=number) for number in range(1, 20)]
-    assert len(_paths([_R], same[:16], _L)) == 16
-    assert len(_paths([_R], same, _L)) == 16
+def test_all_paths_are_found_or_it_is_undecided() -> None:
+    """A bound of our own: of more than 65 nobody knows what those say that were not looked at."""
+    same = [_ca(_SUB, _ROOT, serial=number) for number in range(1, 67)]
+    assert len(_paths([_R], same[:65], _L)) == 65
+    error = refusal(_paths, [_R], same, _L)
+    assert str(error) == (
+        "TOO_COMPLEX: expected fewer certificates and signers of lists; "
+        "got too many; give only what is needed"
+    )
+    many = [_ca(_SUB, _ROOT, serial=number, ca=False) for number in range(1, 129)]
+    assert refusal(_paths, [_R], many, _L).code == "PATH_NOT_A_CA"
+    more = [*many, _ca(_SUB, _ROOT, serial=200, ca=False)]
+    assert refusal(_paths, [_R], more, _L).code == "PATH_TOO_COMPLEX"
 
 
 def test_a_search_ends_after_so_many_steps() -> None:
@@ -235,22 +250,36 @@ def test_a_search_ends_after_so_many_steps() -> None:
     ]
     everything = [one for generation in generations for one in generation]
     leaf = _leaf(Entity("G1", 1))
-    error = refusal(_paths, [_R], everything, leaf)
-    assert str(error) == ("TOO_COMPLEX: expected fewer certificates; got too many; give only what is needed")
+    assert refusal(_paths, [_R], everything, leaf).code == "PATH_TOO_COMPLEX"
+    # What was found before that is not all.
+    assert refusal(_paths, [_R], [_ca(Entity("G1", 1), _ROOT), *everything], leaf).code == "TOO_COMPLEX"
 
 
 def test_a_step_is_one_certificate_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound of our own: two steps to an anchor behind one intermediate, and not one less."""
     monkeypatch.setattr(paths, "_MOST_STEPS", 2)
     assert _paths([_R], [_S], _L) == [(_L, _S, _R)]
-    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
-    assert refusal(_paths, [_R], [_S], _L).code == "TOO_COMPLEX"
-    # Whatever was found by then stands.
     again = _ca(_SUB, _ROOT, serial=9)
-    monkeypatch.setattr(paths, "_MOST_STEPS", 3)
-    assert len(_paths([_R], [_S, again], _L)) == 1
+    assert refusal(_paths, [_R], [_S, again], _L).code == "TOO_COMPLEX"
+    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
+    assert refusal(_paths, [_R], [_S], _L).code == "PATH_TOO_COMPLEX"
     monkeypatch.setattr(paths, "_MOST_STEPS", 4)
     assert len(_paths([_R], [_S, again], _L)) == 2
+
+
+def test_paths_to_one_anchor() -> None:
+    """RFC 5280 section 6.3.3 (f): a name and a key, in whatever certificate; other anchors end a way too."""
+    other = _ca(Entity("Other", 6))
+    same, cross = _ca(_ROOT, serial=9), _ca(_SUB, Entity("Other", 6), serial=9)
+    known = Paths([_R, other, same], [_S, cross], NOW)
+    assert known.of(_L, _R) == [(_L, _S, _R), (_L, _S, same)]
+    assert known.of(_L, other) == [(_L, cross, other)]
+    assert len(known.of(_L)) == 3
+    assert refusal(known.of, _L, _ca(Entity("Nobody", 7))).code == "PATH_NO_ISSUER"
+    spelled = _ca(_ROOT, subject_name=named(" rOOt"))
+    assert same_entity(spelled, _R)
+    assert not same_entity(_ca(Entity("Root", 7)), _R)
+    assert not same_entity(_ca(Entity("Other", 0)), _R)
 
 
 def test_signatures() -> None:
@@ -259,6 +288,11 @@ def test_signatures() -> None:
     assert not signed_by(_L, _R)
     assert not signed_by(_leaf(inner_algorithm=seq(der_oid("1.2.3.4"))), _S)
     assert not signed_by(_L, _ca(_SUB, _ROOT, key_info=seq()))
+    for _ in range(2):
+        large = _leaf(extra=[extension("1.2.3", bytes(9000))])
+        assert signed_by(large, _S)
+        assert not signed_by(large, _R)
+        assert not signed_by(_L, _ca(_ROOT, extra=[extension("1.2.3", bytes(9000))]))
     check_issued(_L, _S)
     assert refusal(check_issued, _L, _R).code == "PATH_SIGNATURE"
 

@@ -45,8 +45,17 @@ def test_reasons_of_the_points_come_together() -> None:
     assert reasons_for(both, held(_ROOT, idp=seq(full(_URI, _URI2)))) == 0b1_0110
     # A list that names no point is of the assumed one too.
     assert reasons_for(both, held(_ROOT)) == ALL_REASONS
+
+
+def test_a_list_for_none_of_the_reasons_is_not_looked_at() -> None:
+    """RFC 5280 section 6.3.3 (e): the reasons of list and point have nothing in common."""
     none = _leaf(seq(full(_URI), reasons(1)))
-    assert reasons_for(none, held(_ROOT, idp=seq(full(_URI), some_reasons(4)))) == 0
+    for of_list in (some_reasons(4), some_reasons()):
+        error = refusal(reasons_for, none, held(_ROOT, idp=seq(full(_URI), of_list)))
+        assert str(error) == (
+            "REASONS_NOT_COVERED: expected a list for a reason that its distribution point names; "
+            "got one for other reasons; give the lists for these reasons"
+        )
 
 
 def test_a_relative_name_is_relative_to_the_issuer() -> None:

@@ -121,6 +121,10 @@ _CASES: dict[str, Case] = {
         crl(Entity("Root", 4)), intermediates=[certificate(Entity("Root", 4), _OTHER, **_SIGNER)]
     ),
     "a signer that is not good": _lists(
+        crl(Entity("Root", 4), idp=seq(USER)),
+        intermediates=[certificate(Entity("Root", 4), _ROOT, ca=True, **_SIGNER)],
+    ),
+    "a signer that is revoked": _lists(
         crl(Entity("Root", 4), entry(5)), intermediates=[certificate(Entity("Root", 4), _ROOT, **_SIGNER)]
     ),
     "a lapsed list": _lists(_of(**_LAPSED)),

@@ -84,6 +84,24 @@ def test_tolerances_reach_the_lists() -> None:
     assert _asked(*lists, tolerances=frozenset(("missing_crl_number",))).status == "good"
 
 
+def test_a_tolerance_has_a_name() -> None:
+    """One that does not exist would let nothing pass, and nobody would know why."""
+    error = refusal(_asked, tolerances=frozenset(("missing_crl_number", "everything")))
+    assert str(error) == (
+        "TOLERANCE_UNKNOWN: expected tolerances among critical_known_extension, explicit_default, "
+        "missing_crl_number, weak_signature; got another name; "
+        "take the name from the refusal that it shall let pass"
+    )
+
+
+def test_more_paths_than_can_be_judged_leave_it_open() -> None:
+    """RFC 5280 section 6.1: the one that was not judged may be the one that counts, so it is `unknown`."""
+    many = [ca_certificate(_SUB, _ROOT, serial=number) for number in range(1, 67)]
+    found = _asked(_of_root(), _of_sub(), intermediates=many)
+    assert _words(found) == ("unknown", None)
+    assert found.why.startswith("TOO_COMPLEX (RFC 5280 section 6.1): ")
+
+
 def test_a_moment_has_a_zone() -> None:
     """Nobody can tell when a time without a zone is: our caller's fault, and no verdict."""
     error = refusal(_asked, at=datetime(2026, 11, 20))  # noqa: DTZ001
@@ -222,8 +240,10 @@ def test_one_valid_path_of_several_is_enough() -> None:
     assert _asked(_of_root(), _of_sub(), intermediates=[bad, _SUB_DER]).status == "good"
 
 
-def _verdict(status: str) -> Verdict:
-    return Verdict(status, None, status, (Finding(status, None, ""),))
+def _verdict(status: str, *, determined: bool | None = None) -> Verdict:
+    """Of a path of which all is determined, or not; by default as it is for this word."""
+    known = status in {"expired-cert", "good"} if determined is None else determined
+    return Verdict(status, None, status, (Finding("good" if known else "unknown", None, ""),))
 
 
 def test_most_telling_of_two_paths() -> None:
@@ -238,3 +258,13 @@ def test_most_telling_of_two_paths() -> None:
         assert most_telling([_verdict(one)]).status == one
     first, second = _verdict("unknown"), _verdict("unknown")
     assert most_telling([first, second]) is first
+
+
+def test_an_expired_certificate_of_an_undetermined_path_decides_nothing() -> None:
+    """RFC 5280 section 6.1: that it is expired is known anyway; whether an issuer is revoked is not."""
+    expired = _verdict("expired-cert", determined=False)
+    for other in ("issuer-revoked", "good", "revoked"):
+        for order in ((expired, _verdict(other)), (_verdict(other), expired)):
+            assert most_telling(order).status == other
+    for other in ("malformed", "unknown"):
+        assert most_telling([_verdict(other), expired]) is expired
