@@ -164,5 +164,5 @@ def test_who_may_speak_is_undecided_where_his_path_is(monkeypatch: pytest.Monkey
     between = read(ca_certificate(Entity("Sub", 8), _ROOT))
     lists = [_by(1, "leaf"), _by(0, "s1"), _by(2, "s1", revoked=(1,))]
     certificates = (_signer(1), _signer(2, Entity("Sub", 8)), between)
-    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
+    monkeypatch.setattr(paths, "_MOST_STEPS", 3)
     assert _refused(lists, *certificates) == "TOO_COMPLEX"

@@ -105,7 +105,7 @@ GROUPS = {
             "tests/checker/test_applies.py",
             "tests/checker/test_deltas*.py",
             "tests/checker/test_issuers.py",
-            "tests/checker/test_judging.py",
+            "tests/checker/test_judging*.py",
             "tests/checker/test_paths.py",
             "tests/checker/test_scope.py",
             "tests/checker/test_sentences.py",
