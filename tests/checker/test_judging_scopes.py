@@ -129,13 +129,21 @@ def test_a_lapsed_list_and_a_delta_that_is_not_based_on_it() -> None:
     found = _found([lapsed, _listing(number=5, delta_base=4)])
     assert found.status == "unknown"
     assert found.why == (
-        "DELTA_ALONE (RFC 5280 section 6.3.3 (c)): expected a complete list of this scope that holds (RFC 5280 "
-        "section 5.2.4); got only one that has lapsed, and a delta that is not based on it; "
+        "DELTA_ALONE (RFC 5280 section 6.3.3 (c)): expected a complete list of this scope that holds "
+        "(RFC 5280 section 5.2.4); got only one that has lapsed, and a delta that is not based on it; "
         "give the newest complete list too"
     )
     revoking = _listing(KEY_COMPROMISE, number=5, delta_base=4)
     assert _code(lapsed, revoking) == "DELTA_ALONE"
     assert _code(lapsed, revoking, _listing(**_USERS)) == "DELTA_ALONE"
+
+
+def test_of_several_that_stand_against_it_the_furthest_is_told() -> None:
+    """RFC 5280 section 6.3.3: in the order of the steps, and not in that of the lists."""
+    lapsed, some = _listing(KEY_COMPROMISE, **_USERS, **_LAPSED), {"idp": seq(some_reasons(1))}
+    unfit = [_listing(**some, **_LAPSED), _listing(KEY_COMPROMISE, number=5, delta_base=4, **some)]
+    assert _code(_listing(), *unfit) == "DELTA_ALONE"
+    assert _code(_listing(), lapsed, *unfit) == "NEXT_UPDATE_PASSED"
 
 
 def test_a_signer_in_doubt_is_a_scope_of_its_own() -> None:

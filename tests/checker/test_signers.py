@@ -224,6 +224,17 @@ def test_a_signer_is_judged_under_each_anchor() -> None:
         assert doubt.code == "SIGNER_NOT_GOOD"
 
 
+def test_one_certificate_may_be_good_under_one_anchor_only() -> None:
+    """RFC 5280 section 6.3.3 (f): over which of two ways it is reached is part of the answer."""
+    other, middle = _ca(Entity("Other", 5)), Entity("Middle", 4)
+    ways = (_ca(middle, _ROOT), _ca(middle, Entity("Other", 5)))
+    apart, leaf = _only_for_lists(middle), read(certificate(_LEAF, Entity("Other", 5)))
+    for bad, paths_in_order in ((ways[1], (_PATH, (leaf, other))), (ways[0], ((leaf, other), _PATH))):
+        signers = _signers(_Findings((bad, _UNKNOWN)), apart, *ways, leaf, anchors=(_R, other))
+        doubts = [signers.of(held(_SECOND_KEY), path, own_only=False)[1] for path in paths_in_order]
+        assert [doubt is None for doubt in doubts] == [True, False]
+
+
 def test_the_paths_own_certificate_comes_first() -> None:
     """RFC 5280 section 6.3.3 (f): of two certificates of one key that of the path needs no second path."""
     twin = _ca(_SUB, _ROOT, serial=2)
@@ -347,6 +358,11 @@ def test_at_most_64_signers_are_settled() -> None:
 
 def test_a_path_that_nobody_can_find_in_time_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound of our own: a signer whose path was not found is not one that has none."""
+    middle = Entity("Middle", 4)
+    far, near = _only_for_lists(middle), _only_for_lists(serial=2)
+    signers = _signers(_Findings(), _ca(middle, _ROOT), far, near)
+    monkeypatch.setattr(paths, "_MOST_STEPS", 1)
+    assert refusal(signers.of, held(_SECOND_KEY), _PATH, own_only=False).code == "TOO_COMPLEX"
     apart = _only_for_lists()
     signers = _signers(_Findings(), apart)
     monkeypatch.setattr(paths, "_MOST_STEPS", 0)

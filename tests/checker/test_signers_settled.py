@@ -10,7 +10,7 @@ from itertools import permutations
 
 import pytest
 
-from revocation.checker import paths
+from revocation.checker import paths, signers
 from revocation.checker.certificates import Certificate
 from revocation.checker.judging import Finding, Judge
 from revocation.checker.lists import HeldList
@@ -166,3 +166,22 @@ def test_who_may_speak_is_undecided_where_his_path_is(monkeypatch: pytest.Monkey
     certificates = (_signer(1), _signer(2, Entity("Sub", 8)), between)
     monkeypatch.setattr(paths, "_MOST_STEPS", 3)
     assert _refused(lists, *certificates) == "TOO_COMPLEX"
+
+
+def test_who_is_asked_about_is_counted_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of our own: all signers that one hangs on, and only those who have signed about one of them."""
+    three = (_signer(1), _signer(2), _signer(3))
+    lists = [_by(0, "s3"), _by(3, "s2"), _by(2, "s1"), _by(1, "leaf")]
+    monkeypatch.setattr(signers, "_MOST_SIGNERS", 3)
+    assert _found(lists, *three, _signer(4), _signer(5)).status == "good"
+    monkeypatch.setattr(signers, "_MOST_SIGNERS", 2)
+    assert _refused(lists, *three) == "TOO_COMPLEX"
+
+
+def test_a_twin_without_a_path_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5280 section 6.3.3 (f): of two certificates of one key each is looked at, in any order."""
+    pathless = read(certificate(Entity("Root", 2), Entity("Root", 7), serial=2, usage=(CRL_SIGN,)))
+    lists = [_by(0, "s2"), _by(2, "s1"), _by(1, "leaf")]
+    assert _found(lists, _signer(1), pathless, _signer(2)).status == "good"
+    monkeypatch.setattr(signers, "_MOST_SIGNERS", 1)
+    assert _refused(lists, _signer(1), pathless, _signer(2)) == "TOO_COMPLEX"
