@@ -218,7 +218,9 @@ def test_a_path_has_at_most_16_certificates() -> None:
     whole = _chain(16)
     assert [len(one) for one in _paths(whole[:1], whole[1:-1], whole[-1])] == [16]
     longer = _chain(17)
-    assert refusal(_paths, longer[:1], longer[1:-1], longer[-1]).code == "PATH_TOO_LONG"
+    assert str(refusal(_paths, longer[:1], longer[1:-1], longer[-1])) == (
+        "PATH_TOO_LONG: expected a path of at most 16 certificates; got a longer one; give a shorter path"
+    )
     # Behind its last certificate is nothing that was not looked at.
     nowhere = _chain(17)[2:]
     assert refusal(_paths, [_R], nowhere[:-1], nowhere[-1]).code == "PATH_NO_ISSUER"

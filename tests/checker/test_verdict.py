@@ -10,7 +10,7 @@ import pytest
 
 from revocation.checker import Case, Verdict, check
 from revocation.checker.judging import Finding
-from revocation.checker.lists import HeldList
+from revocation.checker.lists import TOLERANCES, HeldList
 from revocation.checker.verdict import PRECEDENCE, most_telling
 from tests.checker.material import (
     DAY,
@@ -78,10 +78,11 @@ def test_lists_that_many_cases_share_are_read_once() -> None:
 
 
 def test_tolerances_reach_the_lists() -> None:
-    """What is tolerated is a setting of the case."""
+    """What is tolerated is a setting of the case; all of it, if need be."""
     lists = (_of_root(number=None), _of_sub(number=None))
     assert _asked(*lists).status == "unknown"
-    assert _asked(*lists, tolerances=frozenset(("missing_crl_number",))).status == "good"
+    for tolerances in (frozenset(("missing_crl_number",)), TOLERANCES):
+        assert _asked(*lists, tolerances=tolerances).status == "good"
 
 
 def test_a_tolerance_has_a_name() -> None:
