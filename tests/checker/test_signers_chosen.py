@@ -1,4 +1,4 @@
-"""Which of several certificates of one name or key signed a list, within bounds: RFC 5280 section 6.3.3 (f)."""
+"""Which of certificates of one name or key signed a list: RFC 5280 section 6.3.3 (f), within bounds."""
 
 from __future__ import annotations
 
