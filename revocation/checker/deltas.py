@@ -64,11 +64,7 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
     heard = [(_of_view(view, listed), view.newest) for view in chosen]
     # What is no older and cannot be used (lapsed, in doubt, a delta whose base we do not have) was said all
     # the same: its revocations stand, and of its releases nothing is believed.
-    heard += [
-        (_severest_code([code for code in listed(news) if code != CRLReason.remove_from_crl]), news)
-        for news in held
-        if any(_is_news(news, view, listed) for view in chosen)
-    ]
+    heard += [(_severest_code(_news(one, view, listed)), one) for one in held for view in chosen]
     # Of several that say the same, one that holds says it, and the latest: whatever order they came in.
     reason, by = max(
         heard, key=lambda one: (severity(one[0]), one[1].is_current(at), one[1].list.this_update)
@@ -122,16 +118,19 @@ def _may_follow(one: HeldList, complete: HeldList) -> bool:
     return not one.is_delta or one.list.authority_key_identifier == complete.list.authority_key_identifier
 
 
-def _is_news(one: HeldList, view: _View, listed: Listed) -> bool:
-    """Whether what it says was not taken into account by the view.
+def _news(one: HeldList, view: _View, listed: Listed) -> list[int]:
+    """The revocations of this list that the view has not taken into account.
 
     Section 5.2.4: what a delta has revoked stays in every later one until a complete list has it. So one that
-    was passed over is answered only by a later one that speaks of the same certificate.
+    was passed over is answered only by a later one that speaks of the same certificate, and a release answers
+    only what may be released.
     """
-    if not one.is_delta:
-        return not _is_newer(view.newest, one)
-    later = (delta for same in view.steps for delta in same if _is_newer(delta, one))
-    return not _is_newer(view.complete, one) and not any(listed(delta) for delta in later)
+    older = _is_newer(view.complete if one.is_delta else view.newest, one)
+    codes = [] if older else [code for code in listed(one) if code != CRLReason.remove_from_crl]
+    later = (delta for same in view.steps for delta in same if one.is_delta and _is_newer(delta, one))
+    if any(listed(delta) for delta in later):
+        return [code for code in codes if code not in _RELEASABLE]
+    return codes
 
 
 def _of_view(view: _View, listed: Listed) -> int | None:

@@ -8,6 +8,7 @@ that hold now; one that lists the certificate is enough for revoked; everything 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -85,7 +86,20 @@ class Judge:
                 usable.append(self._usable(held, path, own_only))
             except InputRefused as error:
                 refused.append(error)
-        return self._concluded(certificate, usable, refused)
+        against = [error for held in self._lists for error in self._forbidden(held, path, own_only)]
+        return self._concluded(certificate, usable, refused, against)
+
+    def _forbidden(self, held: HeldList, path: Path, own_only: bool) -> Iterator[InputRefused]:
+        """Section 5.2: a list with an unknown critical extension decides nothing. So where it names the
+        certificate, no other list may say that nothing is known against it.
+        """
+        if held.refused is None or held.refused.code != "UNKNOWN_CRITICAL_EXTENSION" or not held.is_parsed:
+            return
+        with suppress(InputRefused):
+            reasons_for(path[0], held)
+            self._signers.of(held, path, own_only=own_only)
+            if next(held.reasons_of(path[0].issuer, path[0].serial), None) is not None:
+                yield held.refused
 
     def _usable(self, held: HeldList, path: Path, own_only: bool) -> _Usable:
         # What cannot be parsed has no scope; of the rest the scope comes first, so that of many lists the
@@ -98,11 +112,14 @@ class Judge:
         return _Usable(held, signer, reasons, doubt)
 
     def _concluded(
-        self, certificate: Certificate, usable: Sequence[_Usable], refused: list[InputRefused]
+        self,
+        certificate: Certificate,
+        usable: Sequence[_Usable],
+        refused: list[InputRefused],
+        against: list[InputRefused],
     ) -> Finding:
         covered = 0
         revoked: list[Said] = []
-        against: list[InputRefused] = []
         held_before: list[tuple[HeldList, InputRefused]] = []
         newest: list[datetime] = []
         alone: list[Said] = []
