@@ -172,11 +172,19 @@ def test_a_lapsed_delta_that_is_not_needed_is_passed_over() -> None:
     assert answer(complete, lapsed, newest := of_scope(3, base=1)) == is_said(True, HOLD, newest)
     clean, revoking = of_scope(1, **EARLY), of_scope(2, KEY_COMPROMISE, **held_then)
     assert answer(clean, revoking, of_scope(3, base=1)) == is_said(True, KEY_COMPROMISE, revoking)
-    # A later one that speaks of the certificate has answered it.
-    assert answer(clean, revoking, of_scope(3, REMOVE, base=1)).reason is None
-    assert answer(clean, revoking, of_scope(3, HOLD, base=1)).reason == HOLD
-    # So has a complete list, which need not say anything.
+    # A complete list has answered it, and need not say anything.
     assert answer(clean, revoking, of_scope(3)).reason is None
+
+
+@pytest.mark.parametrize("passed_over", [HOLD, 0, None, KEY_COMPROMISE, SUPERSEDED])
+def test_a_release_answers_only_what_may_be_released(passed_over: int | None) -> None:
+    """RFC 5280 section 5.3.1: a later delta that speaks of the certificate ends a hold, and nothing else."""
+    clean, first = of_scope(1, **EARLY), of_scope(2, passed_over, base=1, **LAPSED)
+    released = passed_over in {HOLD, 0, None}
+    expected = ABSENT if passed_over is None else passed_over
+    assert answer(clean, first, of_scope(3, REMOVE, base=1)).reason == (None if released else expected)
+    assert answer(clean, first, of_scope(3, HOLD, base=1)).reason == (HOLD if released else expected)
+    assert answer(clean, first, of_scope(3, base=1)).reason == expected
 
 
 def test_a_delta_that_is_older_than_its_list_is_out_of_order() -> None:

@@ -200,13 +200,20 @@ def _top(complete: Written, steps: Sequence[Step]) -> Written:
     return steps[-1][0] if steps else complete
 
 
-def _is_unanswered(one: Written, complete: Written, steps: Sequence[Step]) -> bool:
-    """Section 5.2.4: what was revoked stays in later deltas till a complete list has it, so they speak."""
+def _unanswered(one: Written, complete: Written, steps: Sequence[Step]) -> list[int]:
+    """Section 5.2.4: what was revoked stays in later deltas till a complete list has it, so they speak.
+
+    What is older than the combination, or a delta than its complete list, has its answer there. A later delta
+    that speaks of the certificate answers a hold, and what gave no reason (section 5.3.1).
+    """
+    revoking = [code for code in one.codes if code != REMOVE]
     if one.base is None:
-        return one.number >= _top(complete, steps).number
+        return revoking if one.number >= _top(complete, steps).number else []
     if one.number < complete.number:
-        return False
-    return not any(later.codes for step in steps for later in step if later.number > one.number)
+        return []
+    if any(later.codes for step in steps for later in step if later.number > one.number):
+        return [code for code in revoking if code not in {HOLD, _ABSENT, 0}]
+    return revoking
 
 
 def _model(lists: Sequence[Written], day: int) -> Answer | None:
@@ -228,9 +235,7 @@ def _model(lists: Sequence[Written], day: int) -> Answer | None:
         own = max(complete.codes, key=_weight, default=None)
         words.append((_weight(_word(own, steps)), _top(complete, steps).holds(day)))
         for one in lists:
-            if _is_unanswered(one, complete, steps):
-                weight = max((_weight(code) for code in one.codes if code != REMOVE), default=0)
-                words.append((weight, one.holds(day)))
+            words.append((max(map(_weight, _unanswered(one, complete, steps)), default=0), one.holds(day)))
     return bool(holding), freshest[0][0].doubtful, *max(words)
 
 

@@ -15,6 +15,7 @@ from revocation.checker.lists import HeldList
 from revocation.checker.paths import Paths
 from revocation.crl.distribution_points import ALL_REASONS
 from tests.checker.material import (
+    CA,
     CRL_SIGN,
     DAY,
     HOLD,
@@ -32,8 +33,8 @@ from tests.checker.material import (
     relative,
     some_reasons,
 )
-from tests.der_writer import T0, name, seq
-from tests.forged_lists import entry
+from tests.der_writer import T0, extension, name, seq
+from tests.forged_lists import ALGORITHMS, entry
 
 _ROOT, _LEAF = Entity("Root"), Entity("Leaf", 1)
 _R, _L = read(ca_certificate(_ROOT)), read(certificate(_LEAF, _ROOT))
@@ -136,6 +137,25 @@ def test_a_lapsed_list_and_a_delta_that_is_not_based_on_it() -> None:
     revoking = _listing(KEY_COMPROMISE, number=5, delta_base=4)
     assert _code(lapsed, revoking) == "DELTA_ALONE"
     assert _code(lapsed, revoking, _listing(**_USERS)) == "DELTA_ALONE"
+
+
+def test_what_may_not_be_used_makes_nobody_good() -> None:
+    """RFC 5280 section 5.2: a list with an unknown critical extension decides nothing, least of all good."""
+    forbidden = {"extra_extensions": [extension("1.2.3.4", b"", critical=True)]}
+    whole = _listing(number=9)
+    for forged in ({}, _USERS, _LAPSED):
+        assert _code(whole, _listing(KEY_COMPROMISE, **forbidden, **forged)) == "UNKNOWN_CRITICAL_EXTENSION"
+    assert _code(_listing(HOLD, **forbidden)) == "UNKNOWN_CRITICAL_EXTENSION"
+    assert _found([whole, _listing(**forbidden)]).status == "good"
+    assert _found([_listing(HOLD), _listing(KEY_COMPROMISE, **forbidden)]).reason == "certificateHold"
+    # By whom it is, and about whom, is asked of it as of every list.
+    for other in (
+        _listing(KEY_COMPROMISE, corrupt_signature=True, **forbidden),
+        _listing(KEY_COMPROMISE, idp=seq(CA), **forbidden),
+        held(Entity("Other", 3), entry(1), **forbidden),
+        _listing(KEY_COMPROMISE, outer_algorithm=ALGORITHMS["ecdsa-with-SHA384"], **forbidden),
+    ):
+        assert _found([whole, other]).status == "good"
 
 
 def test_of_several_that_stand_against_it_the_furthest_is_told() -> None:
