@@ -93,6 +93,7 @@ def test_deltas_follow_each_other() -> None:
         (5, 5, 6, True),
         (5, 4, 6, True),  # a later complete list than its base
         (5, 0, 6, True),
+        (0, 0, 1, True),  # numbers begin where their issuer likes
         (5, 6, 7, False),  # its base is later than what is held
         (5, 5, 5, False),  # issued together
         (5, 4, 5, False),
@@ -174,6 +175,14 @@ def test_a_lapsed_delta_that_is_not_needed_is_passed_over() -> None:
     assert answer(clean, revoking, of_scope(3, base=1)) == is_said(True, KEY_COMPROMISE, revoking)
     # A complete list has answered it, and need not say anything.
     assert answer(clean, revoking, of_scope(3)).reason is None
+
+
+def test_only_a_later_delta_answers_one_that_was_passed_over() -> None:
+    """RFC 5280 section 5.2.4: what an earlier one said of the certificate was before."""
+    clean, release = of_scope(1, **EARLY), of_scope(2, REMOVE, base=1, **LAPSED)
+    revoking = of_scope(3, HOLD, base=2, **LAPSED)
+    assert answer(clean, release, revoking, of_scope(4, base=2)).reason == HOLD
+    assert answer(clean, release, revoking, of_scope(4, REMOVE, base=2)).reason is None
 
 
 @pytest.mark.parametrize("passed_over", [HOLD, 0, None, KEY_COMPROMISE, SUPERSEDED])
