@@ -89,6 +89,30 @@ GROUPS = {
             "tests/revocation/test_superseded.py",
         ),
     ),
+    "checker": Group(
+        (
+            "revocation/checker/deltas.py",
+            "revocation/checker/judging.py",
+            "revocation/checker/paths.py",
+            "revocation/checker/scope.py",
+            "revocation/checker/signers.py",
+            "revocation/checker/verdict.py",
+            "revocation/crl/applies.py",
+            "revocation/crl/issuers.py",
+        ),
+        # The steps alone: what OpenSSL and pyhanko say of whole hierarchies is asked elsewhere, and slowly.
+        (
+            "tests/checker/test_applies.py",
+            "tests/checker/test_deltas*.py",
+            "tests/checker/test_issuers.py",
+            "tests/checker/test_judging*.py",
+            "tests/checker/test_paths.py",
+            "tests/checker/test_scope.py",
+            "tests/checker/test_sentences.py",
+            "tests/checker/test_signers*.py",
+            "tests/checker/test_verdict.py",
+        ),
+    ),
 }
 NOTICED = {"killed", "timeout", "segfault", "caught by type check"}
 
