@@ -6,7 +6,7 @@ from revocation.checker.deltas import Said, severity
 from revocation.checker.lists import HeldList
 from tests.checker.material import HOLD, KEY_COMPROMISE, REMOVE, SECOND, SUPERSEDED, Entity, crl
 from tests.checker.one_scope import ABSENT, LAPSED, WEAK, answer, is_said, of_scope
-from tests.der_writer import T0
+from tests.der_writer import T0, extension
 from tests.forged_lists import entry
 
 _CA = Entity("CA")
@@ -128,6 +128,19 @@ def test_deltas_do_not_lift_a_doubt() -> None:
     assert answer(doubtful, of_scope(2, REMOVE, base=1)) == Said(True, HOLD, doubtful, doubtful.doubt)
     assert answer(doubtful, of_scope(2, KEY_COMPROMISE, base=1)).reason == KEY_COMPROMISE
     assert not answer(of_scope(1, **WEAK, **LAPSED), of_scope(2, base=1)).is_current
+
+
+def test_a_list_that_must_not_decide_is_heard_last() -> None:
+    """RFC 5280 section 5.2: where another says anything that is what was said, however much less it is."""
+
+    def forged(*codes: int) -> HeldList:
+        return of_scope(2, *codes, extra_extensions=[extension("1.2.3", b"", critical=True)])
+
+    silent, holding, key = of_scope(1), of_scope(1, HOLD), forged(KEY_COMPROMISE)
+    assert answer(silent, key).by is key
+    assert answer(holding, key) == is_said(True, HOLD, holding)
+    assert answer(silent, forged()).reason is None
+    assert answer(key) == Said(True, KEY_COMPROMISE, key, key.doubt)
 
 
 def test_severity() -> None:

@@ -143,10 +143,13 @@ def test_what_may_not_be_used_makes_nobody_good() -> None:
     """RFC 5280 section 5.2: a list with an unknown critical extension decides nothing, least of all good."""
     forbidden = {"extra_extensions": [extension("1.2.3.4", b"", critical=True)]}
     whole = _listing(number=9)
-    for forged in ({}, _USERS, _LAPSED):
+    for forged in ({"number": 10}, _USERS, {**_USERS, **_LAPSED}, {"number": 10, "delta_base": 9}):
         assert _code(whole, _listing(KEY_COMPROMISE, **forbidden, **forged)) == "UNKNOWN_CRITICAL_EXTENSION"
     assert _code(_listing(HOLD, **forbidden)) == "UNKNOWN_CRITICAL_EXTENSION"
-    assert _found([whole, _listing(**forbidden)]).status == "good"
+    assert _found([whole, _listing(number=10, **forbidden)]).status == "good"
+    assert _found([whole, _listing(KEY_COMPROMISE, number=8, **forbidden)]).status == "good"
+    alone = {"number": 2, "delta_base": 1, **_USERS, **forbidden}
+    assert _found([whole, _listing(KEY_COMPROMISE, **alone)]).status == "good"
     assert _found([_listing(HOLD), _listing(KEY_COMPROMISE, **forbidden)]).reason == "certificateHold"
     # By whom it is, and about whom, is asked of it as of every list.
     for other in (

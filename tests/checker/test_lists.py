@@ -102,7 +102,6 @@ def test_what_the_decoder_understands_and_refuses_is_not_malformed(der: bytes, c
 @pytest.mark.parametrize(
     ("der", "code"),
     [
-        (crl(_CA, extra_extensions=[_CRITICAL_UNKNOWN]), "UNKNOWN_CRITICAL_EXTENSION"),
         (crl(_CA, outer_algorithm=ALGORITHMS["ecdsa-with-SHA384"]), "ALGORITHM_MISMATCH"),
         (crl(_CA, inner_algorithm=seq(der_oid("1.2.3.4"))), "ALGORITHM_UNKNOWN"),
         (crl(_CA, inner_algorithm=seq(der_oid("1.2.840.113549.1.1.2"), b"\x05\x00")), "ALGORITHM_UNKNOWN"),
@@ -126,6 +125,7 @@ def test_a_list_without_any_extension_owes_no_number(forged: dict[str, object]) 
     one = HeldList(crl(_CA, entry(1), **forged))
     assert one.refused is None
     assert one.doubt is None
+    assert not one.is_forbidden
     assert not one.is_malformed
     assert one.is_parsed
     assert not one.is_delta
@@ -138,6 +138,7 @@ _CRITICAL_NUMBER = [extension("2.5.29.20", der_int(1), critical=True)]
 @pytest.mark.parametrize(
     ("der", "code"),
     [
+        (crl(_CA, extra_extensions=[_CRITICAL_UNKNOWN]), "UNKNOWN_CRITICAL_EXTENSION"),
         (crl(_CA, inner_algorithm=_SHA1), "ALGORITHM_WEAK"),
         (crl(_CA, inner_algorithm=ALGORITHMS["md5WithRSAEncryption"]), "ALGORITHM_WEAK"),
         (crl(_CA, number=None), "CRL_NUMBER_MISSING"),
@@ -146,7 +147,11 @@ _CRITICAL_NUMBER = [extension("2.5.29.20", der_int(1), critical=True)]
         (crl(_CA, next_update=None), "NEXT_UPDATE_MISSING"),
         (crl(_CA, next_update=None, extensions=()), "NEXT_UPDATE_MISSING"),
         # The first is told.
-        (crl(_CA, inner_algorithm=_SHA1, next_update=None, extensions=_CRITICAL_NUMBER), "ALGORITHM_WEAK"),
+        (
+            crl(_CA, inner_algorithm=_SHA1, next_update=None, extensions=_CRITICAL_NUMBER),
+            "KNOWN_EXTENSION_CRITICAL",
+        ),
+        (crl(_CA, extensions=[*_CRITICAL_NUMBER, _CRITICAL_UNKNOWN]), "UNKNOWN_CRITICAL_EXTENSION"),
     ],
 )
 def test_what_is_in_doubt(der: bytes, code: str) -> None:
@@ -156,6 +161,8 @@ def test_what_is_in_doubt(der: bytes, code: str) -> None:
     assert one.doubt is not None
     assert one.doubt.code == code
     assert not one.is_malformed
+    # RFC 5280 section 5.2: this alone forbids that it decides anything, be it a revocation.
+    assert one.is_forbidden == (code == "UNKNOWN_CRITICAL_EXTENSION")
 
 
 @pytest.mark.parametrize(
