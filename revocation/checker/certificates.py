@@ -256,7 +256,10 @@ def _subject_key_identifier(extensions: Mapping[str, tuple[bool, bytes]]) -> byt
 def _authority_key_identifier(extensions: Mapping[str, tuple[bool, bytes]]) -> bytes | None:
     if _AUTHORITY_KEY_IDENTIFIER not in extensions:
         return None
-    return read_authority_key_identifier(DerReader(extensions[_AUTHORITY_KEY_IDENTIFIER][1]))
+    value = DerReader(extensions[_AUTHORITY_KEY_IDENTIFIER][1])
+    found = read_authority_key_identifier(value)
+    value.finish("AuthorityKeyIdentifier")
+    return found
 
 
 def _points(extensions: Mapping[str, tuple[bool, bytes]]) -> tuple[DistributionPoint, ...] | None:

@@ -64,7 +64,9 @@ def said(lists: Iterable[HeldList], listed: Listed, at: datetime) -> Said | None
     heard = [(_of_view(view, listed), view.newest) for view in chosen]
     # What is no older and cannot be used (lapsed, in doubt, a delta whose base we do not have) was said all
     # the same: its revocations stand, and of its releases nothing is believed.
-    heard += [(_severest_code(_news(one, view, listed)), one) for one in held for view in chosen]
+    heard += [
+        (_severest_code(codes), one) for one in held for view in chosen if (codes := _news(one, view, listed))
+    ]
 
     def weight(one: tuple[int | None, HeldList]) -> tuple[bool, int, bool, datetime]:
         # Of several that say the same, one that holds says it, and the latest: whatever order they came in. A

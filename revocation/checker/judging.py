@@ -118,7 +118,11 @@ class Judge:
             if answer is None:
                 # What it releases or leaves out says nothing; but whom it revokes no other list makes good.
                 refused.append(_delta_alone("a delta list only"))
-                alone += self._said_alone(scope, certificate)
+                for said_alone in self._said_alone(scope, certificate):
+                    if said_alone.by.is_forbidden and said_alone.doubt is not None:
+                        against.append(said_alone.doubt)
+                    else:
+                        alone.append(said_alone)
                 continue
             doubt = self._lapse(answer) or scope[0].doubt or answer.doubt
             forbidden = answer.by.doubt if answer.by.is_forbidden else None
@@ -179,8 +183,8 @@ class Judge:
         """Each revocation that deltas without a complete list tell of this certificate."""
         for one in scope:
             for code in one.held.reasons_of(certificate.issuer, certificate.serial):
-                if code != CRLReason.remove_from_crl and not one.held.is_forbidden:
-                    yield Said(one.held.is_current(self._at), code, one.held, None)
+                if code != CRLReason.remove_from_crl:
+                    yield Said(one.held.is_current(self._at), code, one.held, one.held.doubt)
 
     def _is_old_hold(self, answer: Said) -> bool:
         return answer.reason == CRLReason.certificate_hold and not answer.by.is_current(self._at)

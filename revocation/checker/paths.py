@@ -101,7 +101,8 @@ class _Search:
         last = path[-1]
         candidates = sorted(
             self._paths.named(last.issuer),
-            key=lambda one: (not self._is_anchor(one), not _identifies(last, one)),
+            # The fingerprint last: where a search is cut short must not hang on the order of files.
+            key=lambda one: (not self._is_anchor(one), not _identifies(last, one), one.fingerprint),
         )
         if len(path) == _MOST_CERTIFICATES and candidates:
             # By decision no path is longer, so what is behind this one is none: that is not cut short.

@@ -209,7 +209,7 @@ def _read_reasons(fields: DerReader, tag: int, what: str) -> int | None:
         unused > 7
         or (unused and not bits)
         or (bits and bits & -bits != 1 << unused)
-        or content == b"\x00\x00"
+        or (not bits and len(content) > 1)
     ):
         raise refused("DER_REASONS", what, start, "a BIT STRING without trailing zero bits", "another one")
     width = 8 * len(content[1:])

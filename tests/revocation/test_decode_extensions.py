@@ -84,7 +84,8 @@ def test_distribution_points_that_are_none(signer: pki.SigningGeneration, value:
 
 
 @pytest.mark.parametrize(
-    "bits", [b"", b"\x08\x80", b"\x01\x00", b"\x00\x00", b"\x00\x60\x00", b"\x04\x60", b"\x06\x60"]
+    "bits",
+    [b"", b"\x08\x80", b"\x01\x00", b"\x00\x00", b"\x00\x00\x00", b"\x00\x60\x00", b"\x04\x60", b"\x06\x60"],
 )
 def test_reasons_that_are_no_named_bit_list(signer: pki.SigningGeneration, bits: bytes) -> None:
     """X.690 section 11.2: no trailing zero bits, no more unused bits than there are, and those zero."""
