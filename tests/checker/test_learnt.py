@@ -17,16 +17,18 @@ from revocation.checker.lists import HeldList
 from tests.checker.material import (
     CRL_SIGN,
     DAY,
+    HOLD,
     KEY_CERT_SIGN,
     KEY_COMPROMISE,
     NOW,
+    USER,
     Entity,
     ca_certificate,
     certificate,
     crl,
     verdict,
 )
-from tests.der_writer import extension
+from tests.der_writer import extension, seq, tlv
 from tests.forged_lists import entry, pss_algorithm
 
 _ROOT = Entity("Root", 60)
@@ -194,3 +196,33 @@ def test_an_unknown_critical_list_extension_and_the_entry_in_it() -> None:
         leaf = certificate(_LEAF, _ROOT, serial=serial)
         found = verdict(leaf, trust=[ca_certificate(_ROOT)], lists=[crl(_ROOT), forbidden])
         assert found.status == status
+
+
+def test_a_silent_delta_without_its_base_answers_no_hold() -> None:
+    """RFC 5280 section 5.2.4: "not listed" is known up to what could be combined, and no further."""
+    leaf, trust = certificate(_LEAF, _ROOT, serial=5), [ca_certificate(_ROOT)]
+    lists = [
+        crl(_ROOT, entry(5, reason=HOLD), idp=seq(USER), this_update=NOW - 2 * DAY, next_update=NOW - DAY),
+        crl(_ROOT, number=1, this_update=NOW - 3 * DAY),
+    ]
+    silent = crl(_ROOT, number=5, delta_base=4)
+    assert verdict(leaf, trust=trust, lists=lists).status == "unknown"
+    assert verdict(leaf, trust=trust, lists=[*lists, silent]).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("2.5.29.19", seq(b"\x01\x01\xff")),
+        ("2.5.29.15", tlv(0x03, b"\x02\x04")),
+        ("2.5.29.14", tlv(0x04, b"a")),
+        ("2.5.29.35", seq(tlv(0x80, b"id"))),
+    ],
+)
+def test_nothing_stands_behind_the_value_of_an_extension(oid: str, value: bytes) -> None:
+    """RFC 5280 section 4.2: an extnValue holds one DER value; a certificate with more has no path."""
+    leaf = certificate(_LEAF, _ROOT, extensions=[extension(oid, value + b"\x05\x00")])
+    found = verdict(leaf, trust=[ca_certificate(_ROOT)], lists=[crl(_ROOT)])
+    assert (found.status, found.why.split()[0]) == ("path-invalid", "CERTIFICATE_MALFORMED")
+    whole = certificate(_LEAF, _ROOT, extensions=[extension(oid, value)])
+    assert verdict(whole, trust=[ca_certificate(_ROOT)], lists=[crl(_ROOT)]).status != "path-invalid"
