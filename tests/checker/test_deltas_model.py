@@ -235,7 +235,9 @@ def _model(lists: Sequence[Written], day: int) -> Answer | None:
         own = max(complete.codes, key=_weight, default=None)
         words.append((_weight(_word(own, steps)), _top(complete, steps).holds(day)))
         for one in lists:
-            words.append((max(map(_weight, _unanswered(one, complete, steps)), default=0), one.holds(day)))
+            # Who says nothing against it says nothing at all: "not listed" is known up to what was combined.
+            if codes := _unanswered(one, complete, steps):
+                words.append((max(map(_weight, codes)), one.holds(day)))
     return bool(holding), freshest[0][0].doubtful, *max(words)
 
 
