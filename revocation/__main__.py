@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from revocation.check_arguments import EPILOG, EXAMPLE, add_arguments
-from revocation.errors import InputRefused, OutsideFailed, RevocationError
-from revocation.exits import Exit, error_record, exit_code_of, interrupted
+from revocation.errors import OutsideFailed, RevocationError
+from revocation.exits import Exit, Misused, error_record, exit_code_of, interrupted
 
 Report = dict[str, Any]
 
@@ -166,12 +166,6 @@ def _fail(error: RevocationError, *, as_json: bool, code: Exit | None = None) ->
     return code
 
 
-class _Misused(InputRefused):
-    """These words do not go together: the exit code of a wrong command line."""
-
-    exit_code: Final = Exit.USAGE
-
-
 def _unreadable(error: OSError) -> OutsideFailed:
     return OutsideFailed(
         "FILE_UNREADABLE",
@@ -192,7 +186,7 @@ def _show(given: argparse.Namespace) -> int:
 
     *serial, what = given.what
     if len(serial) > 1 or (serial and given.serials):
-        raise _Misused(
+        raise Misused(
             "ONE_SERIAL",
             expected="at most one serial number before the file or folder, and then no --serials",
             got="more",
@@ -202,7 +196,7 @@ def _show(given: argparse.Namespace) -> int:
         return _show_serial(sys.stdin.readline().strip() if serial == ["-"] else serial[0], what, given)
     if _names_a_set(what):
         if given.serials:
-            raise _Misused(
+            raise Misused(
                 "SERIALS_OF_A_SET",
                 expected="--serials with a CRL file",
                 got="a set",
@@ -302,7 +296,7 @@ def _diff(given: argparse.Namespace) -> int:
     from revocation.reports import list_difference, set_difference
 
     if _names_a_set(given.old) != _names_a_set(given.new):
-        raise _Misused(
+        raise Misused(
             "ONE_OF_EACH",
             expected="two files or two sets",
             got="one of each",

@@ -31,6 +31,12 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class Misused(InputRefused):
+    """These words do not go together: the exit code of a wrong command line."""
+
+    exit_code: Final = Exit.USAGE
+
+
 DONE: Final = Exit.DONE
 OWN_FAULT: Final = Exit.OWN_FAULT
 USAGE: Final = Exit.USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ from revocation.checker.refusing import sentence
 from revocation.checker.verdict import check
 from revocation.clock import moment_of
 from revocation.errors import InputRefused, OutsideFailed
-from revocation.exits import Exit
+from revocation.exits import Exit, Misused
 
 EXIT_OF: Final = {
     "good": Exit.DONE,
@@ -44,12 +45,10 @@ def run(given: argparse.Namespace, now: datetime) -> int:
     return _single(given, now)
 
 
-def _misused(expected: str) -> InputRefused:
-    error = InputRefused(
+def _misused(expected: str) -> Misused:
+    return Misused(
         "CHECK_ARGUMENTS", expected=expected, got="something else", remedy="python -m revocation check --help"
     )
-    error.exit_code = Exit.USAGE  # type: ignore[attr-defined]
-    return error
 
 
 def _single(given: argparse.Namespace, now: datetime) -> int:
@@ -189,9 +188,21 @@ def _written(
 
 def _opened(output: Path) -> BinaryIO:
     try:
-        return output.open("a+b")
+        out = output.open("a+b")
     except OSError as error:
         raise _unwritable(output, error) from None
+    try:
+        # Two at once would answer each case twice; the lock goes with the process, however it ends.
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        out.close()
+        raise InputRefused(
+            "OUTPUT_IN_USE",
+            expected=f"{output.name} for this run alone",
+            got="a file that another run is writing",
+            remedy="wait for it, or give another --output",
+        ) from None
+    return out
 
 
 def _unwritable(output: Path | None, error: OSError) -> OutsideFailed:

@@ -46,6 +46,9 @@ class HeldList:
         #: By issuer, in the form in which names compare: first entry, and that after the last.
         self._runs: Final[dict[object, list[tuple[int, int]]]] = {}
         self._verified: Final[dict[bytes, bool]] = {}
+        #: Why what it leaves out proves nothing, though RFC 5280 section 6.3.3 does not forbid to use it: an
+        #: issuer's duty that is not done, or a signature that others could have made. What it revokes counts.
+        self.doubt: InputRefused | None = None
         try:
             found = decode_certificate_list(der, tolerances={*tolerances, *_ALWAYS}, certificate_issuers=True)
             data = memoryview(der).cast("B")

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from revocation.checker import Case, Verdict, check
 from revocation.checker.certificates import Certificate, read_certificate
 from revocation.checker.lists import HeldList
+from revocation.crl.distribution_points import IssuingDistributionPoint
 from revocation.errors import InputRefused
 from tests.der_writer import T0, der_int, der_oid, der_time, extension, name, seq, tlv
 from tests.forged_lists import ALGORITHMS, build_crl, sign
@@ -213,3 +214,18 @@ def refusal(call: Callable[..., object], *arguments: Any, **keywords: Any) -> In
     with pytest.raises(InputRefused) as caught:
         call(*arguments, **keywords)
     return caught.value
+
+
+def issuing(**said: Any) -> IssuingDistributionPoint:
+    """A list's point that says only this."""
+    nothing: dict[str, Any] = {
+        "critical": True,
+        "full_names": (),
+        "relative_name": None,
+        "only_contains_user_certs": False,
+        "only_contains_ca_certs": False,
+        "only_some_reasons": None,
+        "indirect_crl": False,
+        "only_contains_attribute_certs": False,
+    }
+    return IssuingDistributionPoint(**{**nothing, **said})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,27 +19,12 @@ from revocation.crl.applies import (
     scope_of,
 )
 from revocation.crl.distribution_points import ALL_REASONS, DistributionPoint, IssuingDistributionPoint
-from tests.checker.material import named, rdn, refusal, uri
+from tests.checker.material import issuing, named, rdn, refusal, uri
 from tests.der_writer import name
 
 _CA, _OTHER, _INDIRECT = named("CA"), named("Other"), named("Indirect CA")
 _URI, _URI2 = uri("http://crl.example/1.crl"), uri("http://crl.example/2.crl")
 _REMEDY = "give the list that the certificate's cRLDistributionPoints name"
-
-
-def issuing(**said: Any) -> IssuingDistributionPoint:
-    """A list's point that says only this."""
-    nothing: dict[str, Any] = {
-        "critical": True,
-        "full_names": (),
-        "relative_name": None,
-        "only_contains_user_certs": False,
-        "only_contains_ca_certs": False,
-        "only_some_reasons": None,
-        "indirect_crl": False,
-        "only_contains_attribute_certs": False,
-    }
-    return IssuingDistributionPoint(**{**nothing, **said})
 
 
 _IS_INDIRECT = issuing(indirect_crl=True)

@@ -195,6 +195,21 @@ def test_an_output_of_something_else(folder: Path, there: bytes, capsys: pytest.
     assert Path("out").read_bytes() == there
 
 
+def test_a_second_copy_of_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two runs never write one output; killed in the middle, the first leaves it to the next."""
+    cases, out = _cases(folder, 10_000), folder / "out"
+    with _started(folder, "--batch", str(cases), "--output", "out") as process:
+        until = time.monotonic() + 30
+        while not (out.exists() and out.stat().st_size > 1000) and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+        assert main(["check", "--batch", str(cases), "--output", "out"]) == 5
+        assert "OUTPUT_IN_USE" in capsys.readouterr().err
+        process.kill()
+    assert main(["check", "--batch", str(cases), "--output", "out"]) == 0
+    assert [json.loads(one)["id"] for one in out.read_bytes().splitlines()] == list(range(10_000))
+
+
 def test_a_batch_with_a_line_that_has_no_status(folder: Path) -> None:
     """Exit code 4, and every other line answered; going on says it again."""
     cases = _cases(folder, 3)

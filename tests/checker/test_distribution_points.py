@@ -24,6 +24,7 @@ from tests.checker.material import (
     crl_issuer,
     full,
     general,
+    issuing,
     named,
     rdn,
     reasons,
@@ -51,20 +52,6 @@ def _points(*points: bytes) -> tuple[DistributionPoint, ...]:
     return read_distribution_points(DerReader(seq(*points)), "cRLDistributionPoints")
 
 
-def _plain(**said: object) -> IssuingDistributionPoint:
-    nothing: dict[str, object] = {
-        "critical": True,
-        "full_names": (),
-        "relative_name": None,
-        "only_contains_user_certs": False,
-        "only_contains_ca_certs": False,
-        "only_some_reasons": None,
-        "indirect_crl": False,
-        "only_contains_attribute_certs": False,
-    }
-    return IssuingDistributionPoint(**{**nothing, **said})  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize(
     ("der", "said"),
     [
@@ -90,8 +77,8 @@ def _plain(**said: object) -> IssuingDistributionPoint:
 )
 def test_every_field_is_read(der: bytes, said: dict[str, object]) -> None:
     """RFC 5280 section 5.2.5: six fields, each as its own; what is absent is FALSE or none."""
-    assert _issuing(der) == _plain(**said)
-    assert _issuing(der, critical=False) == _plain(**said, critical=False)
+    assert _issuing(der) == issuing(**said)
+    assert _issuing(der, critical=False) == issuing(**said, critical=False)
 
 
 def test_a_point_is_named_or_limited_by_these_fields() -> None:
@@ -159,7 +146,7 @@ def test_a_long_point_is_read_like_a_short_one() -> None:
     """RFC 5280 section 5.2.5 sets no length; what is not remembered is read all the same."""
     many = tuple(uri(f"http://crl.example/{number}") for number in range(40))
     der = seq(full(*many), USER)
-    assert _issuing(der) == _plain(full_names=many, only_contains_user_certs=True)
+    assert _issuing(der) == issuing(full_names=many, only_contains_user_certs=True)
     assert _issuing(der) == _issuing(der)
 
 
