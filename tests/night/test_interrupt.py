@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,11 +113,15 @@ async def test_steps_that_wait_their_turn_never_begin(tmp_path: Path) -> None:
 async def test_a_cancelled_wait_for_the_threads_waits_on() -> None:
     """Cancelled again while it waits: it waits to the end, and then the cancellation goes on."""
     threads = CountedThreads()
-    step = threads.submit(time.sleep, 0.3)
-    waiting = asyncio.create_task(threads.settle(10))
+    end = threading.Event()
+    step = threads.submit(end.wait, 30)
+    waiting = asyncio.create_task(threads.settle(30))
     for _ in range(3):
         await asyncio.sleep(0.05)
         waiting.cancel()
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    end.set()
     await asyncio.gather(waiting, return_exceptions=True)
     assert waiting.cancelled()
     assert step.done()
