@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_OK := $(VENV)/.run-installed
 TEST_OK := $(VENV)/.test-installed
 BENCH_OK := $(VENV)/.bench-installed
-CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx revocation/*/*.pxd revocation/*/*.pxi)
+CORE   := $(wildcard revocation/*.pyx revocation/*/*.pyx revocation/*/*.pxd revocation/*/*.pxi platform_api/*/*.pyx platform_api/*/*.pxd)
 ARGS   ?=
 # Tests run in this many processes, each with a database of its own; a file stays in one of them.
 JOBS   ?= 2
@@ -88,4 +88,4 @@ lock: $(RUN_OK)
 
 clean:
 	rm -rf $(VENV) build demo-data *.egg-info
-	find revocation -name '*.so' -delete
+	find revocation platform_api -name '*.so' -delete

@@ -1,4 +1,4 @@
-"""Builds the compiled core: every ``.pyx`` under ``revocation/`` becomes one extension module.
+"""Builds the compiled core: each ``.pyx`` under ``revocation`` and ``platform_api`` is one extension module.
 
 Metadata lives in pyproject.toml; this file exists only because of Cython.
 No ``-march=native``: one build serves every x86-64 and every aarch64 machine.
@@ -9,7 +9,9 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-SOURCES = sorted(Path("revocation").rglob("*.pyx"))
+SOURCES = sorted(
+    source for folder in ("revocation", "platform_api") for source in Path(folder).rglob("*.pyx")
+)
 
 setup(
     ext_modules=cythonize(
