@@ -14,17 +14,20 @@ from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
+from cryptography.x509.oid import OCSPExtensionOID
 
 from revocation.answers import AFTER_NEXT_UPDATE, SIGNED, AfterNextUpdate, OcspWord, answer_for
 from revocation.authorities import Authorities, Authority, Generation
 from revocation.clock import Clock
 from revocation.coverage import CLOCK_TOLERANCE
 from revocation.errors import InputRefused, OwnFault, RevocationError
-from revocation.identity import CertificateIdentity, serial_from_int
-from revocation.ocsp.request import OcspRequest, decode_request
+from revocation.identity import MAX_SERIAL_OCTETS, CertificateIdentity
+from revocation.ocsp.cert_id import CertId, OcspRequest
+from revocation.ocsp.request import decode_request
 from revocation.ocsp.signing import ResponderIdentity, Signer
 from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
@@ -61,6 +64,13 @@ _REASON_FLAGS: Final[Mapping[int, x509.ReasonFlags]] = {
     CRLReason.privilege_withdrawn: x509.ReasonFlags.privilege_withdrawn,
     CRLReason.aa_compromise: x509.ReasonFlags.aa_compromise,
     # removeFromCRL (8) in a complete list is an anomaly, and 7 or above 10 mean nothing: revoked, no reason.
+}
+
+_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
+    "sha1": hashes.SHA1(),  # noqa: S303 - RFC 9919 section 3.1.1: old clients ask by it; it protects nothing
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
 }
 
 #: The earliest time that the builder writes; an older revocationDate is answered as this one.
@@ -118,11 +128,8 @@ class Responder:
         """Answer any octets; never raises for what a client sent."""
         try:
             request = decode_request(request_der)
-        except InputRefused as error:
-            foreign = error.code == "CERT_ID_UNSUPPORTED"
-            return error_answer(
-                OCSPResponseStatus.UNAUTHORIZED if foreign else OCSPResponseStatus.MALFORMED_REQUEST
-            )
+        except InputRefused:
+            return error_answer(OCSPResponseStatus.MALFORMED_REQUEST)
         return self.answer(request, snapshot, mode)
 
     def identity_of(self, request: OcspRequest) -> CertificateIdentity | None:
@@ -132,18 +139,17 @@ class Responder:
         is the same for both keys (RFC 6960 section 4.1.1).
         """
         found = self._issuer(request)
-        if found is None:
+        serial = request.cert_ids[0].serial
+        if found is None or len(serial) > MAX_SERIAL_OCTETS:  # RFC 5280 section 4.1.2.2
             return None
-        try:
-            serial = serial_from_int(request.serial_number)
-        except InputRefused:
-            return None  # RFC 5280 section 4.1.2.2: more than 20 octets
         return CertificateIdentity(found[0].ca_id, found[1].key_id, serial)
 
     def answer(
         self, request: OcspRequest, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL
     ) -> OcspAnswer:
-        """Answer a decoded request."""
+        """Answer a decoded request with one CertID (RFC 9919 section 3.1.1)."""
+        if len(request.cert_ids) != 1:
+            return error_answer(OCSPResponseStatus.MALFORMED_REQUEST)
         found = self._issuer(request)
         identity = self.identity_of(request)
         signer = self._signers.get(mode)
@@ -167,13 +173,16 @@ class Responder:
             return error_answer(_ERROR_OF[word])
         if not responder.valid_at(now):
             return error_answer(OCSPResponseStatus.TRY_LATER)
-        if request.serial_number < 0:
+        if request.cert_ids[0].serial[0] & 0x80:
             return error_answer(OCSPResponseStatus.UNAUTHORIZED)  # the builder has no negative serials
         return _signed(request, status, word, evidence, responder)
 
     def _issuer(self, request: OcspRequest) -> tuple[Authority, Generation] | None:
+        cert_id = request.cert_ids[0]
+        if cert_id.hash_name is None:
+            return None
         return self._authorities.by_ocsp_issuer(
-            request.hash_algorithm.name, request.issuer_name_hash, request.issuer_key_hash
+            cert_id.hash_name, cert_id.issuer_name_hash, cert_id.issuer_key_hash
         )
 
 
@@ -197,14 +206,15 @@ def _signed(
     evidence: Evidence,
     responder: ResponderIdentity,
 ) -> OcspAnswer:
+    cert_id: CertId = request.cert_ids[0]
     revoked_at = None if status.revoked_at is None else max(status.revoked_at, _EARLIEST)
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response_by_hash(
-            issuer_name_hash=request.issuer_name_hash,
-            issuer_key_hash=request.issuer_key_hash,
-            serial_number=request.serial_number,
-            algorithm=request.hash_algorithm,
+            issuer_name_hash=cert_id.issuer_name_hash,
+            issuer_key_hash=cert_id.issuer_key_hash,
+            serial_number=int.from_bytes(cert_id.serial),
+            algorithm=_HASHES[cert_id.hash_name or "sha256"],
             cert_status=_CERT_STATUS_OF[word],
             this_update=evidence.this_update,
             next_update=evidence.next_update,
@@ -217,7 +227,9 @@ def _signed(
         .certificates([responder.certificate])
     )
     if request.nonce is not None:
-        builder = builder.add_extension(x509.OCSPNonce(request.nonce), critical=False)
+        builder = builder.add_extension(
+            x509.UnrecognizedExtension(OCSPExtensionOID.NONCE, request.nonce), critical=False
+        )
     response = builder.sign(responder.key, responder.hash_algorithm)
     return OcspAnswer(
         response.public_bytes(Encoding.DER),

@@ -21,7 +21,7 @@ from platform_api.institutions.administration import ALL_PURPOSES, ALL_SCOPES
 from platform_api.institutions.model import Entitlement, Mode
 from platform_api.ocsp.get_path import request_in_path
 from revocation.identity import CertificateIdentity
-from revocation.ocsp.request import OcspRequest
+from revocation.ocsp.cert_id import OcspRequest
 from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
