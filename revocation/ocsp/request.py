@@ -7,17 +7,16 @@ who may ask is decided by the HTTP side; unknown extensions that are not critica
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ObjectIdentifier, OCSPExtensionOID
 
-from revocation.der import SEQUENCE, DerReader, encoded
+from revocation.der import INTEGER, OCTET_STRING, SEQUENCE, DerReader, encoded
 from revocation.errors import InputRefused
+from revocation.ocsp.cert_id import CertId, OcspRequest
 
 #: A request with one CertID and every extension that we know stays far below; larger ones are not parsed.
 MAX_REQUEST_OCTETS: Final = 16 * 1024
@@ -33,50 +32,44 @@ _REQUESTOR_NAME: Final = 0xA1
 _EXTENSIONS: Final = 0xA0
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class OcspRequest:
-    """The one CertID of a request, and its nonce; the representation hides the serial."""
-
-    hash_algorithm: hashes.HashAlgorithm
-    issuer_name_hash: bytes
-    issuer_key_hash: bytes
-    serial_number: int
-    nonce: bytes | None
-
-    def __repr__(self) -> str:
-        return f"OcspRequest({self.hash_algorithm.name}, serial=hidden)"
+_HASH_NAMES: Final = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
 
 
 def decode_request(der: bytes) -> OcspRequest:
-    """Whole or refused: ``MALFORMED_REQUEST``, or ``CERT_ID_UNSUPPORTED`` for a hash that we do not know."""
+    """Whole or refused: ``MALFORMED_REQUEST``."""
     if not 0 < len(der) <= MAX_REQUEST_OCTETS:
         raise malformed(f"1 to {MAX_REQUEST_OCTETS} octets", f"{len(der)} octets")
+    der = _without_explicit_version(der)
+    extensions = x509.Extensions([])
     try:
-        request = ocsp.load_der_ocsp_request(_without_explicit_version(der))
-        algorithm = request.hash_algorithm
+        request = ocsp.load_der_ocsp_request(der)
         extensions = request.extensions
-    except UnsupportedAlgorithm as error:
-        raise InputRefused(
-            "CERT_ID_UNSUPPORTED",
-            expected="a CertID by SHA-1, SHA-256, SHA-384 or SHA-512",
-            got="another hash",
-            remedy="ask with SHA-256 (RFC 9919 section 3.1.1)",
-        ) from error
+        lengths = {len(request.issuer_name_hash), len(request.issuer_key_hash)}
+        if lengths != {request.hash_algorithm.digest_size}:
+            raise malformed("hashes as long as their algorithm's", "others")
+    except UnsupportedAlgorithm:
+        pass
     except NotImplementedError as error:
         raise malformed("exactly one CertID", "none or several") from error
     except (ValueError, x509.DuplicateExtension) as error:
         # Strict DER: lengths, trailing octets, minimal integers, each extension once, version v1.
         raise malformed("an OCSPRequest in DER (RFC 6960 section 4.1.1)", "something else") from error
-    lengths = {len(request.issuer_name_hash), len(request.issuer_key_hash)}
-    if lengths != {algorithm.digest_size}:
-        raise malformed("hashes as long as their algorithm's", "others")
-    _check_single_extensions(_without_explicit_version(der))
-    return OcspRequest(
-        hash_algorithm=algorithm,
-        issuer_name_hash=request.issuer_name_hash,
-        issuer_key_hash=request.issuer_key_hash,
-        serial_number=request.serial_number,
-        nonce=_nonce(extensions),
+    cert_id = _cert_id(_check_single_extensions(der))
+    nonce = _nonce(extensions)
+    return OcspRequest((cert_id,), None if nonce is None else encoded(OCTET_STRING, nonce))
+
+
+def _cert_id(der: bytes) -> CertId:
+    fields = DerReader(der).enter(SEQUENCE, "reqCert")
+    oid = fields.enter(SEQUENCE, "hashAlgorithm").oid("algorithm")
+    name, key, serial = (fields.element(tag, "reqCert") for tag in (OCTET_STRING, OCTET_STRING, INTEGER))
+    return CertId(
+        der, _HASH_NAMES.get(oid), der[name[0] : name[1]], der[key[0] : key[1]], der[serial[0] : serial[1]]
     )
 
 
@@ -113,7 +106,7 @@ def _without_explicit_version(der: bytes) -> bytes:
     return encoded(SEQUENCE, tbs + der[end : outer.end]) + der[outer.end :]
 
 
-def _check_single_extensions(der: bytes) -> None:
+def _check_single_extensions(der: bytes) -> bytes:
     """singleRequestExtensions, which the parser checks for form and does not show (RFC 6960 section 4.1.1).
 
     serviceLocator (section 4.4.6) is ignored like every other that is not critical.
@@ -122,15 +115,16 @@ def _check_single_extensions(der: bytes) -> None:
     if tbs.peek() == _REQUESTOR_NAME:
         tbs.header("requestorName")
     request = tbs.enter(SEQUENCE, "requestList").enter(SEQUENCE, "Request")
-    request.element(SEQUENCE, "reqCert")
+    cert_id = request.raw(SEQUENCE, "reqCert")
     if request.peek() != _EXTENSIONS:
-        return
+        return cert_id
     extensions = request.enter(_EXTENSIONS, "singleRequestExtensions").enter(SEQUENCE, "Extensions")
     while extensions.peek() != -1:
         extension = extensions.enter(SEQUENCE, "Extension")
         extension.oid("extnID")
         if extension.peek() == 0x01 and extension.boolean("critical"):
             raise malformed("no critical extension of a single request", "one")
+    return cert_id
 
 
 def malformed(expected: str, got: str) -> InputRefused:
