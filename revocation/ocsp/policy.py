@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from cryptography import x509
 
 from revocation.answers import AfterNextUpdate
 from revocation.errors import InputRefused
-
-#: More a request decoder does not take; see ``ResponderPolicy.most_cert_ids``.
-MOST_CERT_IDS: Final = 32
+from revocation.ocsp.request import MOST_CERT_IDS
 
 
 class TrustMode(StrEnum):
@@ -65,7 +62,8 @@ class ResponderPolicy:
     #: Does the locally trusted certificate go along? Its clients hold it already, and it is most of an
     #: answer's octets; a delegate's always does, for nobody else has it (RFC 6960 section 4.2.2.3).
     certificate_in_local: bool = False
-    #: A request for more certificates is malformed as a whole: no partial answer.
+    #: A request for more certificates is malformed as a whole: no partial answer. The decoder takes no more
+    #: than ``MOST_CERT_IDS``.
     most_cert_ids: int = 16
 
     def __post_init__(self) -> None:
