@@ -39,7 +39,7 @@ from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
 from revocation.snapshot.store import SnapshotStore
 
@@ -107,22 +107,22 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     """OCSP responders by trust mode: ``local`` always, ``delegated`` where a CA gave certificates."""
     settings = app[SETTINGS]
     own = app[_KEYS]
-    signers: dict[TrustMode, Signer] = {
-        TrustMode.LOCAL: LocallyTrustedSigner(own.responder_certificate, own.responder_key)
-    }
+    policy = ResponderPolicy(after_next_update=AfterNextUpdate(settings.ocsp_after_next_update))
+
+    def responder(mode: TrustMode, signer: Signer) -> Responder:
+        return Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], policy=policy)
+
+    local = LocallyTrustedSigner(own.responder_certificate, own.responder_key)
+    found = {TrustMode.LOCAL: responder(TrustMode.LOCAL, local)}
     try:
         folder = settings.keys_dir / "delegated"
         if settings.mode == "sandbox" and settings.sandbox_url is not None:
             await ask_sandbox(folder, settings.sandbox_url)
         if delegated := await asyncio.to_thread(stored_signers, folder):
-            signers[TrustMode.DELEGATED] = DelegatedSigners(delegated)
+            found[TrustMode.DELEGATED] = responder(TrustMode.DELEGATED, DelegatedSigners(delegated))
     except RevocationError as error:  # the locally trusted responder, production's default, goes on
         app[LOG].warning("component.failed", component="delegated_ocsp", **failure(error))
-    after = AfterNextUpdate(settings.ocsp_after_next_update)
-    app[RESPONDERS] = {
-        mode: Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], after_next_update=after)
-        for mode, signer in signers.items()
-    }
+    app[RESPONDERS] = found
     yield
 
 

@@ -157,9 +157,10 @@ def _may_ask(principal: Principal, authority: Authority | None) -> bool:
 def _authority(responder: Responder, octets: bytes, authorities: Authorities) -> Authority | None:
     """The CA asked about; None for octets that get no signed answer from anybody."""
     try:
-        identity = responder.identity_of(decode_request(octets))
+        request = decode_request(octets)
     except InputRefused:
         return None
+    identity = responder.identity_of(request.cert_ids[0])
     return None if identity is None else authorities.by_id(identity.ca_id)
 
 

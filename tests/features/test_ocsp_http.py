@@ -21,7 +21,7 @@ from platform_api.institutions.administration import ALL_PURPOSES, ALL_SCOPES
 from platform_api.institutions.model import Entitlement, Mode
 from platform_api.ocsp.get_path import request_in_path
 from revocation.identity import CertificateIdentity
-from revocation.ocsp.cert_id import OcspRequest
+from revocation.ocsp.cert_id import CertId
 from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
@@ -48,7 +48,9 @@ def request_for(card: Card, nonce: bytes | None = None) -> bytes:
 async def service(world: World) -> AsyncIterator[Service]:
     """A service with the locally trusted responder, and a card on the list."""
     key = pki.key("p256", 95)
-    certificate = pki.ca_certificate(key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False)
+    certificate = pki.ca_certificate(
+        key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False, crl_sign=None
+    )
     signer = LocallyTrustedSigner(certificate, key)
     world.responders[TrustMode.LOCAL] = Responder(world.authorities, {TrustMode.LOCAL: signer}, world.clock)
     await world.day({4711: 6})
@@ -148,8 +150,8 @@ class _AsDelegate:
     def __init__(self, local: Responder) -> None:
         self._local = local
 
-    def identity_of(self, request: OcspRequest) -> CertificateIdentity | None:
-        return self._local.identity_of(request)
+    def identity_of(self, cert_id: CertId) -> CertificateIdentity | None:
+        return self._local.identity_of(cert_id)
 
     def respond(self, der: bytes, snapshot: Snapshot | None, mode: TrustMode) -> OcspAnswer:
         assert mode is TrustMode.DELEGATED
