@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from platform_api.jlis.gateway import Gateway
     from platform_api.logs import Dropped, Log
     from platform_api.metrics import Metrics
+    from platform_api.ocsp.ordinary import Ordinary
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
@@ -49,9 +50,14 @@ JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
 RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
 
+#: What answers OCSP, by the ordinary route; its ``answers`` are the fast path's as well.
+OCSP: web.AppKey[Ordinary] = web.AppKey("ocsp")
+
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+#: Set on a request that is answered as OCSP: its headers are exactly those of the fast path.
+OCSP_ANSWER: web.RequestKey[bool] = web.RequestKey("ocsp_answer", bool)
 QUERY: web.RequestKey[BaseModel] = web.RequestKey("query", BaseModel)

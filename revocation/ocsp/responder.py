@@ -119,9 +119,7 @@ class Responder:
         self, request: OcspRequest, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL
     ) -> OcspAnswer:
         """Answer a decoded request."""
-        if len(request.cert_ids) > self.policy.most_cert_ids:
-            return error_answer(MALFORMED_REQUEST)
-        if (error := self._refused_requestor(request)) is not None:
+        if (error := self.refused(request)) is not None:
             return error_answer(error)
         return self.sign([self.judge(each, snapshot, mode) for each in request.cert_ids], request.nonce)
 
@@ -162,13 +160,41 @@ class Responder:
             return error_answer(TRY_LATER)  # it waited too long since it was judged
         return self._signed(judged, identity, mode, nonce, min(this_updates), min(next_updates), now)
 
+    def includes_certificate(self, mode: TrustMode) -> bool:
+        """Do answers in this mode carry the signer's certificate?
+
+        A delegate's is nowhere else to be found (RFC 6960 section 4.2.2.3).
+        """
+        return mode is TrustMode.DELEGATED or self.policy.certificate_in_local
+
+    def signed_octets(
+        self,
+        singles: bytes,
+        identity: ResponderIdentity,
+        mode: TrustMode,
+        now: datetime,
+        nonce: bytes | None,
+        *,
+        extended_revoke: bool = False,
+    ) -> bytes:
+        """A whole response of SingleResponse elements that were judged before.
+
+        Whoever asks has seen that both they and the signer are in their time. Raises what the key does:
+        ``OutsideFailed``, ``OwnFault``.
+        """
+        template = identity.template(with_certificate=self.includes_certificate(mode))
+        data = template.to_be_signed(singles, now, nonce, extended_revoke)
+        return template.response(data, identity.key.sign(data))
+
     def expiries(self) -> list[Expiry]:
         """When each signer's last certificate ends, for metrics and alarms (faults.md, T09)."""
         now = self._clock.now()
         return [expiry for signer in self._signers.values() for expiry in signer.expiries(now)]
 
-    def _refused_requestor(self, request: OcspRequest) -> str | None:
-        """The error for a request that is not signed as our policy wants, or None."""
+    def refused(self, request: OcspRequest) -> str | None:
+        """The error for a request that our policy does not take, whatever it asks about; or None."""
+        if len(request.cert_ids) > self.policy.most_cert_ids:
+            return MALFORMED_REQUEST
         if self.policy.signed_requests is SignedRequests.IGNORE:
             return None
         if request.signature is None:
@@ -188,24 +214,21 @@ class Responder:
         now: datetime,
     ) -> OcspAnswer:
         echoed = nonce if self.policy.nonce is NoncePolicy.ECHO else None
-        # A delegate's certificate is nowhere else to be found (RFC 6960 section 4.2.2.3).
-        template = identity.template(
-            with_certificate=mode is TrustMode.DELEGATED or self.policy.certificate_in_local
-        )
-        data = template.to_be_signed(
-            b"".join([each.single for each in judged]),
-            now,
-            echoed,
-            any(each.extended_revoke for each in judged),
-        )
         try:
-            signature = identity.key.sign(data)
+            der = self.signed_octets(
+                b"".join([each.single for each in judged]),
+                identity,
+                mode,
+                now,
+                echoed,
+                extended_revoke=any(each.extended_revoke for each in judged),
+            )
         except OutsideFailed as failure:
             return error_answer(TRY_LATER, failure)
         except RevocationError as fault:
             return error_answer(INTERNAL_ERROR, fault)
         return OcspAnswer(
-            template.response(data, signature),
+            der,
             SUCCESSFUL,
             this_update=this_update,
             next_update=next_update,
