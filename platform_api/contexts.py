@@ -15,6 +15,7 @@ from aiohttp import web
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
 from platform_api.key_fingerprints import require_known_keys
@@ -39,7 +40,7 @@ from platform_api.logs import failure
 from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from platform_api.snapshots import CurrentSnapshot
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
 from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
