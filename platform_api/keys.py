@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from platform_api.logs import Dropped, Log
     from platform_api.metrics import Metrics
     from platform_api.ocsp.ordinary import Ordinary
+    from platform_api.ocsp.server import Face
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
@@ -52,6 +53,9 @@ RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
 
 #: What answers OCSP, by the ordinary route; its ``answers`` are the fast path's as well.
 OCSP: web.AppKey[Ordinary] = web.AppKey("ocsp")
+
+#: What a listening socket is given (``ocsp/server.py``).
+FACE: web.AppKey[Face] = web.AppKey("face")
 
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)

@@ -269,6 +269,16 @@ class Answers:
                 self._part.counts[Count.CACHE_ADMITTED] += 1
         return Signed(tag, octets, frame, kind, True)
 
+    def lay_in(self, responder: Responder, epoch: Epoch, judged: Judged, mode: int, key: bytes) -> bool:
+        """Sign for an epoch to come what nobody has asked in it yet; False where there is nothing to keep."""
+        answer = responder.sign([judged])
+        if answer.response_status != "successful" or not answer.statuses:
+            return False
+        kind = _KINDS.get(answer.statuses[0], REVOKED)
+        self._cache.asked_before(key, epoch.number)  # it was, of the set before
+        self._storable(responder, epoch, [judged], answer, kind, mode, key)
+        return True
+
     def _beside(self, sign: Callable[[], T], then: Callable[[T], Said]) -> Said | asyncio.Future[Said]:
         found = self._threads.submit(sign, then)
         return self._overloaded() if found is None else found

@@ -127,13 +127,22 @@ class Responder:
         """Which certificate is asked about; None if no CA of ours can have issued it."""
         return identity_of(cert_id, self._authorities)
 
-    def judge(self, cert_id: CertId, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL) -> Judged:
-        """What is to be said of one certificate now; makes no signature and never raises for a CertID."""
+    def judge(
+        self,
+        cert_id: CertId,
+        snapshot: Snapshot | None,
+        mode: TrustMode = TrustMode.LOCAL,
+        authorities: Authorities | None = None,
+    ) -> Judged:
+        """What is to be said of one certificate now; makes no signature and never raises for a CertID.
+
+        ``authorities``: those that go with the snapshot, where they are not this responder's yet.
+        """
         return judge(
             cert_id,
             snapshot,
             mode,
-            authorities=self._authorities,
+            authorities=self._authorities if authorities is None else authorities,
             signer=self._signers.get(mode),
             policy=self.policy,
             now=self._clock.now(),
