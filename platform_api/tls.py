@@ -1,18 +1,16 @@
 """TLS of the server: its certificate and key, the CAs of client certificates, and files that change.
 
-TLS 1.2 and 1.3 with forward secrecy and AEAD only (RFC 9325). A new certificate, key or client CA is taken for
-the handshakes that begin after it; connections stay. Files that do not go together leave the old ones in use.
+TLS 1.2 and 1.3 with forward secrecy and AEAD only (RFC 9325). A new certificate, key or client CA is taken
+for the handshakes that begin after it; connections stay. Files that do not go together change nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import ssl
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -110,8 +108,16 @@ class ReloadingContext(ssl.SSLContext):
 
 
 @asynccontextmanager
-async def following_tls(files: TlsFiles, log: Log, check_s: float) -> AsyncIterator[ReloadingContext]:
-    """The context of these files, and of what they become; a change is looked for every ``check_s``."""
+async def following_tls(
+    files: TlsFiles | None, log: Log, check_s: float
+) -> AsyncIterator[ReloadingContext | None]:
+    """The context of these files, and of what they become; a change is looked for every ``check_s`` seconds.
+
+    None for none: then the server speaks plain HTTP.
+    """
+    if files is None:
+        yield None
+        return
     material = await asyncio.to_thread(files.read)
     context = ReloadingContext(material)
     task = asyncio.create_task(_follow(files, material, context, log, check_s))
@@ -123,25 +129,25 @@ async def following_tls(files: TlsFiles, log: Log, check_s: float) -> AsyncItera
 
 
 async def _follow(
-    files: TlsFiles, material: TlsMaterial, context: ReloadingContext, log: Log, check_s: float
+    files: TlsFiles, seen: TlsMaterial, context: ReloadingContext, log: Log, check_s: float
 ) -> None:
-    refused: TlsMaterial | str | None = None
+    said: str | None = None
     while True:
         await asyncio.sleep(check_s)
         try:
             found = await asyncio.to_thread(files.read)
-            if found in (material, refused):
+            if found == seen:
                 continue
-            refused = found
+            seen = found
             await asyncio.to_thread(context.take, found)
-            material, refused = found, None
-            log.info("tls.taken")
         except RevocationError as error:
-            # Half of a change, perhaps: said once, looked at again, and the old material stays in use.
-            if refused != error.code:
+            # Half of a change, perhaps: the old material stays in use, and the files are looked at again.
+            if said != error.code:
                 log.warning("component.failed", component="tls", **failure(error))
-            if not isinstance(refused, TlsMaterial):
-                refused = error.code
+            said = error.code
+        else:
+            log.info("tls.taken")
+            said = None
 
 
 def _restrict(context: ssl.SSLContext) -> None:
@@ -172,13 +178,14 @@ def _read(path: Path) -> bytes:
     return content
 
 
-@contextlib.contextmanager
-def _unnamed(content: bytes) -> Any:
-    with tempfile.TemporaryFile() as file:
+@contextmanager
+def _unnamed(content: bytes) -> Iterator[str]:
+    """A file in memory under a name of this process alone."""
+    descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fchmod(file.fileno(), 0o600)
-        yield f"/proc/self/fd/{file.fileno()}"
+        yield f"/proc/self/fd/{descriptor}"
 
 
 def _refused(expected: str) -> SetupRefused:
@@ -186,5 +193,5 @@ def _refused(expected: str) -> SetupRefused:
         "TLS_REFUSED",
         expected=expected,
         got="something else",
-        remedy="check tls_certificate, tls_key and tls_client_ca: openssl x509 and openssl pkey must read them",
+        remedy="check tls_certificate, tls_key and tls_client_ca with openssl x509 and openssl pkey",
     )
