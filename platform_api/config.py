@@ -47,6 +47,21 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.", max_length=255)
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="Serve HTTPS with this certificate and its intermediates, PEM; changes are followed.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="Its key, PEM without a password, mode 0600; goes with tls_certificate."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="Ask clients for certificates of these CAs, PEM; one that is bound to an API key asks "
+        "OCSP as that key.",
+    )
+    tls_check_s: Seconds = Field(
+        default=10.0, description="Seconds between two looks whether the TLS files have changed."
+    )
     dsn: SecretStr | None = Field(
         default=None,
         description="PostgreSQL 15 or newer as role jpki_app; unset: the embedded one in the data folder.",
@@ -154,6 +169,14 @@ class Settings(BaseSettings):
             raise ValueError("a live server answers identified callers only; unset ocsp_callers")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together; set both or neither")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self
 
     @classmethod
