@@ -80,6 +80,27 @@ class Settings(BaseSettings):
         default="try_later",
         description="OCSP where no list is in force: try_later, or unauthorized (strict RFC 9919).",
     )
+    ocsp_rate_per_s: int = Field(
+        default=2000,
+        ge=1,
+        le=10_000_000,
+        description="OCSP requests a second of one API key without its own limit.",
+    )
+    ocsp_burst: int = Field(
+        default=4000, ge=1, le=10_000_000, description="OCSP requests that such a key may make at once."
+    )
+    ocsp_networks: bool = Field(
+        default=False,
+        description="Let networks that are bound to an API key ask OCSP without the key. The connected "
+        "address counts: not for a server behind a proxy, nor for a client behind a shared NAT.",
+    )
+    caller_ttl_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=5.0, description="Seconds within which a revoked API key or binding stops asking OCSP."
+    )
+    caller_grace_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=300.0,
+        description="Seconds that callers known before go on asking OCSP while the database is away.",
+    )
 
     lists_wait_s: Window | None = Field(
         default=None,

@@ -15,10 +15,13 @@ from aiohttp import web
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.institutions.caller import CallerRules
+from platform_api.institutions.callers import Callers
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import KeySet, open_keys
 from platform_api.keys import (
     AUTHORITIES,
+    CALLERS,
     CLOCK,
     DROPPED,
     JLIS,
@@ -81,6 +84,16 @@ async def database(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def callers(app: web.Application) -> AsyncIterator[None]:
+    """Who may ask OCSP, looked up by the pool and remembered; closed before the pool is."""
+    asking = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], rules=CallerRules.of(app[SETTINGS]))
+    app[CALLERS] = asking
+    try:
+        yield
+    finally:
+        await asking.close()
+
+
 async def snapshots(app: web.Application) -> AsyncIterator[None]:
     """The current snapshot and the authorities, followed."""
     settings = app[SETTINGS]
@@ -141,4 +154,4 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-CONTEXTS: Final = (clock, keys, database, snapshots, responders, jlis)
+CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, jlis)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from platform_api.config import Settings
     from platform_api.db.transactions import Pool
     from platform_api.institutions.api_keys import KeyHasher
+    from platform_api.institutions.callers import Callers
     from platform_api.jlis.gateway import Gateway
     from platform_api.logs import Dropped, Log
     from platform_api.metrics import Metrics
@@ -40,6 +41,8 @@ AUTHORITIES: web.AppKey[Authorities] = web.AppKey("authorities")
 SEALER: web.AppKey[Sealer] = web.AppKey("sealer")
 TAGGER: web.AppKey[Tagger] = web.AppKey("tagger")
 KEY_HASHER: web.AppKey[KeyHasher] = web.AppKey("key_hasher")
+#: Who may ask OCSP; a sandbox, which answers everybody, does not look at it.
+CALLERS: web.AppKey[Callers] = web.AppKey("callers")
 #: The port to J-LIS (``platform_api.jlis.gateway``).
 JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:

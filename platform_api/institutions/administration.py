@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 FIRST_EPOCH: Final = 1
 ALL_SCOPES: Final = frozenset(scope.value for scope in Scope)
 ALL_PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
+#: For what an OCSP question may be asked; four items are no business of OCSP's.
+OCSP_PURPOSES: Final = frozenset({Purpose.CURRENT_STATUS_CHECK, Purpose.SIGNATURE_VERIFICATION})
+#: Above any rate that a server gives, and far below what the column holds.
+MOST_LIMIT: Final = 10_000_000
 
 
 async def create_institution(
@@ -94,9 +98,20 @@ async def create_api_key(
     now: datetime,
     entitlement: Entitlement = Entitlement.REGISTERED,
     expires_at: datetime | None = None,
+    ocsp_purpose: Purpose = Purpose.CURRENT_STATUS_CHECK,
+    ocsp_rate_per_s: int | None = None,
+    ocsp_burst: int | None = None,
 ) -> tuple[UUID, ApiKey]:
-    """A new key: its id, and the key itself, which is kept nowhere and so can be shown only now."""
+    """A new key: its id, and the key itself, which is kept nowhere and so can be shown only now.
+
+    Its OCSP questions have the one purpose given here. Rate (requests a second) and burst (requests at once)
+    are the server's where they are None.
+    """
     allowed = _known(scopes, ALL_SCOPES, "scope")
+    if ocsp_purpose not in OCSP_PURPOSES:
+        raise _refused(f"an OCSP purpose of {' or '.join(sorted(OCSP_PURPOSES))}")
+    if not all(limit is None or 1 <= limit <= MOST_LIMIT for limit in (ocsp_rate_per_s, ocsp_burst)):
+        raise _refused(f"an OCSP rate and burst of 1 to {MOST_LIMIT}")
     async with owner.transaction():
         await set_tenant(owner, institution_id)
         mode = await store.institution_mode(owner, institution_id)
@@ -113,6 +128,9 @@ async def create_api_key(
             scopes=allowed,
             entitlement=entitlement,
             expires_at=expires_at,
+            ocsp_purpose=ocsp_purpose,
+            ocsp_rate_per_s=ocsp_rate_per_s,
+            ocsp_burst=ocsp_burst,
             now=now,
         )
     return key_id, key

@@ -15,17 +15,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from platform_api.bodies import read_body
-from platform_api.institutions.authentication import authenticate
-from platform_api.institutions.model import Entitlement, Principal
-from platform_api.keys import AUTHORITIES, CLOCK, KEY_HASHER, POOL, RESPONDERS, SETTINGS, STORE
+from platform_api.keys import AUTHORITIES, CALLERS, CLOCK, RESPONDERS, SETTINGS, STORE
 from platform_api.ocsp.get_path import request_in_path
-from platform_api.problems import Problem
-from platform_api.status.permissions import require_every_kind, require_purpose
-from revocation.authorities import Authorities, Authority
+from platform_api.ocsp.permission import Permission, permission
+from platform_api.peers import certificate_sha256, connected_address
 from revocation.errors import InputRefused
+from revocation.identity import CertificateIdentity
 from revocation.ocsp.request import decode_request
 from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
-from revocation.snapshot.current import Snapshot
 
 MEDIA_TYPE: Final = "application/ocsp-response"
 
@@ -35,6 +32,7 @@ MAX_REQUEST: Final = 16_384
 #: OCSPResponse { responseStatus unauthorized(6) }, unsigned (RFC 6960 section 4.2.1).
 UNAUTHORIZED: Final = bytes.fromhex("30030a0106")
 MALFORMED_REQUEST: Final = bytes.fromhex("30030a0101")
+TRY_LATER: Final = bytes.fromhex("30030a0103")
 
 #: A cache may use an answer until shortly before nextUpdate (RFC 9919 section 6.2 wants strictly before).
 _MARGIN: Final = timedelta(seconds=1)
@@ -105,80 +103,38 @@ def _handlers(path: str, mode: TrustMode) -> tuple[Any, Any]:
 
 async def _answer(request: web.Request, mode: TrustMode, octets: bytes, *, etag: bool) -> web.Response:
     app = request.config_dict
-    principal = None
-    if app[SETTINGS].mode != "sandbox":
-        principal = await _principal(request)
-        if principal is None:
-            return _unsigned(UNAUTHORIZED)
     responder: Responder | None = app[RESPONDERS].get(mode)
+    if app[SETTINGS].mode != "sandbox":
+        allowed = await _permission(request, responder, octets)
+        if allowed is not Permission.ALLOWED:
+            return _unsigned(TRY_LATER if allowed is Permission.TRY_LATER else UNAUTHORIZED)
     if responder is None:
         # No delegate of any CA here: not authoritative (RFC 9919 section 4.2.4).
         return _unsigned(UNAUTHORIZED)
     # An RSA signature takes a millisecond of CPU that releases the lock: other requests go on.
-    answer = await asyncio.to_thread(
-        _respond, responder, octets, app[STORE].current(), mode, app[AUTHORITIES], principal
-    )
-    return (
-        _unsigned(UNAUTHORIZED) if answer is None else _signed(request, answer, app[CLOCK].now(), etag=etag)
-    )
+    answer = await asyncio.to_thread(responder.respond, octets, app[STORE].current(), mode)
+    return _signed(request, answer, app[CLOCK].now(), etag=etag)
 
 
-def _respond(
-    responder: Responder,
-    octets: bytes,
-    snapshot: Snapshot | None,
-    mode: TrustMode,
-    authorities: Authorities,
-    principal: Principal | None,
-) -> OcspAnswer | None:
-    """None where this principal may not ask about this CA; without one (the sandbox) everybody may."""
-    if principal is not None and not _may_ask(principal, _authority(responder, octets, authorities)):
-        return None
-    return responder.respond(octets, snapshot, mode)
-
-
-def _may_ask(principal: Principal, authority: Authority | None) -> bool:
-    """The rules of certificates:check by serial number: a CertID is nothing else, also about its kind.
-
-    With the entitlements ``registered`` and ``presented`` the answer is unauthorized: a CertID presents no
-    certificate, and which certificates are registered is readable by the night's detection alone.
-    """
-    try:
-        if "status:check" not in principal.scopes or principal.entitlement != Entitlement.ANY:
-            return False
-        require_purpose(principal, "current_status_check")
-        if authority is not None:
-            require_every_kind(principal, authority)
-    except Problem:
-        return False
-    return True
-
-
-def _authority(responder: Responder, octets: bytes, authorities: Authorities) -> Authority | None:
-    """The CA asked about; None for octets that get no signed answer from anybody."""
-    try:
-        request = decode_request(octets)
-    except InputRefused:
-        return None
-    identity = responder.identity_of(request.cert_ids[0])
-    return None if identity is None else authorities.by_id(identity.ca_id)
-
-
-async def _principal(request: web.Request) -> Principal | None:
-    """Who asks a live server. It answers nobody unknown: the revocation data of a CA that is
-    ``purpose_limited`` may not be given to just anybody, and no path here tells CAs apart before this.
+async def _permission(request: web.Request, responder: Responder | None, octets: bytes) -> Permission:
+    """A live server answers nobody unknown: the revocation data of a CA that is ``purpose_limited`` may not
+    be given to just anybody, and no path here tells CAs apart before this.
     """
     app = request.config_dict
-    try:
-        return await authenticate(
-            request.headers.get("Authorization"),
-            pool=app[POOL],
-            hasher=app[KEY_HASHER],
-            clock=app[CLOCK],
-            server_mode=app[SETTINGS].mode,
-        )
-    except Problem:
-        return None
+    callers = app[CALLERS]
+    transport = request.transport
+    caller = await callers.identify(
+        request.headers.get("Authorization"),
+        certificate_sha256(transport, app[CLOCK].now()),
+        connected_address(transport),
+    )
+    identities: tuple[CertificateIdentity | None, ...] = ()
+    if caller and responder is not None:
+        try:
+            identities = (responder.identity_of(decode_request(octets)),)
+        except InputRefused:
+            identities = ()  # nobody's certificate; the responder says what is wrong with it
+    return await permission(callers, caller, identities, app[AUTHORITIES])
 
 
 def _signed(request: web.Request, answer: OcspAnswer, now: datetime, *, etag: bool) -> web.Response:
