@@ -131,7 +131,7 @@ async def _permission(request: web.Request, responder: Responder | None, octets:
     identities: tuple[CertificateIdentity | None, ...] = ()
     if caller and responder is not None:
         try:
-            identities = (responder.identity_of(decode_request(octets)),)
+            identities = tuple(responder.identity_of(each) for each in decode_request(octets).cert_ids)
         except InputRefused:
             identities = ()  # nobody's certificate; the responder says what is wrong with it
     return await permission(callers, caller, identities, app[AUTHORITIES])
