@@ -8,7 +8,7 @@ signer's own certificate, so that nobody can keep an answer for longer than it m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -139,6 +139,31 @@ def judge(
     if not responder.valid_at(now) or responder.not_after <= now:
         return _TRY_LATER
     return _said(cert_id, status, word, evidence.this_update, evidence.next_update, responder, mode, policy)
+
+
+def joined(judged: Sequence[Judged]) -> Judged:
+    """Those of one request as one: its SingleResponses in order, or the gravest error.
+
+    thisUpdate is the oldest and nextUpdate the earliest of them. RFC 6960 section 4.2.2.2: never signed by
+    somebody who is not authorised for each issuer.
+    """
+    for error in GRAVEST_FIRST:
+        for each in judged:
+            if each.error == error:
+                return each
+    first = judged[0]
+    if any(each.identity is not first.identity for each in judged):
+        return _UNAUTHORIZED
+    return Judged(
+        None,
+        b"".join([each.single for each in judged]),
+        min(each.this_update for each in judged if each.this_update is not None),
+        min(each.next_update for each in judged if each.next_update is not None),
+        first.identity,
+        first.mode,
+        first.status,
+        any(each.extended_revoke for each in judged),
+    )
 
 
 def _said(

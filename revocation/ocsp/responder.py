@@ -17,19 +17,19 @@ from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.identity import CertificateIdentity
 from revocation.ocsp.cert_id import CertId, OcspRequest
 from revocation.ocsp.judging import (
-    GRAVEST_FIRST,
     INTERNAL_ERROR,
     TRY_LATER,
     UNAUTHORIZED,
     Judged,
     identity_of,
+    joined,
     judge,
 )
 from revocation.ocsp.policy import NoncePolicy, ResponderPolicy, SignedRequests, TrustMode
 from revocation.ocsp.request import decode_request
 from revocation.ocsp.requestors import is_by_requestor
 from revocation.ocsp.signer_expiry import Expiry
-from revocation.ocsp.signing import ResponderIdentity, Signer
+from revocation.ocsp.signing import Signer
 from revocation.snapshot.current import Snapshot
 from revocation.status import Status
 
@@ -79,7 +79,11 @@ class OcspAnswer:
 
 def error_answer(name: str, fault: RevocationError | None = None) -> OcspAnswer:
     """An unsigned answer: no certificate status, nothing to cache."""
-    return OcspAnswer(ERRORS[name], name, fault=fault)
+    return _PLAIN[name] if fault is None else OcspAnswer(ERRORS[name], name, fault=fault)
+
+
+#: Made once: a flood of what we do not answer costs nothing.
+_PLAIN: Final = {name: OcspAnswer(der, name) for name, der in ERRORS.items()}
 
 
 class Responder:
@@ -151,23 +155,33 @@ class Responder:
     def sign(self, judged: Sequence[Judged], nonce: bytes | None = None) -> OcspAnswer:
         """One answer for all of them, of one request and one mode; ``nonce`` as in ``OcspRequest``.
 
-        Takes as long as the signer's key does (``judged[0].identity.key.slow``). Of several errors the
-        gravest is the answer's, in the order of ``GRAVEST_FIRST``.
+        Takes as long as the signer's key does (``judged[0].identity.key.slow``). An error of any of them is
+        the answer's.
         """
-        for error in GRAVEST_FIRST:
-            for each in judged:
-                if each.error == error:
-                    return error_answer(error, each.fault)
-        identity, mode = judged[0].identity, judged[0].mode
-        if identity is None or any(each.identity is not identity for each in judged):
-            # RFC 6960 section 4.2.2.2: never by a signer that is not authorised for each issuer.
-            return error_answer(UNAUTHORIZED)
-        this_updates = [each.this_update for each in judged if each.this_update is not None]
-        next_updates = [each.next_update for each in judged if each.next_update is not None]
-        now = self._clock.now()
-        if not identity.valid_at(now) or min(next_updates) <= now:
+        whole = judged[0] if len(judged) == 1 else joined(judged)
+        if whole.error is not None:
+            return error_answer(whole.error, whole.fault)
+        identity, next_update, now = whole.identity, whole.next_update, self._clock.now()
+        if identity is None or next_update is None or not identity.valid_at(now) or next_update <= now:
             return error_answer(TRY_LATER)  # it waited too long since it was judged
-        return self._signed(judged, identity, mode, nonce, min(this_updates), min(next_updates), now)
+        echoed = nonce if self.policy.nonce is NoncePolicy.ECHO else None
+        try:
+            der = self.signed_octets(
+                whole.single, identity, whole.mode, now, echoed, extended_revoke=whole.extended_revoke
+            )
+        except OutsideFailed as failure:
+            return error_answer(TRY_LATER, failure)
+        except RevocationError as fault:
+            return error_answer(INTERNAL_ERROR, fault)
+        return OcspAnswer(
+            der,
+            SUCCESSFUL,
+            this_update=whole.this_update,
+            next_update=next_update,
+            produced_at=now.replace(microsecond=0),
+            cacheable=echoed is None,
+            statuses=tuple([each.status for each in judged if each.status is not None]),
+        )
 
     def includes_certificate(self, mode: TrustMode) -> bool:
         """Do answers in this mode carry the signer's certificate?
@@ -211,37 +225,3 @@ class Responder:
         if is_by_requestor(request.signature, self.policy.requestors, self._clock.now()):
             return None
         return UNAUTHORIZED
-
-    def _signed(
-        self,
-        judged: Sequence[Judged],
-        identity: ResponderIdentity,
-        mode: TrustMode,
-        nonce: bytes | None,
-        this_update: datetime,
-        next_update: datetime,
-        now: datetime,
-    ) -> OcspAnswer:
-        echoed = nonce if self.policy.nonce is NoncePolicy.ECHO else None
-        try:
-            der = self.signed_octets(
-                b"".join([each.single for each in judged]),
-                identity,
-                mode,
-                now,
-                echoed,
-                extended_revoke=any(each.extended_revoke for each in judged),
-            )
-        except OutsideFailed as failure:
-            return error_answer(TRY_LATER, failure)
-        except RevocationError as fault:
-            return error_answer(INTERNAL_ERROR, fault)
-        return OcspAnswer(
-            der,
-            SUCCESSFUL,
-            this_update=this_update,
-            next_update=next_update,
-            produced_at=now.replace(microsecond=0),
-            cacheable=echoed is None,
-            statuses=tuple([each.status for each in judged if each.status is not None]),
-        )

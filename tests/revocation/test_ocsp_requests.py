@@ -53,7 +53,7 @@ MALFORMED: dict[str, Forge] = {
     "08 length negative as int32": lambda: b"\x30\x84\xff\xff\xff\xff" + request(cert_id())[2:],
     "09 no CertID": lambda: request(),
     "10 version v2": lambda: request(cert_id(), version=tlv(0xA0, der_int(1))),
-    "12 several CertIDs": lambda: request(cert_id(), cert_id(REVOKED)),
+    "12 more CertIDs than we answer": lambda: request(*(cert_id(serial) for serial in range(1, 18))),
     "17 odd parameters": lambda: request(cert_id(parameters=der_int(5))),
     "21 hash of another length": lambda: request(
         seq(algorithm(), tlv(4, bytes(20)), tlv(4, bytes(20)), der_int(5))
