@@ -90,12 +90,13 @@ static void add_field(http_maker *m)
 static void make_head(http_maker *m)
 {
     int kind = below(&m->d, 1024), fields = below(&m->d, 7);
-    if (kind < 4)
-        fields = 60 + below(&m->d, 10);
     say(m, below(&m->d, 8) ? ONE_OF(&m->d, STARTS) : ONE_OF(&m->d, ODD_STARTS));
     say(m, "\r\n");
     if (below(&m->d, 8))
         say(m, "Host: a\r\n");
+    if (kind < 4) /* around the most fields that a head may have */
+        for (int more = 58 + below(&m->d, 10); more > 0; more--)
+            say(m, below(&m->d, 2) ? "X: y\r\n" : "Accept:\r\n");
     while (fields-- > 0)
         add_field(m);
     if (kind == 4) { /* around the most that a head may have */
@@ -118,7 +119,7 @@ static void make_chunked(http_maker *m)
     int longest = pieces > 5 ? 2 : below(&m->d, 8) ? 20 : 300;
     m->now->room = below(&m->d, 4) ? HTTP_ROOM : below(&m->d, 40);
     while (pieces-- > 0) {
-        int size = 1 + below(&m->d, longest), form = below(&m->d, 64);
+        int size = 1 + below(&m->d, longest), form = pieces > 5 ? 63 : below(&m->d, 64);
         snprintf(line, sizeof line, FORMS[form < 7 ? form : below(&m->d, 2)], (unsigned)size);
         say(m, line);
         add_random(m, size, 0);
