@@ -114,7 +114,7 @@ class Questions:
         }
 
     def of(self, key: bytes) -> tuple[bytes, int, CertId] | None:
-        """(key in the coming epoch, trust mode's number, CertID); None for an issuer that is there no more."""
+        """(key in the coming epoch, trust mode's number, CertID); None for an issuer that is gone."""
         form, length, issuer = key[0], key[1], int.from_bytes(key[2:4], "little")
         number = self._numbers[issuer]
         hash_name, has_null, mode = OCSP_HASHES[form & 3], form >> 2 & 1, form >> 3

@@ -29,7 +29,7 @@ from revocation.ocsp.policy import NoncePolicy, ResponderPolicy, SignedRequests,
 from revocation.ocsp.request import decode_request
 from revocation.ocsp.requestors import is_by_requestor
 from revocation.ocsp.signer_expiry import Expiry
-from revocation.ocsp.signing import Signer
+from revocation.ocsp.signing import ResponderIdentity, Signer
 from revocation.snapshot.current import Snapshot
 from revocation.status import Status
 
