@@ -97,13 +97,13 @@ class Settings(BaseSettings):
     )
     ocsp_callers: Literal["identified", "everybody"] | None = Field(
         default=None,
-        description="Who may ask OCSP: identified callers, or everybody (with public caching headers, RFC 9919; "
-        "sandbox mode only). Unset: identified in live mode, everybody in sandbox mode.",
+        description="Who may ask OCSP: identified callers, or everybody (with public caching headers, "
+        "RFC 9919; sandbox mode only). Unset: identified in live mode, everybody in sandbox mode.",
     )
     ocsp_certificate: bool = Field(
         default=True,
-        description="Send the locally trusted responder's certificate with each answer. Clients that pin it as "
-        "the signer do not need it; nginx and curl do. Without it an answer is about half as long.",
+        description="Send the locally trusted responder's certificate with each answer. Clients that pin it "
+        "as the signer do not need it; nginx and curl do. Without it an answer is about half as long.",
     )
     ocsp_not_issued: Literal["unknown", "extended_revoke"] = Field(
         default="unknown",

@@ -1,4 +1,4 @@
-"""One listening socket for everything: OCSP on the fast path, the rest by aiohttp, under one set of limits."""
+"""One listening socket: OCSP on the fast path, the rest by aiohttp, under one set of limits."""
 
 from __future__ import annotations
 
