@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
+    from platform_api.workers.place import Place
     from revocation.authorities import Authorities
     from revocation.clock import Clock
     from revocation.ocsp.responder import Responder, TrustMode
@@ -31,6 +32,9 @@ LOG: web.AppKey[Log] = web.AppKey("log")
 #: What the log's allow-list kept out.
 DROPPED: web.AppKey[Dropped] = web.AppKey("dropped")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
+
+#: Where this process stands among those that answer as one: counters, the serving word.
+PLACE: web.AppKey[Place] = web.AppKey("place")
 
 #: asyncpg pool of the role ``jpki_app``; reach rows only through ``db.transactions.tenant``.
 POOL: web.AppKey[Pool] = web.AppKey("pool")
