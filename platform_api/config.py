@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -62,6 +63,21 @@ class Settings(BaseSettings):
     tls_check_s: Seconds = Field(
         default=10.0, description="Seconds between two looks whether the TLS files have changed."
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Processes that answer as one on the same port; about one for each core.",
+    )
+    admin_host: str = Field(
+        default="127.0.0.1", description="Address of the port admin_port.", max_length=255
+    )
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="With workers above 1: TCP port for /metrics, /health/live and /health/ready of all.",
+    )
     dsn: SecretStr | None = Field(
         default=None,
         description="PostgreSQL 15 or newer as role jpki_app; unset: the embedded one in the data folder.",
@@ -86,6 +102,16 @@ class Settings(BaseSettings):
     )
     shutdown_s: Seconds = Field(
         default=10.0, description="Seconds that running requests get to end when the server stops."
+    )
+    unready_s: Window = Field(
+        default=0.0,
+        description="Seconds that a server told to stop goes on taking connections while /readyz says no: "
+        "as long as the load balancer needs to see it.",
+    )
+    snapshot_flip_wait_s: Seconds = Field(
+        default=5.0,
+        description="Seconds that workers wait for one that cannot open a new snapshot; then it answers "
+        "tryLater until it can, and the others go on.",
     )
     snapshot_check_s: Seconds = Field(
         default=0.2, description="Seconds between two looks for a newly published snapshot."
@@ -165,13 +191,15 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _live_has_no_sandbox(self) -> Self:
+    def _go_together(self) -> Self:
         if self.mode == "live" and self.sandbox_url is not None:
             raise ValueError("a live server takes no clock from a sandbox; unset sandbox_url")
         if self.mode == "live" and self.ocsp_callers == "everybody":
             raise ValueError("a live server answers identified callers only; unset ocsp_callers")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
+        if self.admin_port is not None and self.workers == 1:
+            raise ValueError("one process tells its metrics and health on its own port; unset admin_port")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from aiohttp import web
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
@@ -29,6 +30,7 @@ from platform_api.keys import (
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
@@ -80,6 +82,7 @@ async def database(app: web.Application) -> AsyncIterator[None]:
         dsn=settings.dsn,
         owner_dsn=settings.owner_dsn,
         detector_dsn=settings.detector_dsn,
+        embedded=EmbeddedPostgres(settings.data_dir, guest=app[PLACE].supervised),
     ) as opened:
         app[POOL] = await opened.app_pool(settings.pool_size)
         await require_known_keys(opened, settings.keys_dir)
@@ -101,7 +104,7 @@ async def snapshots(app: web.Application) -> AsyncIterator[None]:
     """The current snapshot and the authorities, followed."""
     settings = app[SETTINGS]
     store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(app[_KEYS].publisher.public_key(),))
-    app[STORE] = CurrentSnapshot()
+    app[STORE] = CurrentSnapshot(app[PLACE].serving)
     authorities = FollowedAuthorities()
     app[AUTHORITIES] = authorities
     app[METRICS].follow(app[STORE], authorities, app[CLOCK], app[DROPPED])

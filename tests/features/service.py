@@ -23,6 +23,7 @@ from platform_api.keys import (
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
@@ -35,6 +36,7 @@ from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
 from platform_api.routes import add_all
+from platform_api.workers.place import Place
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
 from tests.features.world import World
@@ -103,7 +105,8 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[METRICS] = Metrics()
+    app[PLACE] = Place.alone()
+    app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
     app[AUTHORITIES] = world.authorities
