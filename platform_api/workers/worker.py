@@ -97,11 +97,10 @@ async def _obey(channel: Channel, app: web.Application) -> None:
 
 
 async def _tell(channel: Channel, app: web.Application, what: str, number: int) -> None:
-    if what == "metrics":
-        body = app[METRICS].render().decode()
+    if what == "readiness":
+        channel.send("told", number=number, body=(await readiness(app)).model_dump_json())
     else:
-        body = (await readiness(app)).model_dump_json()
-    channel.send("told", number=number, body=body)
+        channel.send("told", number=number, body=app[METRICS].render().decode())
 
 
 def _foreseen(error: Exception) -> RevocationError:
