@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from platform_api.keys import PLACE, SETTINGS, STORE
+from platform_api.keys import FACE, LOG, PLACE, SETTINGS, STORE
+from platform_api.ocsp.server import serving_ocsp
+from platform_api.tls import TlsFiles, following_tls
 from platform_api.workers.layout import State
 
 if TYPE_CHECKING:
     import socket
 
 _KEEPALIVE_S: Final = 60.0
-_BACKLOG: Final = 1024
 #: How long the rest of a refused body is read away before its connection is closed.
 _LINGERING_S: Final = 2.0
 
@@ -55,7 +56,7 @@ async def answering(
         # Others may have moved on while we opened the set: what is behind them had better not begin.
         await app[STORE].wait_newer(app[PLACE].shared.serving - 1, settings.snapshot_flip_wait_s)
         part.enter(State.SERVING)
-        async with taking_connections(runner, listener):
+        async with taking_connections(app, runner, listener):
             yield True
             part.enter(State.DRAINING)
     finally:
@@ -64,13 +65,21 @@ async def answering(
 
 
 @asynccontextmanager
-async def taking_connections(runner: web.AppRunner, listener: socket.socket) -> AsyncIterator[None]:
+async def taking_connections(
+    app: web.Application, runner: web.AppRunner, listener: socket.socket
+) -> AsyncIterator[None]:
     """THE place where the listener is given to whoever serves it, for every kind of process.
 
-    ``runner`` is set up. On leaving nobody is cut off: ``runner.cleanup()`` stops, drains and closes.
+    ``runner`` is set up. On leaving, what runs gets ``shutdown_s`` seconds to end: OCSP's connections here,
+    aiohttp's by ``runner.cleanup()``.
     """
-    await web.SockSite(runner, listener, backlog=_BACKLOG).start()
-    yield
+    settings = app[SETTINGS]
+    async with (
+        following_tls(TlsFiles.of(settings), app[LOG], settings.tls_check_s) as tls,
+        serving_ocsp(app[FACE], runner, listener, tls=tls) as server,
+    ):
+        yield
+        await server.drain(settings.shutdown_s)
 
 
 async def until_stopped(app: web.Application, stop: asyncio.Event) -> None:

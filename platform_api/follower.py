@@ -42,6 +42,11 @@ class FollowedAuthorities(Authorities):
         self._now = authorities
 
     @property
+    def held(self) -> Authorities:
+        """As they stand now: another object as soon as anything about them is another."""
+        return self._now
+
+    @property
     def version(self) -> int:
         return self._now.version
 
@@ -65,6 +70,9 @@ class FollowedAuthorities(Authorities):
         self, hash_name: str, name_hash: bytes, key_hash: bytes
     ) -> tuple[Authority, Generation] | None:
         return self._now.by_ocsp_issuer(hash_name, name_hash, key_hash)
+
+    def ocsp_issuers(self) -> list[tuple[str, bytes, bytes, Authority, Generation]]:
+        return self._now.ocsp_issuers()
 
     def expected_lists(self) -> tuple[ListScope, ...]:
         return self._now.expected_lists()

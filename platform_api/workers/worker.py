@@ -97,10 +97,8 @@ async def _obey(channel: Channel, app: web.Application) -> None:
 
 
 async def _tell(channel: Channel, app: web.Application, what: str, number: int) -> None:
-    if what == "readiness":
-        channel.send("told", number=number, body=(await readiness(app)).model_dump_json())
-    else:
-        channel.send("told", number=number, body=app[METRICS].render().decode())
+    body = app[METRICS].render().decode() if what == "metrics" else (await readiness(app)).model_dump_json()
+    channel.send("told", number=number, body=body)
 
 
 def _foreseen(error: Exception) -> RevocationError:

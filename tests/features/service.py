@@ -13,8 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from platform_api.config import Settings
+from platform_api.institutions.caller import CallerRules
+from platform_api.institutions.callers import Callers
 from platform_api.keys import (
     AUTHORITIES,
+    CALLERS,
     CLOCK,
     JLIS,
     KEY_HASHER,
@@ -111,6 +114,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[TAGGER] = world.tagger
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
+    app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
