@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fuzz import builds, changes_target, walk_target
+from tests.fuzz import builds, changes_target, request_target, walk_target
 
 #: Percent of the branches that must be reached.
 BAR: Final = 95.0
@@ -90,7 +90,8 @@ def _measure(folder: Path) -> dict[str, Any]:
 def measure(*, seed: int, executions: int) -> dict[str, Any]:
     """Coverage of the walk by corpus and seeds as they are, and with so many changed inputs in addition.
 
-    Then of the comparison, by a tenth as many pairs, at least a hundred thousand.
+    Then of the comparison, by a tenth as many pairs, at least a hundred thousand; of the walk over a request
+    by its corpus and seeds as they are.
     """
     build = builds.gcov(
         walk_target.MODULE, changes_target.MODULE, drivers=(walk_target.LOOP, changes_target.LOOP)
@@ -103,10 +104,16 @@ def measure(*, seed: int, executions: int) -> dict[str, Any]:
     def compare(runs: int) -> dict[str, Any]:
         return changes_target.run_once(build, seed=seed, executions=runs, seconds=600)
 
+    requests = request_target.counted()
+
+    def request(runs: int) -> dict[str, Any]:
+        return request_target.run_once(requests, seed=seed, executions=runs, seconds=600, guided=False)
+
     measured: list[tuple[str, Callable[[int], dict[str, Any]], int]] = [
         ("corpus", walk, 0),
         ("with_changes", walk, executions),
         ("comparison", compare, max(100_000, executions // 10)),
+        ("request", request, 0),
     ]
     for name, run, runs in measured:
         for old in build.folder.rglob("*.gcda"):
