@@ -15,6 +15,7 @@ from aiohttp import web
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
 from platform_api.key_fingerprints import require_known_keys
@@ -36,13 +37,15 @@ from platform_api.keys import (
     TAGGER,
 )
 from platform_api.logs import failure
+from platform_api.ocsp.context import ocsp
 from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from platform_api.snapshots import CurrentSnapshot
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
-from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
+from revocation.ocsp.policy import NoncePolicy, NotIssued, ResponderPolicy, TrustMode
+from revocation.ocsp.responder import Responder
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
 from revocation.snapshot.store import SnapshotStore
 
@@ -120,7 +123,12 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     """OCSP responders by trust mode: ``local`` always, ``delegated`` where a CA gave certificates."""
     settings = app[SETTINGS]
     own = app[_KEYS]
-    policy = ResponderPolicy(after_next_update=AfterNextUpdate(settings.ocsp_after_next_update))
+    policy = ResponderPolicy(
+        after_next_update=AfterNextUpdate(settings.ocsp_after_next_update),
+        not_issued=NotIssued(settings.ocsp_not_issued),
+        nonce=NoncePolicy(settings.ocsp_nonce),
+        certificate_in_local=settings.ocsp_certificate,
+    )
 
     def responder(mode: TrustMode, signer: Signer) -> Responder:
         return Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], policy=policy)
@@ -154,4 +162,4 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, jlis)
+CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis)

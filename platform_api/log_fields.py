@@ -75,6 +75,7 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "clock.lost": _FAILURE,
     "database.ready": frozenset({"ms"}),
     "component.failed": _FAILURE | {"component"},
+    "tls.taken": frozenset(),
     "component.missing": frozenset({"component"}),
     "api_key.burnt": frozenset({"institution_id", "key_id"}),
     "library.message": frozenset({"logger"}) | _FAILURE,

@@ -23,6 +23,7 @@ from platform_api.db.cluster_folder import ClusterFolder
 from platform_api.faults import AlreadyRunning, SetupRefused
 from platform_api.keys import LOG, METRICS
 from platform_api.logs import LibraryMessages, take_over_logging
+from platform_api.tls import TlsFiles, following_tls
 from revocation.exits import DONE
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ async def _running(
             yield False
             return
         setup.result()
-        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
-        yield True
+        async with following_tls(TlsFiles.of(settings), app[LOG], settings.tls_check_s) as tls:
+            await web.SockSite(runner, listener, backlog=_BACKLOG, ssl_context=tls).start()
+            yield True
     finally:
         told.cancel()
         await runner.cleanup()

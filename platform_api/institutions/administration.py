@@ -21,6 +21,7 @@ from platform_api.institutions.model import (
     Entitlement,
     Institution,
     Mode,
+    OcspPurpose,
     Purpose,
     Scope,
     Service,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 FIRST_EPOCH: Final = 1
 ALL_SCOPES: Final = frozenset(scope.value for scope in Scope)
 ALL_PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
-#: For what an OCSP question may be asked; four items are no business of OCSP's.
-OCSP_PURPOSES: Final = frozenset({Purpose.CURRENT_STATUS_CHECK, Purpose.SIGNATURE_VERIFICATION})
 #: Above any rate that a server gives, and far below what the column holds.
 MOST_LIMIT: Final = 10_000_000
 
@@ -98,7 +97,7 @@ async def create_api_key(
     now: datetime,
     entitlement: Entitlement = Entitlement.REGISTERED,
     expires_at: datetime | None = None,
-    ocsp_purpose: Purpose = Purpose.CURRENT_STATUS_CHECK,
+    ocsp_purpose: OcspPurpose = OcspPurpose.CURRENT_STATUS_CHECK,
     ocsp_rate_per_s: int | None = None,
     ocsp_burst: int | None = None,
 ) -> tuple[UUID, ApiKey]:
@@ -108,8 +107,6 @@ async def create_api_key(
     are the server's where they are None.
     """
     allowed = _known(scopes, ALL_SCOPES, "scope")
-    if ocsp_purpose not in OCSP_PURPOSES:
-        raise _refused(f"an OCSP purpose of {' or '.join(sorted(OCSP_PURPOSES))}")
     if not all(limit is None or 1 <= limit <= MOST_LIMIT for limit in (ocsp_rate_per_s, ocsp_burst)):
         raise _refused(f"an OCSP rate and burst of 1 to {MOST_LIMIT}")
     async with owner.transaction():

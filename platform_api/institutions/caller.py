@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from platform_api.institutions.model import Entitlement, Mode, Principal, Purpose, Scope
+from platform_api.institutions.model import Entitlement, Mode, OcspPurpose, Principal, Scope
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Which scope a purpose goes with, as for the JSON operations of the same purpose.
 _SCOPES: Final = {
-    Purpose.CURRENT_STATUS_CHECK: Scope.STATUS_CHECK,
-    Purpose.SIGNATURE_VERIFICATION: Scope.SIGNATURES_VERIFY,
+    OcspPurpose.CURRENT_STATUS_CHECK: Scope.STATUS_CHECK,
+    OcspPurpose.SIGNATURE_VERIFICATION: Scope.SIGNATURES_VERIFY,
 }
 
 
@@ -36,6 +36,8 @@ class Caller:
     key_slot: int
     #: Scope, purpose and entitlement allow OCSP at all; kinds and registrations are the certificate's matter.
     may_ask: bool
+    #: Entitlement ``any``: about every certificate. Otherwise its own registrations decide.
+    of_any: bool
     #: ``principal.institution_id`` as octets.
     institution_octets: bytes
     #: When the key or the contract ends by its own date.
@@ -99,9 +101,10 @@ class CallerRules:
             key_slot=slots.key(principal.key_id),
             may_ask=(
                 record.ocsp_purpose in principal.purposes
-                and _SCOPES[Purpose(record.ocsp_purpose)] in principal.scopes
+                and _SCOPES[OcspPurpose(record.ocsp_purpose)] in principal.scopes
                 and principal.entitlement != Entitlement.PRESENTED
             ),
+            of_any=principal.entitlement == Entitlement.ANY,
             institution_octets=principal.institution_id.bytes,
             ends_at=record.ends_at,
         )

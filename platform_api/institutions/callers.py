@@ -22,7 +22,6 @@ from platform_api.db.transactions import tenant
 from platform_api.institutions import store
 from platform_api.institutions.api_keys import ApiKey
 from platform_api.institutions.caller import Caller, CallerRules, Slots
-from platform_api.institutions.model import Entitlement
 from platform_api.institutions.remembered import UNAVAILABLE, Entry, Question, Remembered, Unavailable
 from platform_api.registrations import store as registrations
 
@@ -129,10 +128,10 @@ class Callers:
 
     def entitled_now(self, caller: Caller, identity: CertificateIdentity) -> bool | None:
         """``entitled`` from memory, without I/O; None says only that ``entitled`` must be asked."""
-        if caller.principal.entitlement == Entitlement.ANY:
-            return True
-        if caller.principal.entitlement != Entitlement.REGISTERED:
+        if not caller.may_ask:
             return False
+        if caller.of_any:
+            return True
         key = self._subject_key(caller, identity)
         if self._entitled.fresh(key) is not None:
             return True
@@ -219,10 +218,20 @@ class Callers:
         return question
 
     def _subject_key(self, caller: Caller, identity: CertificateIdentity) -> bytes:
-        """Octets of fixed length first, so that no two questions read alike."""
+        """Keyed, so that no serial stays here; with a length, so that no two questions read alike."""
+        serial = identity.serial
         subject = self._subject.copy()
-        subject.update(caller.institution_octets + identity.issuer_key)
-        subject.update(len(identity.serial).to_bytes(1, "big") + identity.serial + identity.ca_id.encode())
+        subject.update(
+            b"".join(
+                (
+                    caller.institution_octets,
+                    identity.issuer_key,
+                    len(serial).to_bytes(1, "big"),
+                    serial,
+                    identity.ca_id.encode(),
+                )
+            )
+        )
         return subject.digest()
 
 

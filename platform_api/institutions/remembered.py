@@ -190,8 +190,7 @@ class Remembered(Generic[V]):
         except (DatabaseFailed, *DATABASE_ANSWERS_NOT):
             self._alone_until = self._monotonic() + LEFT_ALONE_S
             return self._last_known(key)
-        self._heard(key, value, question, asked_at)
-        return value
+        return self._heard(key, value, question, asked_at)
 
     def _left_alone(self) -> bool:
         """Did the database not answer just now, or does it hold as many unended questions as it may?"""
@@ -202,7 +201,7 @@ class Remembered(Generic[V]):
         if not asking.cancelled():
             asking.exception()  # looked at: one that came too late is nobody's to tell
 
-    def _heard(self, key: bytes, value: V | None, question: Question[V], asked_at: float) -> None:
+    def _heard(self, key: bytes, value: V | None, question: Question[V], asked_at: float) -> V | None:
         entry = self._kept.pop(key, None)
         if value is None:
             if entry is not None:
@@ -210,7 +209,7 @@ class Remembered(Generic[V]):
             self._refused.pop(key, None)
             self._refused[key] = asked_at + self._ttl_s
             _shorten(self._refused, self._most)
-            return
+            return None
         if entry is None:
             entry = Entry(key, value, question)
         elif entry.value != value:  # an equal one stays the same object: others may have hung things on it
@@ -222,6 +221,7 @@ class Remembered(Generic[V]):
         self._kept[key] = entry
         self._refused.pop(key, None)
         _shorten(self._kept, self._most)
+        return entry.value
 
     def _last_known(self, key: bytes) -> V | Unavailable:
         """The yes of before, while nobody can say otherwise, within its bound; never a new yes."""

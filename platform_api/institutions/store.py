@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from platform_api.db.transactions import acquired
-from platform_api.institutions.model import Entitlement, Institution, Mode, Principal, Purpose, Service
+from platform_api.institutions.model import Entitlement, Institution, Mode, OcspPurpose, Principal, Service
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -163,7 +163,7 @@ async def insert_key(
     scopes: frozenset[str],
     entitlement: Entitlement,
     expires_at: datetime | None,
-    ocsp_purpose: Purpose,
+    ocsp_purpose: OcspPurpose,
     ocsp_rate_per_s: int | None,
     ocsp_burst: int | None,
     now: datetime,
@@ -194,11 +194,12 @@ async def revoke_key(connection: Connection, key_id: UUID, *, now: datetime) -> 
 
     Needs the tenant's transaction.
     """
-    await connection.execute(
-        "UPDATE api_key_binding SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL", key_id, now
-    )
     done: str = await connection.execute(
         "UPDATE api_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL", key_id, now
+    )
+    # After the key, whose lock an unfinished binding holds until it can be seen here.
+    await connection.execute(
+        "UPDATE api_key_binding SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL", key_id, now
     )
     return done == "UPDATE 1"
 

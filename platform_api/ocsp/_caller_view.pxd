@@ -7,6 +7,7 @@ cdef enum:
     NOT_ASKED = 0
     MAY_ASK = 1
     MAY_NOT_ASK = 2
+    NOBODY_CAN_TELL = 3
 
 cdef class CallerView:
     cdef readonly object caller

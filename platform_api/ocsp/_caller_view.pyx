@@ -58,6 +58,16 @@ cdef class CallerView:
     cdef void count(self, int position) noexcept:
         self.row[position] += 1
 
+    def within_rate(self, double now):
+        """``take``, for the ordinary route."""
+        return self.take(now)
+
+    def counted(self, int position):
+        """One answer more of this kind (``CallerCount``)."""
+        if not 0 <= position < 4:
+            raise IndexError(position)
+        self.row[position] += 1
+
 
 cdef class Entitlements:
     """Which questions (caller x certificate, hashed under a secret) were found entitled, or not, until when.
@@ -75,14 +85,16 @@ cdef class Entitlements:
         free(self.words)
 
     cdef int known(self, uint64_t question, uint32_t now) noexcept:
-        """MAY_ASK, MAY_NOT_ASK or NOT_ASKED."""
+        """MAY_ASK, MAY_NOT_ASK, NOBODY_CAN_TELL or NOT_ASKED."""
         cdef uint64_t *pair = self.words + 2 * (question & self.mask)
-        if pair[0] != question or <uint32_t>(pair[1] >> 1) < now:
+        if pair[0] != question or <uint32_t>(pair[1] >> 2) < now:
             return NOT_ASKED
-        return MAY_ASK if pair[1] & 1 else MAY_NOT_ASK
+        return <int>(pair[1] & 3)
 
-    def remember(self, uint64_t question, bint allowed, uint32_t until):
-        """``until``: the last monotonic second for which it holds."""
+    def remember(self, uint64_t question, allowed, uint32_t until):
+        """``allowed``: True, False, or None where nobody can tell; ``until``: the last monotonic second for
+        which it holds."""
         cdef uint64_t *pair = self.words + 2 * (question & self.mask)
+        cdef int said = NOBODY_CAN_TELL if allowed is None else MAY_ASK if allowed else MAY_NOT_ASK
         pair[0] = question
-        pair[1] = <uint64_t>until << 1 | allowed
+        pair[1] = <uint64_t>until << 2 | said

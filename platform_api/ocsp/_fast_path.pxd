@@ -40,6 +40,7 @@ cdef class FastPath:
     cdef readonly double stalled_s
     cdef readonly set connections
     cdef public bint draining
+    cdef readonly object emptied
     cdef object awaited
     cdef list paths
     cdef object counts_view

@@ -11,7 +11,9 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from platform_api.ocsp._caller_view cimport MAY_ASK, MAY_NOT_ASK, NOT_ASKED
+import asyncio
+
+from platform_api.ocsp._caller_view cimport MAY_ASK, MAY_NOT_ASK, NOBODY_CAN_TELL, NOT_ASKED
 from platform_api.ocsp._head cimport METHOD_POST
 from platform_api.ocsp._render cimport (
     HEAD_ROOM,
@@ -33,7 +35,6 @@ from platform_api.workers._count cimport (
     COUNT_GOOD,
     COUNT_INTERNAL_ERROR,
     COUNT_MALFORMED_REQUEST,
-    COUNT_NONCE,
     COUNT_NOT_MODIFIED,
     COUNT_SIG_REQUIRED,
     COUNT_TRY_LATER,
@@ -105,6 +106,7 @@ cdef class FastPath:
         self.entitlements = Entitlements(16)
         self.connections = set()
         self.draining = False
+        self.emptied = asyncio.Event()  # set while the process stops, when the last connection is gone
 
     def __dealloc__(self):
         free(self.out)
@@ -244,10 +246,11 @@ cdef class FastPath:
                 known = self.entitlements.known(question, <uint32_t>self.monotonic)
                 if known == NOT_ASKED:
                     self.awaited = self.answers.entitle(
-                        view.caller, self.epoch, issuer, body[cert_id.serial : cert_id.serial + cert_id.serial_length],
-                        question,
+                        view.caller, issuer, body[cert_id.serial : cert_id.serial + cert_id.serial_length], question
                     )
                     return ASK_AGAIN
+                if known == NOBODY_CAN_TELL:
+                    return self.error(head, TRY_LATER, view)
             if known != MAY_ASK:
                 self.counts[COUNT_CALLERS_REFUSED] += 1
                 return self.error(head, UNAUTHORIZED, view)
@@ -265,8 +268,8 @@ cdef class FastPath:
                 kept.octets[kept.single_at : kept.single_at + kept.single_length],
                 body[found.nonce : found.nonce + found.nonce_length],
                 kept.kind,
+                mode,
             )
-            self.counts[COUNT_NONCE] += 1
             return self.give(head, said, view, wanted)
         return self.render(
             head, kept.tag, kept.octets, kept.length, frame, True, kept.kind, view, wanted

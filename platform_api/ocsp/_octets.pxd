@@ -3,7 +3,7 @@
 Eight octets at once: the lowest of eight that is no visible octet and no space is found by two subtractions.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 
@@ -92,12 +92,30 @@ cdef inline bint are_all(const uint8_t *octets, Py_ssize_t at, Py_ssize_t end, i
 
 cdef inline bint is_word(const uint8_t *octets, Py_ssize_t at, Py_ssize_t end, const char *lower,
                          Py_ssize_t size) noexcept nogil:
-    """Whether this word stands there in any case. ``lower`` has lower-case letters, digits and ``-`` alone."""
-    cdef Py_ssize_t i
-    cdef int differ = 0
+    """Whether this word stands there in any case. ``lower`` has 4 to 24 lower-case letters, digits and ``-``."""
+    cdef uint64_t word, wanted
+    cdef uint32_t half, wanted_half
     if end - at != size:
         return False
-    for i in range(size):
-        # A control octet would pass as "-" or a digit: line_end has seen that there is none.
-        differ |= (octets[at + i] | 0x20) ^ lower[i]
-    return differ == 0
+    octets += at
+    # A control octet would pass as "-" or a digit: line_end has seen that there is none.
+    if size >= 8:
+        memcpy(&word, octets, 8)
+        memcpy(&wanted, lower, 8)
+        if word | 0x20 * EVERY_OCTET != wanted:
+            return False
+        if size > 16:
+            memcpy(&word, octets + 8, 8)
+            memcpy(&wanted, lower + 8, 8)
+            if word | 0x20 * EVERY_OCTET != wanted:
+                return False
+        memcpy(&word, octets + size - 8, 8)
+        memcpy(&wanted, lower + size - 8, 8)
+        return word | 0x20 * EVERY_OCTET == wanted
+    memcpy(&half, octets, 4)
+    memcpy(&wanted_half, lower, 4)
+    if half | 0x20202020 != wanted_half:
+        return False
+    memcpy(&half, octets + size - 4, 4)
+    memcpy(&wanted_half, lower + size - 4, 4)
+    return half | 0x20202020 == wanted_half

@@ -424,6 +424,8 @@ cdef class FastProtocol:
     cdef object _forget(self):
         self.path.connections.discard(self)
         self.path.counts[COUNT_CONNECTIONS_OPEN] = len(self.path.connections)
+        if self.path.draining and not self.path.connections:
+            self.path.emptied.set()
 
     cdef object _hand_over(self, bytes rest):
         """To aiohttp, for the rest of this connection's life: all that it has not been answered yet."""

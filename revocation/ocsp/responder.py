@@ -29,7 +29,7 @@ from revocation.ocsp.policy import NoncePolicy, ResponderPolicy, SignedRequests,
 from revocation.ocsp.request import decode_request
 from revocation.ocsp.requestors import is_by_requestor
 from revocation.ocsp.signer_expiry import Expiry
-from revocation.ocsp.signing import Signer
+from revocation.ocsp.signing import ResponderIdentity, Signer
 from revocation.snapshot.current import Snapshot
 from revocation.status import Status
 
@@ -123,9 +123,7 @@ class Responder:
         self, request: OcspRequest, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL
     ) -> OcspAnswer:
         """Answer a decoded request."""
-        if len(request.cert_ids) > self.policy.most_cert_ids:
-            return error_answer(MALFORMED_REQUEST)
-        if (error := self._refused_requestor(request)) is not None:
+        if (error := self.refused(request)) is not None:
             return error_answer(error)
         return self.sign([self.judge(each, snapshot, mode) for each in request.cert_ids], request.nonce)
 
@@ -133,13 +131,22 @@ class Responder:
         """Which certificate is asked about; None if no CA of ours can have issued it."""
         return identity_of(cert_id, self._authorities)
 
-    def judge(self, cert_id: CertId, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL) -> Judged:
-        """What is to be said of one certificate now; makes no signature and never raises for a CertID."""
+    def judge(
+        self,
+        cert_id: CertId,
+        snapshot: Snapshot | None,
+        mode: TrustMode = TrustMode.LOCAL,
+        authorities: Authorities | None = None,
+    ) -> Judged:
+        """What is to be said of one certificate now; makes no signature and never raises for a CertID.
+
+        ``authorities``: those that go with the snapshot, where they are not this responder's yet.
+        """
         return judge(
             cert_id,
             snapshot,
             mode,
-            authorities=self._authorities,
+            authorities=self._authorities if authorities is None else authorities,
             signer=self._signers.get(mode),
             policy=self.policy,
             now=self._clock.now(),
@@ -158,19 +165,16 @@ class Responder:
         if identity is None or next_update is None or not identity.valid_at(now) or next_update <= now:
             return error_answer(TRY_LATER)  # it waited too long since it was judged
         echoed = nonce if self.policy.nonce is NoncePolicy.ECHO else None
-        # A delegate's certificate is nowhere else to be found (RFC 6960 section 4.2.2.3).
-        template = identity.template(
-            with_certificate=whole.mode is TrustMode.DELEGATED or self.policy.certificate_in_local
-        )
-        data = template.to_be_signed(whole.single, now, echoed, whole.extended_revoke)
         try:
-            signature = identity.key.sign(data)
+            der = self.signed_octets(
+                whole.single, identity, whole.mode, now, echoed, extended_revoke=whole.extended_revoke
+            )
         except OutsideFailed as failure:
             return error_answer(TRY_LATER, failure)
         except RevocationError as fault:
             return error_answer(INTERNAL_ERROR, fault)
         return OcspAnswer(
-            template.response(data, signature),
+            der,
             SUCCESSFUL,
             this_update=whole.this_update,
             next_update=next_update,
@@ -179,13 +183,41 @@ class Responder:
             statuses=tuple([each.status for each in judged if each.status is not None]),
         )
 
+    def includes_certificate(self, mode: TrustMode) -> bool:
+        """Do answers in this mode carry the signer's certificate?
+
+        A delegate's is nowhere else to be found (RFC 6960 section 4.2.2.3).
+        """
+        return mode is TrustMode.DELEGATED or self.policy.certificate_in_local
+
+    def signed_octets(
+        self,
+        singles: bytes,
+        identity: ResponderIdentity,
+        mode: TrustMode,
+        now: datetime,
+        nonce: bytes | None,
+        *,
+        extended_revoke: bool = False,
+    ) -> bytes:
+        """A whole response of SingleResponse elements that were judged before.
+
+        Whoever asks has seen that both they and the signer are in their time. Raises what the key does:
+        ``OutsideFailed``, ``OwnFault``.
+        """
+        template = identity.template(with_certificate=self.includes_certificate(mode))
+        data = template.to_be_signed(singles, now, nonce, extended_revoke)
+        return template.response(data, identity.key.sign(data))
+
     def expiries(self) -> list[Expiry]:
         """When each signer's last certificate ends, for metrics and alarms (faults.md, T09)."""
         now = self._clock.now()
         return [expiry for signer in self._signers.values() for expiry in signer.expiries(now)]
 
-    def _refused_requestor(self, request: OcspRequest) -> str | None:
-        """The error for a request that is not signed as our policy wants, or None."""
+    def refused(self, request: OcspRequest) -> str | None:
+        """The error for a request that our policy does not take, whatever it asks about; or None."""
+        if len(request.cert_ids) > self.policy.most_cert_ids:
+            return MALFORMED_REQUEST
         if self.policy.signed_requests is SignedRequests.IGNORE:
             return None
         if request.signature is None:

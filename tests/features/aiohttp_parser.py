@@ -47,7 +47,7 @@ class AiohttpReading:
         self.messages: list[Message] = []
 
     def feed(self, octets: bytes, *, one_by_one: bool = False) -> list[Message]:
-        """More octets; ends are exact only where they are fed ``one_by_one``. Refused where aiohttp refuses."""
+        """More octets; ends are exact only where these come ``one_by_one``. Refused where aiohttp refuses."""
         step = 1 if one_by_one else max(1, len(octets))
         for at in range(0, len(octets), step):
             piece = octets[at : at + step]

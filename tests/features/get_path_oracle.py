@@ -1,4 +1,4 @@
-"""The request inside a GET path, read by Python's own base64 and percent-decoding: what ours must agree with."""
+"""The request inside a GET path, read by Python's own base64 and percent-decoding."""
 
 from __future__ import annotations
 

@@ -73,7 +73,21 @@ def test_item_39_other_texts_mean_nothing(name: str) -> None:
 
 
 _SPELLING = st.sampled_from(
-    [*"+/=-_ ?%AQgz09\n\x00é", "%2B", "%2f", "%3D", "%3d%3D", "%20", "%252B", "%25", "%2", "%%", "%4a", "%C3", "MA=="]
+    [
+        *"+/=-_ ?%AQgz09\n\x00é",
+        "%2B",
+        "%2f",
+        "%3D",
+        "%3d%3D",
+        "%20",
+        "%252B",
+        "%25",
+        "%2",
+        "%%",
+        "%4a",
+        "%C3",
+        "MA==",
+    ]
 )
 _ENCODED = st.binary(max_size=40).map(lambda octets: b64encode(octets).decode())
 

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import ocsp
 
+from platform_api.follower import FollowedAuthorities
 from platform_api.institutions.model import Entitlement
-from platform_api.snapshots import FollowedAuthorities
 from revocation.answers import AfterNextUpdate
 from revocation.authorities import Authorities, CrlSigning
 from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode

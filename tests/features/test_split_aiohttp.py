@@ -1,6 +1,6 @@
-"""The splitter and aiohttp's own parser: whatever ours takes, aiohttp takes for the same message, to the octet.
+"""The splitter and aiohttp's own parser: what ours takes, aiohttp takes for the same message, to the octet.
 
-That is what keeps a request from being smuggled past either (RFC 9112 section 11.2): a connection may go from the
+That keeps a request from being smuggled past either (RFC 9112 section 11.2): a connection may go from the
 one to the other between any two requests.
 """
 
@@ -31,7 +31,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def split(octets: bytes) -> tuple[Head, bytes, int] | None:
-    """The first message by our splitter: its head, its body and the octet behind it; None where it is not ours."""
+    """The first message by our splitter: head, body and the octet behind it; None where it is not ours."""
     verdict, found = _split.head(octets)
     if verdict != _split.WHOLE:
         return None
@@ -87,7 +87,9 @@ def differ_nowhere(octets: bytes, loop: asyncio.AbstractEventLoop) -> bool:
 
 @given(ordinary())
 @settings(max_examples=300)
-def test_what_is_ordinary_is_whole_and_the_same_for_both(loop: asyncio.AbstractEventLoop, asked: Ordinary) -> None:
+def test_what_is_ordinary_is_whole_and_the_same_for_both(
+    loop: asyncio.AbstractEventLoop, asked: Ordinary
+) -> None:
     """Every ordinary request is ours, with the fields it was made of, and aiohttp's."""
     octets = asked.head + asked.wire
     verdict, found = _split.head(octets)
@@ -101,7 +103,9 @@ def test_what_is_ordinary_is_whole_and_the_same_for_both(loop: asyncio.AbstractE
     assert found["head_end"] == len(asked.head)
     assert (found["method"], found["target"]) == (asked.method, asked.target.encode())
     assert found["minor_version"] == asked.minor_version
-    assert found["keep_alive"] == (connection == "keep-alive" or (asked.minor_version == 1 and not connection))
+    assert found["keep_alive"] == (
+        connection == "keep-alive" or (asked.minor_version == 1 and not connection)
+    )
     assert found["content_length"] == (None if length is None else int(length))
     assert found["chunked"] == (asked.chunks is not None)
     assert found["expect_continue"] == (asked.value("expect") is not None)
@@ -124,14 +128,19 @@ def test_every_confusing_line_alone_and_twice(loop: asyncio.AbstractEventLoop) -
     for start in STARTS:
         for line in CONFUSING:
             for also in (*framing, line):
-                octets = head(*([line] if also is None else [line, also]), start=start) + b"5\r\n12345\r\n0\r\n\r\n"
+                octets = (
+                    head(*([line] if also is None else [line, also]), start=start)
+                    + b"5\r\n12345\r\n0\r\n\r\n"
+                )
                 ours += differ_nowhere(octets, loop)
     assert ours > 100
 
 
 def test_every_octet_at_every_place(loop: asyncio.AbstractEventLoop) -> None:
-    """A head with any one of its octets replaced by any other, or with any octet put in, or with one left out."""
-    whole = head("Content-Length: 3", "Connection: close", start="POST /o HTTP/1.1", host="Host: a") + b"abcdef"
+    """A head with any one of its octets replaced by any other, any octet put in, or one left out."""
+    whole = (
+        head("Content-Length: 3", "Connection: close", start="POST /o HTTP/1.1", host="Host: a") + b"abcdef"
+    )
     ours = 0
     for at in range(len(whole) - 6):
         for number in range(256):
