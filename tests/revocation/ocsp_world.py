@@ -21,9 +21,29 @@ from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
 from tests import pki
-from tests.forged_requests import algorithm
+from tests.forged_requests import HASH_OIDS, algorithm, nonce, request
 from tests.pki import der_int, seq, tlv
 from tests.revocation.sets import DAY, accepted, ca, every_list, record, scope, store, world
+
+__all__ = [
+    "CEILING",
+    "GOOD",
+    "HASH_OIDS",
+    "HELD",
+    "HIGH_BIT",
+    "NOW",
+    "REVOKED",
+    "THIS_UPDATE",
+    "World",
+    "algorithm",
+    "cert_id",
+    "make_world",
+    "nonce",
+    "parsed",
+    "point_of",
+    "request",
+    "responder_certificate",
+]
 
 #: A real and recent moment, because OpenSSL compares with the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -32,7 +52,12 @@ CEILING = 0x00FFFFFF
 
 
 def responder_certificate(
-    key: Any, signer: pki.SigningGeneration | None, *, ocsp_signing: bool = True, start: datetime = NOW - DAY
+    key: Any,
+    signer: pki.SigningGeneration | None,
+    *,
+    ocsp_signing: bool = True,
+    start: datetime = NOW - DAY,
+    life: timedelta = 30 * DAY,
 ) -> x509.Certificate:
     """Self-signed, or delegated by a generation; with id-kp-OCSPSigning and nocheck, or without."""
     name = pki.x509_name(("C", "JP"), ("O", "JPKI-TEST"), ("CN", "OCSP responder"))
@@ -43,7 +68,7 @@ def responder_certificate(
         .public_key(key.public_key())
         .serial_number(77)
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=30))
+        .not_valid_after(start + life)
         .add_extension(x509.OCSPNoCheck(), critical=False)
     )
     if ocsp_signing:
