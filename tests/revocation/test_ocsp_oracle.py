@@ -1,4 +1,4 @@
-"""OCSP answers against a plain table in every small world: two lists, a few serials, certificates, a clock."""
+"""OCSP answers against a plain table in small worlds: two lists, a few serials, certificates, a clock."""
 
 from __future__ import annotations
 
