@@ -8,6 +8,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tests import pki
@@ -30,6 +31,14 @@ def usage(*, digital_signature: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def of_an_unknown_curve(key: Any) -> x509.Certificate:
+    """A certificate whose key no library reads: its curve's OID is nobody's."""
+    der = certificate(key).public_bytes(Encoding.DER)
+    p256 = bytes.fromhex("06082a8648ce3d030107")
+    assert der.count(p256) == 1
+    return x509.load_der_x509_certificate(der.replace(p256, p256[:-1] + b"\x70"))
 
 
 def certificate(

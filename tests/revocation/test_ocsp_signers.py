@@ -22,7 +22,7 @@ from revocation.ocsp.signing_keys import FileKey, SigningKey, signing_key
 from tests import pki
 from tests.revocation.ocsp_world import NOW, World, cert_id, make_world, parsed, request
 from tests.revocation.sets import DAY, ca, world
-from tests.revocation.signer_certificates import OCSP_SIGNING, certificate, usage
+from tests.revocation.signer_certificates import OCSP_SIGNING, certificate, of_an_unknown_curve, usage
 
 KEY, OTHER = pki.key("p256", 60), pki.key("p256", 61)
 MINUTE = timedelta(minutes=1)
@@ -179,7 +179,9 @@ def test_key_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_certificate_of_a_key_that_nobody_signs_with() -> None:
-    """Ed448 in the certificate: refused by kind, before it is compared."""
+    """Ed448 in the certificate, or a curve of nobody's: refused by kind, before it is compared."""
+    with pytest.raises(InputRefused, match="another kind"):
+        LocallyTrustedSigner(of_an_unknown_curve(KEY), KEY)
     key = ed448.Ed448PrivateKey.generate()
     name = pki.x509_name(("CN", "r"))
     built = (
