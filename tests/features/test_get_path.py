@@ -49,6 +49,7 @@ REFUSED = {
     "encoded three times": quote(quote(quote("MA+/", safe=""), safe=""), safe=""),
     "a line end": "MAMA\n",
     "too long": "M" * 8196,
+    "one character too long": "M" * 8192 + "=",
 }
 
 
