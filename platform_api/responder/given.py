@@ -53,7 +53,7 @@ def _facts_of(path: Path) -> tuple[int, int, int, int] | None:
 
 
 def check_file(path: Path) -> None:
-    """A regular file that is there: a pipe can be read once, and this process reads again when one changes."""
+    """A regular file that is there: a pipe can be read once, and here files are read whenever they change."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:

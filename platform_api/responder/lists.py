@@ -71,7 +71,7 @@ def take_certificates(given: Given) -> tuple[Authority, ...]:
                 raise of_file(error, path.name) from None
             keys = by_name.setdefault(canonical_name(generation.subject), {})
             known = keys.get(generation.key_id)
-            # A CA certifies its key again before the certificate runs out: the one that is valid longest counts.
+            # A CA certifies its key again before its certificate runs out: the one valid longest counts.
             if known is None or known.not_valid_after_utc < certificate.not_valid_after_utc:
                 keys[generation.key_id] = certificate
     return tuple(

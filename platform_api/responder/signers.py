@@ -1,7 +1,7 @@
 """Who signs for which CA: the responder's certificates and keys from files (RFC 6960 section 4.2.2.2).
 
-A certificate with id-kp-OCSPSigning that a CA's key issued is its delegate; the CA's own certificate is the CA
-itself; any other is locally trusted, and right only for clients that are configured with it.
+A certificate with id-kp-OCSPSigning that a CA's key issued is its delegate; the CA's own certificate is the
+CA itself; any other is locally trusted, and right only for clients that are configured with it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -56,8 +56,9 @@ class Mark:
     sha256: bytes
 
 
-#: By the key that signs the lists and their scope.
-Marks = Mapping[tuple[bytes, object], Mark]
+#: The key that signs the lists, their scope, and whether they are deltas: full lists and deltas share their
+#: numbers (RFC 5280 section 5.2.3), so each kind has its own newest one.
+Source: TypeAlias = tuple[bytes, object, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class World:
     signers: FileSigners
     responder: Responder
     cas: tuple[CaSaid, ...]
-    marks: Marks
+    marks: Mapping[Source, Mark]
     facts: Facts
     #: When it must be made again though no file has changed; None: never.
     changes_at: datetime | None
@@ -97,8 +98,7 @@ class _Ca:
     #: The same with every list expected, also one for certificates that lie in no list's scope.
     publishing: Authority
     lists: Mapping[int, AcceptedList]
-    #: The newest list of each scope.
-    newest: Mapping[tuple[bytes, object], CertificateList]
+    newest: Mapping[Source, CertificateList]
     changes_at: datetime | None
     said: CaSaid
 
@@ -120,7 +120,9 @@ def load(given: Given, clock: Clock, before: World | None = None) -> World:
         authorities = Authorities(ca.answering for ca in cas)
         check_signers(signers, authorities, now)
         newest = {key: one for ca in cas for key, one in ca.newest.items()}
-        if before is not None:
+        if before is None:
+            _check_some_in_force(cas, now)
+        else:
             _check_never_older(before, newest, authorities)
         snapshot = _published(cas, room / "sets", now)
     moments = [ca.changes_at for ca in cas if ca.changes_at is not None]
@@ -191,10 +193,9 @@ def _ca(
         scopes[one.scope].append(one)
     groups = list(scopes.values())
     merged = [_merged(group, authority.subject, now) for group in groups]
-    newest = {
-        (group[0].generation.key_id, scope): one.newest.list
-        for (scope, group), one in zip(scopes.items(), merged, strict=True)
-    }
+    newest: dict[Source, CertificateList] = {}
+    for each in sorted(own, key=lambda one: (one.held.list.crl_number or 0, one.held.list.this_update)):
+        newest[each.generation.key_id, each.scope, each.held.is_delta] = each.held.list
     want = needed([group[0].held.issuing for group in groups], authority.subject, all_lists=given.all_lists)
     partitions = [
         Partition(number, _point(number), "", closed=None if number - 1 in want.places else _CLOSED)
@@ -234,7 +235,7 @@ def _merged(group: Sequence[TakenList], subject: bytes, now: datetime) -> Merged
 
 
 def _point(number: int) -> bytes:
-    """A scope's name inside one set (a uniformResourceIdentifier): its real one need not be one name alone."""
+    """A scope's name inside one set (a uniformResourceIdentifier); its real one may be several names."""
     text = f"urn:jpki:list:{number}".encode()
     return b"\x86" + bytes([len(text)]) + text
 
@@ -260,8 +261,20 @@ def _of_other_issuers(subject: bytes, indirect: Sequence[TakenList]) -> bytes:
     return b"".join(one.held.records_of(subject) for one in indirect)
 
 
+def _check_some_in_force(cas: Sequence[_Ca], now: datetime) -> None:
+    """At start: a list that has lapsed keeps its own CA from being answered, and no other."""
+    ends = [ca.said.next_update for ca in cas if ca.said.next_update is not None]
+    if not any(now < end for end in ends):
+        raise InputRefused(
+            "NEXT_UPDATE_PASSED",
+            expected=f"a CA all of whose lists have a nextUpdate after {now:%Y-%m-%dT%H:%M:%SZ}",
+            got="none" if not ends else f"none; the last ended at {max(ends):%Y-%m-%dT%H:%M:%SZ}",
+            remedy="fetch newer lists; if there are none, check this host's clock, or give --at",
+        )
+
+
 def _check_never_older(
-    before: World, newest: Mapping[tuple[bytes, object], CertificateList], authorities: Authorities
+    before: World, newest: Mapping[Source, CertificateList], authorities: Authorities
 ) -> None:
     """RFC 5280 section 5.2.3: never an older list again; and a list that is gone takes nobody's word away.
 
@@ -271,6 +284,9 @@ def _check_never_older(
         if authorities.by_issuer_key(key[0]) is None:
             continue  # its CA was taken out
         new = newest.get(key)
+        full = newest.get((*key[:2], False))
+        if new is None and full is not None and _takes_in(full, mark):
+            continue  # a delta that a later full list has made needless
         if new is None:
             raise InputRefused(
                 "SCOPE_LOST",
@@ -279,6 +295,13 @@ def _check_never_older(
                 remedy="put that list back; if it is no longer issued, start the responder again without it",
             )
         check_high_water(new, mark)
+
+
+def _takes_in(full: CertificateList, delta: Mark) -> bool:
+    """Section 5.2.4: a full list of this number or a later one has every change of the delta."""
+    return full.this_update >= delta.this_update and (
+        full.crl_number is None or delta.crl_number is None or full.crl_number >= delta.crl_number
+    )
 
 
 def _published(cas: Sequence[_Ca], folder: Path, now: datetime) -> Snapshot:
