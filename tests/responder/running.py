@@ -135,7 +135,8 @@ def running(arguments: Sequence[str]) -> Iterator[Running]:
         cwd=ROOT,
         env=environment(),
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     lines: queue.Queue[str] = queue.Queue()
     errors: list[str] = []
     readers = [
