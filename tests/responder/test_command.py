@@ -193,7 +193,7 @@ def test_at_replays_a_past_day(tmp_path: Path) -> None:
 # --- Starting and stopping ---
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[dict[str, tuple[str, ...]], str | None, int]] = {
     "a key for another certificate": ({"signer_key": ("ca.key",)}, "RESPONDER_CERTIFICATE_REFUSED", 5),
     "a key as a certificate": ({"ca": ("ca.key",)}, "PRIVATE_KEY_GIVEN", 5),
     "a certificate as a key": ({"signer_key": ("ca.pem",)}, "KEY_FILE_MALFORMED", 5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_one_that_is_replaced_by_rename_is_taken(followed: Followed, ca: pki.CA,
     assert followed.look() == ["taken"]
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[pki.CA], bytes] | None, type[RevocationError]]] = {
     "half of it": (lambda ca: newer(ca, GOOD)[:-40], InputRefused),
     "older": (lambda ca: crl(ca, [], number=2, this_update=THIS_UPDATE - HOUR), InputRefused),
     "another under its number": (lambda ca: newer(ca, number=3), InputRefused),
@@ -156,8 +157,8 @@ def test_a_full_list_under_its_delta_s_number(tmp_path: Path, ca: pki.CA) -> Non
     """RFC 5280 section 5.2.3: issued together they share it. Then the delta may go, and the full list not."""
     delta = crl(ca, [entry(7, THIS_UPDATE)], number=4, delta_base=3)
     followed = Followed(given(tmp_path, [ca], {"ca.crl": crl(ca), "delta.crl": delta}))
-    later = {"number": 4, "this_update": THIS_UPDATE + HOUR / 2}
-    (tmp_path / "ca.crl").write_bytes(crl(ca, [entry(7, THIS_UPDATE)], **later))
+    later = THIS_UPDATE + HOUR / 2
+    (tmp_path / "ca.crl").write_bytes(crl(ca, [entry(7, THIS_UPDATE)], number=4, this_update=later))
     assert followed.look() == ["taken"]
     (tmp_path / "delta.crl").write_bytes((tmp_path / "ca.crl").read_bytes())
     assert followed.look() == ["taken"]

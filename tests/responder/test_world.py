@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -85,7 +87,7 @@ def test_keys_that_certify_each_other_are_one_ca(tmp_path: Path, ca: pki.CA) -> 
 
 #: Fields of issuingDistributionPoint of each list; whether the unlisted are good without, and with, the
 #: owner's word that these are all lists.
-SCOPES = {
+SCOPES: dict[str, tuple[list[bytes | None], str, str]] = {
     "one point": ([seq(ONE)], UNDETERMINED, "GOOD"),
     "two points": ([seq(ONE), seq(OTHER)], UNDETERMINED, "GOOD"),
     "users only": ([seq(USER)], UNDETERMINED, "GOOD"),
@@ -141,9 +143,8 @@ def test_a_point_under_another_name_is_another(tmp_path: Path, ca: pki.CA) -> No
 # --- Deltas (RFC 5280 section 5.2.4) ---
 
 
-def delta(ca: pki.CA, listed: list[bytes], **forged: object) -> bytes:
-    forged = {"number": 4, "delta_base": 3, **forged}
-    return crl(ca, listed, **forged)
+def delta(ca: pki.CA, listed: list[bytes], **forged: Any) -> bytes:
+    return crl(ca, listed, **{"number": 4, "delta_base": 3, **forged})
 
 
 def test_a_delta_brings_its_base_up_to_date(tmp_path: Path, ca: pki.CA) -> None:
@@ -211,7 +212,7 @@ def test_an_entry_about_another_ca_s_certificate_is_not_this_one_s(tmp_path: Pat
 # --- Refused (RFC 5280 sections named in each rule) ---
 
 SHA1 = pki.ALGORITHMS["sha1WithRSAEncryption"]
-REFUSED = {
+REFUSED: dict[str, Callable[[pki.CA], dict[str, bytes]]] = {
     "DELTA_ALONE": lambda ca: {"d.crl": delta(ca, [])},
     "SCOPE_ATTRIBUTE_CERTIFICATES": lambda ca: {"a.crl": crl(ca, idp=seq(ATTRIBUTE))},
     "ALGORITHM_WEAK": lambda ca: {"a.crl": crl(ca, inner_algorithm=SHA1)},
