@@ -13,13 +13,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from platform_api.config import Settings
+from platform_api.institutions.caller import CallerRules
+from platform_api.institutions.callers import Callers
 from platform_api.keys import (
     AUTHORITIES,
+    CALLERS,
     CLOCK,
     JLIS,
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
@@ -32,6 +36,7 @@ from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
 from platform_api.routes import add_all
+from platform_api.workers.place import Place
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
 from tests.features.world import World
@@ -100,7 +105,8 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[METRICS] = Metrics()
+    app[PLACE] = Place.alone()
+    app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
     app[AUTHORITIES] = world.authorities
@@ -108,6 +114,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[TAGGER] = world.tagger
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
+    app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway

@@ -105,12 +105,24 @@ def index(task: dict[str, Any]) -> dict[str, Any]:
     return index_child.run(task, loop)
 
 
+def http(task: dict[str, Any]) -> dict[str, Any]:
+    """Many request heads, chunked bodies and GET paths; the last one is in the file ``last``."""
+    _, loop = use(Path(task["folder"]), "_http_readers", "_http_loop")
+    with Path(task["last"]).open("r+b") as file:
+        file.truncate(loop.INPUT_OCTETS)
+        shared = mmap.mmap(file.fileno(), loop.INPUT_OCTETS)
+    anchor = ctypes.c_char.from_buffer(shared)
+    answer: dict[str, Any] = loop.split_many(
+        task["seed"], task["executions"], task["seconds"], ctypes.addressof(anchor)
+    )
+    return answer
+
+
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    sys.stdout.write(
-        json.dumps({"walk": walk, "changes": changes, "index": index}[task["target"]](task)) + "\n"
-    )
+    targets = {"walk": walk, "changes": changes, "index": index, "http": http}
+    sys.stdout.write(json.dumps(targets[task["target"]](task)) + "\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,12 @@ CEILING = 0x00FFFFFF
 
 
 def responder_certificate(
-    key: Any, signer: pki.SigningGeneration | None, *, ocsp_signing: bool = True, start: datetime = NOW - DAY
+    key: Any,
+    signer: pki.SigningGeneration | None,
+    *,
+    ocsp_signing: bool = True,
+    start: datetime = NOW - DAY,
+    life: timedelta = 30 * DAY,
 ) -> x509.Certificate:
     """Self-signed, or delegated by a generation; with id-kp-OCSPSigning and nocheck, or without."""
     name = pki.x509_name(("C", "JP"), ("O", "JPKI-TEST"), ("CN", "OCSP responder"))
@@ -49,7 +54,7 @@ def responder_certificate(
         .public_key(key.public_key())
         .serial_number(77)
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=30))
+        .not_valid_after(start + life)
         .add_extension(x509.OCSPNoCheck(), critical=False)
     )
     if ocsp_signing:
