@@ -35,8 +35,8 @@ from platform_api.keys import (
 from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
+from platform_api.ocsp.context import ocsp
 from platform_api.routes import add_all
-from platform_api.workers.place import Place
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
 from tests.features.world import World
@@ -105,7 +105,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[PLACE] = Place.alone()
+    app[PLACE] = world.place
     app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
@@ -118,5 +118,6 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
+    app.cleanup_ctx.append(ocsp)
     add_all(app)
     return app

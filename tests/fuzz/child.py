@@ -94,6 +94,33 @@ def changes(task: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def request(task: dict[str, Any]) -> dict[str, Any]:
+    """Many runs of the walk over a request; the last input is in the file ``last``."""
+    walked, loop = use(Path(task["folder"]), "_request_walked", "_request_loop")
+    with Path(task["last"]).open("r+b") as file:
+        shared = mmap.mmap(file.fileno(), LAST_INPUT_OCTETS)
+    traced = _traced(Path(task["folder"]) / "traced", "_request_walked") if task["guided"] else None
+    anchor = ctypes.c_char.from_buffer(shared)
+    seeds = [bytes.fromhex(text) for text in task["seeds"]]
+    answer: dict[str, Any] = loop.request_many(
+        walked,
+        seeds,
+        task["seed"],
+        task["executions"],
+        task["seconds"],
+        ctypes.addressof(anchor),
+        traced=traced,
+        sweeping=task["sweeping"],
+    )
+    if answer["input"] is not None:
+        answer["input"] = answer["input"].hex()
+    found = answer["new"]
+    edges = [sorted(one) for one in loop.reached_by([*seeds, *found], traced)] if traced else []
+    answer["known"] = sorted({edge for one in edges[: len(seeds)] for edge in one})
+    answer["new"] = [[one.hex(), reached] for one, reached in zip(found, edges[len(seeds) :], strict=True)]
+    return answer
+
+
 def index(task: dict[str, Any]) -> dict[str, Any]:
     """Many runs of the index reader."""
     names = [
@@ -121,7 +148,7 @@ def http(task: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    targets = {"walk": walk, "changes": changes, "index": index, "http": http}
+    targets = {"walk": walk, "changes": changes, "index": index, "request": request, "http": http}
     sys.stdout.write(json.dumps(targets[task["target"]](task)) + "\n")
 
 
