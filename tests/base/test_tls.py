@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -353,3 +354,23 @@ def test_settings_go_together(tmp_path: Path) -> None:
     assert TlsFiles.of(Settings()) is None
     whole = Settings(tls_certificate=tmp_path / "a", tls_key=tmp_path / "b", tls_client_ca=tmp_path / "c")
     assert TlsFiles.of(whole) == TlsFiles(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+
+
+def test_the_service_s_own_loop_takes_it_too(files: TlsFiles, tmp_path: Path) -> None:
+    """uvloop, on which the service runs, hands each connection to the newest context as asyncio does."""
+    renewed = make(13)
+    client = CLIENT.write(tmp_path, "client")
+
+    async def run() -> list[str | None]:
+        context = await context_of(files)
+        told = []
+        async with serving(context) as server:
+            for by in (SERVER, renewed):
+                async with connected(server, trusting(by, client=client)) as one:
+                    told.append((await one.told())["certificate"])
+                await asyncio.to_thread(renewed.write, tmp_path, "server")
+                context.take(await asyncio.to_thread(files.read))
+        return told
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(run()) == [fingerprint_of(CLIENT)] * 2
