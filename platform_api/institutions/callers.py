@@ -16,14 +16,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from platform_api.db.transactions import tenant
 from platform_api.institutions import store
 from platform_api.institutions.api_keys import ApiKey
 from platform_api.institutions.caller import Caller, CallerRules, Slots
+from platform_api.institutions.registered import MOST_AT_ONCE, RegisteredQuestions
 from platform_api.institutions.remembered import UNAVAILABLE, Entry, Question, Remembered, Unavailable
-from platform_api.registrations import store as registrations
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -64,20 +63,21 @@ class Callers:
         self._clock = clock
         self._rules = rules
         self._slots = slots or Slots()
+
+        def usable_s(caller: Caller) -> float:
+            return caller.usable_s(clock.now())
+
+        times: dict[str, Any] = {"ttl_s": rules.ttl_s, "grace_s": rules.grace_s, "monotonic": monotonic}
         self._callers: Remembered[Caller] = Remembered(
-            ttl_s=rules.ttl_s,
-            grace_s=rules.grace_s,
-            most=_MOST_CALLERS,
-            monotonic=monotonic,
-            usable_s=lambda caller: caller.usable_s(clock.now()),
+            most=_MOST_CALLERS, usable_s=usable_s, most_asking=rules.asking, **times
         )
+        # Apart: whoever has a large network could push every key out of one memory, address by address.
+        self._addresses: Remembered[Caller] = Remembered(
+            most=_MOST_CALLERS, usable_s=usable_s, most_asking=1, **times
+        )
+        self._registered = RegisteredQuestions(pool, most_asking=2 * rules.asking)
         self._entitled: Remembered[bool] = Remembered(
-            ttl_s=rules.ttl_s,
-            grace_s=rules.grace_s,
-            most=_MOST_ENTITLED,
-            monotonic=monotonic,
-            most_asking=4,
-            most_waiting=256,
+            most=_MOST_ENTITLED, most_asking=2 * MOST_AT_ONCE, most_waiting=4 * MOST_AT_ONCE, **times
         )
         # By a hash under a key of this object alone: no memory of ours tells a header, or confirms a guess.
         self._spelling = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
@@ -150,8 +150,9 @@ class Callers:
 
     async def close(self) -> None:
         """End the questions that are in flight."""
-        await self._callers.close()
-        await self._entitled.close()
+        for memory in (self._callers, self._addresses, self._entitled):
+            await memory.close()
+        await self._registered.close()
 
     async def _of_key(self, authorization: str) -> Caller | Unavailable | None:
         scheme, _, text = authorization.partition(" ")
@@ -180,8 +181,7 @@ class Callers:
         address = address_of(peer)
         if address is None:
             return None
-        key = b"address" + address.packed
-        return await self._callers.ask(key, partial(self._listed_address, address))
+        return await self._addresses.ask(address.packed, partial(self._listed_address, address))
 
     async def _presented_key(self, key_hash: bytes) -> Caller | None:
         record = await store.find_key(self._pool, key_hash)
@@ -212,8 +212,7 @@ class Callers:
         tags = tuple(tag.value for tag in self._tagger.tags(identity))
 
         async def question() -> bool | None:
-            async with tenant(self._pool, institution_id) as connection:
-                return True if await registrations.is_registered(connection, tags) else None
+            return True if await self._registered.ask(institution_id, tags) else None
 
         return question
 

@@ -57,7 +57,7 @@ class Asking:
 
     async def settled(self) -> None:
         """Whatever was begun beside the requests has ended."""
-        for memory in (self.callers._callers, self.callers._entitled):
+        for memory in (self.callers._callers, self.callers._addresses, self.callers._entitled):
             while memory._in_flight:
                 for task in list(memory._in_flight.values()):
                     await task

@@ -4,9 +4,11 @@ of no other; neither from OCSP nor by serial number, and whatever it does to the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -211,6 +213,49 @@ async def test_the_one_question_answers_for_one_s_own_tenant_alone(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with tenant(pool, bank.institution_id) as connection:
             await connection.fetch("SELECT tag FROM registration_tag")
+
+
+async def test_many_questions_are_few_transactions(
+    live: Asking, bank: TestInstitution, broker: TestInstitution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 certificates asked about at once by two institutions: each question gets its own answer, in its own
+    institution's transaction, and there are few of those; one who goes away takes nothing from the others.
+    """
+    asked: list[tuple[UUID, int]] = []
+    real = registrations.are_registered
+
+    async def counted(connection: Any, certificates: Any) -> list[bool]:
+        owner = await connection.fetchval("SELECT current_setting('app.institution_id')::uuid")
+        asked.append((owner, len(certificates)))
+        return await real(connection, certificates)
+
+    monkeypatch.setattr(registrations, "are_registered", counted)
+    cards = [make_card(sets.ca()) for _ in range(150)]
+    for number in (0, 7, 149):
+        await live.world.register(bank, cards[number], f"account-{number}")
+    await live.world.register(broker, cards[8])
+    identities = [identity(live.world, card) for card in cards]
+    banks, brokers = await live.caller(bank), await live.caller(broker)
+    tasks = [
+        asyncio.create_task(live.callers.entitled(who, asking_about))
+        for asking_about in identities
+        for who in (banks, brokers)
+    ]
+    await asyncio.sleep(0)
+    tasks[4].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(answers[4], asyncio.CancelledError)
+    assert [at for at, answer in enumerate(answers) if answer is True] == [0, 14, 17, 298]
+    assert {owner for owner, _ in asked} == {bank.institution_id, broker.institution_id}
+    assert sum(count for _, count in asked) == 300
+    assert len(asked) <= 6
+    assert await real_answers(live, bank, []) == []
+    assert await real_answers(live, bank, [(), (bytes(16),)]) == [False, False]
+
+
+async def real_answers(live: Asking, bank: TestInstitution, certificates: Any) -> list[bool]:
+    async with tenant(live.database.app_pool, bank.institution_id) as connection:
+        return await registrations.are_registered(connection, certificates)
 
 
 async def test_only_the_application_may_ask(live: Asking) -> None:
