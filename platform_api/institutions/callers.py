@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from platform_api.institutions.api_keys import ApiKey
 from platform_api.institutions.caller import Caller, CallerRules, Slots
 from platform_api.institutions.registered import MOST_AT_ONCE, RegisteredQuestions
 from platform_api.institutions.remembered import UNAVAILABLE, Entry, Question, Remembered, Unavailable
+from platform_api.peers import Address, address_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _MOST_CALLERS: Final = 10_000
 _MOST_ENTITLED: Final = 100_000
+#: Apart from a key's hash, which has 32 octets.
+_CERTIFICATE: Final = b"certificate"
 #: The two spellings of the scheme that clients send; any other is taken, but looked at each time.
 _SCHEMES: Final = ("Bearer ", "bearer ")
 
@@ -98,6 +100,16 @@ class Callers:
             return None
         return entry.value
 
+    def known_by_certificate(self, certificate_sha256: bytes) -> Caller | None:
+        """As ``known``, for the client certificate of a connection that shows no header."""
+        entry = self._callers.fresh(_CERTIFICATE + certificate_sha256)
+        return None if entry is None else entry.value
+
+    def known_by_address(self, address: Address) -> Caller | None:
+        """As ``known``, for the ``address_of`` a connection that shows neither header nor certificate."""
+        entry = self._addresses.fresh(address.packed)
+        return None if entry is None else entry.value
+
     async def identify(
         self, authorization: str | None, certificate_sha256: bytes | None = None, peer: str | None = None
     ) -> Caller | Unavailable | None:
@@ -111,7 +123,7 @@ class Callers:
         if authorization is not None:
             return await self._of_key(authorization)
         if certificate_sha256 is not None:
-            key = b"certificate" + certificate_sha256
+            key = _CERTIFICATE + certificate_sha256
             return await self._callers.ask(key, partial(self._bound_certificate, certificate_sha256))
         if peer is not None and self._rules.networks:
             return await self._of_address(peer)
@@ -192,7 +204,7 @@ class Callers:
     async def _bound_certificate(self, certificate_sha256: bytes) -> Caller | None:
         return self._caller(await store.find_key_of_certificate(self._pool, certificate_sha256))
 
-    async def _listed_address(self, address: store.Address) -> Caller | None:
+    async def _listed_address(self, address: Address) -> Caller | None:
         return self._caller(await store.find_key_of_address(self._pool, address))
 
     def _caller(self, record: KeyRecord | None) -> Caller | None:
@@ -232,17 +244,3 @@ class Callers:
             )
         )
         return subject.digest()
-
-
-def address_of(peer: str) -> store.Address | None:
-    """The address, an IPv4 one also where an IPv6 socket shows it mapped (RFC 4291 section 2.5.5.2).
-
-    None for anything else: a path of a local socket, and an address with a zone, which is of one link only.
-    """
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return None if address.scope_id is not None else address.ipv4_mapped or address
-    return address

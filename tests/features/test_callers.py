@@ -15,8 +15,9 @@ from platform_api.faults import SetupRefused
 from platform_api.institutions import remembered
 from platform_api.institutions.api_keys import ApiKey
 from platform_api.institutions.caller import Caller
-from platform_api.institutions.callers import Callers, address_of
+from platform_api.institutions.callers import Callers
 from platform_api.institutions.model import Entitlement, Mode, OcspPurpose, Scope
+from platform_api.peers import address_of
 from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
 from tests.features.calling import GRACE, TTL, Asking, asking
@@ -280,11 +281,14 @@ async def test_a_pinned_certificate_is_its_key(live: Asking, bank: TestInstituti
     assert await live.callers.identify(None, fingerprint) is None
     live.now.at += TTL
     binding = await live.bind_certificate(bank, certificate)
+    assert live.callers.known_by_certificate(fingerprint) is None
     assert await live.callers.identify(None, fingerprint) == await live.caller(bank)
+    assert live.callers.known_by_certificate(fingerprint) == await live.caller(bank)
     assert await live.callers.identify(None, bytes(32)) is None
     assert await live.unbind(binding)
     assert not await live.unbind(binding)
     live.now.at += TTL
+    assert live.callers.known_by_certificate(fingerprint) is None
     assert await live.callers.identify(None, fingerprint) is None
 
 
@@ -295,6 +299,9 @@ async def test_a_listed_network_is_its_key(live: Asking, bank: TestInstitution) 
     caller = await live.caller(bank)
     for peer in ("192.0.2.0", "192.0.2.127", "::ffff:192.0.2.7", "2001:db8:5:ffff::1"):
         assert await live.callers.identify(None, None, peer) == caller
+        address = address_of(peer)
+        assert address is not None
+        assert live.callers.known_by_address(address) == caller
     for peer in ("192.0.2.128", "192.0.1.255", "::ffff:192.0.2.200", "2001:db8:6::1", "::192.0.2.7"):
         assert await live.callers.identify(None, None, peer) is None
     for peer in ("", "fe80::1%eth0", "2001:db8:5::1%eth0", "/run/jpki.sock", "192.0.2.7:443", "192.0.2.07"):
@@ -308,6 +315,9 @@ async def test_networks_are_off_unless_the_operator_says_so(world: World, bank: 
     """An address is weak proof: by default the listed network is nobody, the key stays who it is."""
     async with asking(world) as server:
         await server.bind_network(bank, "192.0.2.0/24")
+        address = address_of("192.0.2.1")
+        assert address is not None
+        assert server.callers.known_by_address(address) is None
         assert await server.callers.identify(None, None, "192.0.2.1") is None
         assert isinstance(await server.by_key(bank), Caller)
 
