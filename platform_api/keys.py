@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
+    from platform_api.upstream_ocsp.asking import Upstream
     from revocation.authorities import Authorities
     from revocation.clock import Clock
     from revocation.ocsp.responder import Responder, TrustMode
@@ -45,6 +46,9 @@ JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:
 #: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
 RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
+
+#: Other OCSP responders that may be asked; absent where no address of one is set.
+UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")
 
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)
