@@ -78,7 +78,8 @@ def _newer(own: CertificateStatus, word: UpstreamWord) -> bool:
 
     Nor can they tell of a certificate that is over: RFC 5280 section 3.3, it may have left its list.
     """
-    if own.status in (Status.UNKNOWN, Status.EXPIRED) or own.evidence is None:
+    cannot_tell = own.status in (Status.UNKNOWN, Status.EXPIRED) and not own.previously_revoked
+    if cannot_tell or own.evidence is None:
         return True
     return word.this_update >= own.evidence.this_update
 
