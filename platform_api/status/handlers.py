@@ -66,7 +66,8 @@ async def check_certificate(request: web.Request, body: CheckRequest) -> Answer:
             raise forbidden("entitlement:any")
         identity = _identity(body.serial, principal, request.config_dict[AUTHORITIES])
         found = _status(request, identity, None, None, body.max_age_s)
-    found, upstream = await beside_responder(request, found, body.method, body.max_age_s)
+    checked = request.get(CHECKED)
+    found, upstream = await beside_responder(request, checked, found, body.method, body.max_age_s)
     shown = status_body(found, _language(request))
     return Answer(
         CheckResponse(status=shown, registration_id=body.registration_id, upstream=upstream),

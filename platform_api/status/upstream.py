@@ -9,7 +9,8 @@ from aiohttp import web
 
 from platform_api.keys import CLOCK, UPSTREAM
 from platform_api.operations import ResponseModel, principal_of
-from platform_api.status.checked import CHECKED, status_now
+from platform_api.status.checked import CheckedCertificate, status_now
+from platform_api.upstream_ocsp.budget import Budget
 from platform_api.upstream_ocsp.outcomes import Asked, Outcome
 from revocation.newer_evidence import beside_upstream
 from revocation.ocsp.upstream_word import CertStatus
@@ -37,13 +38,22 @@ class UpstreamBody(ResponseModel):
 
 
 async def beside_responder(
-    request: web.Request, found: CertificateStatus, method: Method, max_age_s: int | None
+    request: web.Request,
+    checked: CheckedCertificate | None,
+    found: CertificateStatus,
+    method: Method,
+    max_age_s: int | None,
+    *,
+    budget: Budget | None = None,
 ) -> tuple[CertificateStatus, UpstreamBody | None]:
-    """The status after the responder was asked as ``method`` wants it; None: it was not wanted."""
+    """The status after the responder was asked as ``method`` wants it; None: it was not wanted.
+
+    ``checked`` is None where no CA of ours issued the certificate. ``budget``: one for all certificates of a
+    request that has several; without it this question is the request's only one.
+    """
     if method == "crl":
         return found, None
-    asked = await _asked(request, found)
-    checked = request.get(CHECKED)
+    asked = await _asked(request, checked, found, budget)
     if checked is not None:
         # Asking took its time, and no answer may be older than one that somebody was given meanwhile.
         found = status_now(request, checked, max_age_s)
@@ -59,15 +69,21 @@ async def beside_responder(
     return beside.found, _body(asked, incident=beside.incident)
 
 
-async def _asked(request: web.Request, found: CertificateStatus) -> Asked:
-    checked = request.get(CHECKED)
+async def _asked(
+    request: web.Request,
+    checked: CheckedCertificate | None,
+    found: CertificateStatus,
+    budget: Budget | None,
+) -> Asked:
     if checked is None or found.status in _BY_DATES:
         return Asked(Outcome.NOT_ASKED)
     app = request.config_dict
     if UPSTREAM not in app:
         return Asked(Outcome.NOT_CONFIGURED)
     upstream = app[UPSTREAM]
-    return await upstream.ask(checked.identity, upstream.budget_for(principal_of(request).institution_id))
+    return await upstream.ask(
+        checked.identity, budget or upstream.budget_for(principal_of(request).institution_id)
+    )
 
 
 def _body(asked: Asked, *, incident: bool) -> UpstreamBody:

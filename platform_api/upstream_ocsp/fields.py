@@ -74,7 +74,10 @@ class UpstreamOcspFields(BaseModel):
         default=10, ge=1, le=10_000, description="Most questions that one request of a caller may ask."
     )
     upstream_ocsp_per_minute: int = Field(
-        default=600, ge=1, le=1_000_000, description="Most questions for one institution in a minute."
+        default=600,
+        ge=1,
+        le=1_000_000,
+        description="Most questions of one institution in a minute, in each process.",
     )
     upstream_ocsp_failures: int = Field(
         default=5, ge=1, le=1000, description="Failures in a row after which a responder is left alone."

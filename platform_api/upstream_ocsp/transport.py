@@ -17,7 +17,7 @@ from yarl import URL
 from revocation.errors import OutsideFailed
 from revocation.ocsp.upstream_answer import MAX_RESPONSE_OCTETS
 
-#: RFC 9919 section 5.1: a request that has more, once encoded, is sent by POST.
+#: RFC 9919 section 5: a request that has more, once encoded, is sent by POST.
 MOST_GET_OCTETS: Final = 255
 
 _REQUEST_TYPE: Final = "application/ocsp-request"

@@ -1,18 +1,16 @@
 """Another responder's answer, verified whole or refused whole (RFC 6960 section 3.2).
 
-The parser is cryptography's: strict DER, nothing behind it. Beside it a few elements are walked that it does
-not show as they stand: the AlgorithmIdentifier with its parameters, critical extensions of the single
-responses, and reason codes that have no name, because an answer "revoked" must not be lost for its reason.
+The parser is cryptography's: strict DER, nothing behind it. Beside it is walked what it does not show as it
+stands: here the AlgorithmIdentifier with its parameters, in ``upstream_singles.py`` the single responses.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -26,17 +24,14 @@ from revocation.der import OCTET_STRING, SEQUENCE, DerReader
 from revocation.errors import InputRefused
 from revocation.ocsp.upstream_question import UpstreamQuestion
 from revocation.ocsp.upstream_signer import signing_keys
+from revocation.ocsp.upstream_singles import single_about
 from revocation.ocsp.upstream_word import CertStatus, UpstreamRefused, UpstreamWord, upstream_refused
-from revocation.reasons import REASON_ABSENT
 
 #: An answer with an RSA-4096 signature and its certificates has 4 KiB; a larger one is not parsed.
 MAX_RESPONSE_OCTETS: Final = 64 * 1024
 
 _ENUMERATED: Final = 0x0A
-_GENERALIZED_TIME: Final = 0x18
-_BOOLEAN: Final = 0x01
 _TAGGED_0: Final = 0xA0
-_TAGGED_1: Final = 0xA1
 
 _STATUS: Final = {
     OCSPCertStatus.GOOD: CertStatus.good,
@@ -57,13 +52,6 @@ class UpstreamRules:
     pinned: x509.Certificate | None = None
     #: May a delegate lack id-pkix-ocsp-nocheck?
     accept_without_nocheck: bool = False
-
-
-class _Walked(NamedTuple):
-    """Of one SingleResponse what the parser does not show."""
-
-    reason: int
-    critical: bool
 
 
 def verified_word(
@@ -97,7 +85,7 @@ def _word(
     tbs = basic.raw(SEQUENCE, "tbsResponseData")
     _require_signature(basic.raw(SEQUENCE, "signatureAlgorithm"), tbs, response, question, rules, now)
     _require_nonce(response, question, rules)
-    single, walked = _about(question, response, tbs)
+    single, walked = single_about(question, response, tbs)
     if walked.critical:
         # RFC 6960 section 4.4: none of them is understood here as something that must be obeyed.
         raise upstream_refused("EXTENSION", "no critical extension in the SingleResponse", "one")
@@ -174,80 +162,6 @@ def _require_nonce(response: ocsp.OCSPResponse, question: UpstreamQuestion, rule
         return
     if not hmac.compare_digest(answered, question.nonce):
         raise upstream_refused("NONCE", "the nonce that was sent", "another")
-
-
-def _about(
-    question: UpstreamQuestion, response: ocsp.OCSPResponse, tbs: bytes
-) -> tuple[ocsp.OCSPSingleResponse, _Walked]:
-    """The one SingleResponse about our certificate; others may stand beside it (RFC 9919 section 3.2.1).
-
-    RFC 6960 section 3.2 (1): the certificate identified in the response is the one of the request.
-    """
-    found = [
-        pair for pair in zip(response.responses, _walked(tbs), strict=True) if _is_asked(pair[0], question)
-    ]
-    if len(found) != 1:
-        got = "none" if not found else "several"
-        raise upstream_refused("OTHER_CERTIFICATE", "one answer about the certificate in question", got)
-    return found[0]
-
-
-def _is_asked(single: ocsp.OCSPSingleResponse, question: UpstreamQuestion) -> bool:
-    try:
-        hash_name = single.hash_algorithm.name
-    except UnsupportedAlgorithm:
-        return False
-    return (
-        hash_name == question.hash_name
-        and single.issuer_name_hash == question.issuer_name_hash
-        and single.issuer_key_hash == question.issuer_key_hash
-        and single.serial_number == int.from_bytes(question.serial, "big", signed=True)
-    )
-
-
-def _walked(tbs: bytes) -> Iterator[_Walked]:
-    """Each SingleResponse of the tbsResponseData, in its order."""
-    data = DerReader(tbs).enter(SEQUENCE, "tbsResponseData")
-    if data.peek() == _TAGGED_0:
-        data.header("version")
-    data.header("responderID")
-    data.element(_GENERALIZED_TIME, "producedAt")
-    singles = data.enter(SEQUENCE, "responses")
-    while singles.peek() != -1:
-        single = singles.enter(SEQUENCE, "SingleResponse")
-        single.element(SEQUENCE, "certID")
-        reason = _reason(single)
-        single.element(_GENERALIZED_TIME, "thisUpdate")
-        if single.peek() == _TAGGED_0:
-            single.header("nextUpdate")
-        yield _Walked(reason, _any_critical(single))
-
-
-def _reason(single: DerReader) -> int:
-    """CertStatus; the octet of revocationReason as it stands, 0xFF where there is none."""
-    if single.peek() != _TAGGED_1:
-        single.header("certStatus")
-        return REASON_ABSENT
-    revoked = single.enter(_TAGGED_1, "RevokedInfo")
-    revoked.element(_GENERALIZED_TIME, "revocationTime")
-    if revoked.peek() != _TAGGED_0:
-        return REASON_ABSENT
-    start, end = revoked.enter(_TAGGED_0, "revocationReason").element(_ENUMERATED, "CRLReason")
-    octets = bytes(revoked.data[start:end])
-    # RFC 5280 section 5.3.1 knows 0 to 10; one that has no single octet means no more than none.
-    return octets[0] if len(octets) == 1 else REASON_ABSENT
-
-
-def _any_critical(single: DerReader) -> bool:
-    if single.peek() != _TAGGED_1:
-        return False
-    extensions = single.enter(_TAGGED_1, "singleExtensions").enter(SEQUENCE, "Extensions")
-    found = False
-    while extensions.peek() != -1:
-        extension = extensions.enter(SEQUENCE, "Extension")
-        extension.oid("extnID")
-        found |= extension.peek() == _BOOLEAN and extension.boolean("critical")
-    return found
 
 
 def _require_fresh(word: UpstreamWord, rules: UpstreamRules, now: datetime) -> None:

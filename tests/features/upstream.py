@@ -6,6 +6,7 @@ exactly one CertID. A request that breaks it fails the test, whatever it is answ
 
 from __future__ import annotations
 
+import asyncio
 import io
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -87,6 +88,16 @@ def answers(status: bytes = GOOD, **bent: Any) -> Says:
         )
 
     return says
+
+
+async def never(_: bytes) -> web.StreamResponse:
+    """No answer, as long as somebody waits for one."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def busy(_: bytes) -> web.StreamResponse:
+    return web.Response(status=503)
 
 
 @dataclass

@@ -100,6 +100,7 @@ def response(
     digest: Any = None,
     broken: bool = False,
     response_type: str = "1.3.6.1.5.5.7.48.1.1",
+    version: bytes = b"",
     behind: bytes = b"",
 ) -> bytes:
     """A whole OCSPResponse; by default the newest CA key itself signs it."""
@@ -108,6 +109,7 @@ def response(
     if nonce is not None:
         more.append(extension(NONCE, tlv(0x04, nonce)))
     tbs = seq(
+        version,
         responder_id or by_key(private),
         generalized(produced_at),
         seq(*singles),
@@ -140,7 +142,7 @@ def delegate(
     lives: timedelta = 100 * HOUR,
     common_name: str = "OCSP responder",
     key_usage: x509.KeyUsage | None = None,
-    unknown_critical: bool = False,
+    strange: x509.UnrecognizedExtension | None = None,
     issuer_dn: x509.Name | None = None,
 ) -> x509.Certificate:
     """A responder certificate of a CA key; self-signed with ``signer`` None and ``issuer_dn`` None unbent."""
@@ -160,10 +162,18 @@ def delegate(
         builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
     if key_usage is not None:
         builder = builder.add_extension(key_usage, critical=True)
-    if unknown_critical:
-        strange = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    if strange is not None:
         builder = builder.add_extension(strange, critical=True)
     return builder.sign(signer.private, hashes.SHA256())
+
+
+def signed_with_sha1(certificate: x509.Certificate) -> x509.Certificate:
+    """The same certificate with ecdsa-with-SHA1, which no library signs any more, by the newest CA key."""
+    weak = seq(der_oid("1.2.840.10045.4.1"))
+    tbs = certificate.tbs_certificate_bytes
+    content = tbs[4 if tbs[1] == 0x82 else 3 :].replace(pki.ALGORITHMS["ecdsa-with-SHA256"], weak, 1)
+    signature = pki.sign(issuer().private, seq(content), digest=hashes.SHA1())  # noqa: S303
+    return x509.load_der_x509_certificate(seq(seq(content), weak, tlv(0x03, b"\x00" + signature)))
 
 
 def cert_id(
