@@ -93,9 +93,19 @@ def b64(octets: bytes) -> str:
 
 
 @asynccontextmanager
-async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -> AsyncIterator[Service]:
-    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts."""
+async def serving(
+    world: World,
+    gateway: Any = None,
+    *,
+    mode: str = "sandbox",
+    state: Mapping[web.AppKey[Any], Any] | None = None,
+) -> AsyncIterator[Service]:
+    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts, and
+    ``state`` replaces or adds some.
+    """
     app = await asyncio.to_thread(_application, world, gateway, mode)
+    for key, value in (state or {}).items():
+        app[key] = value
     async with TestClient(TestServer(app)) as client:
         yield Service(client, world)
 
