@@ -84,7 +84,7 @@ def _handlers(path: str, mode: TrustMode) -> tuple[Any, Any]:
 async def _answer(request: web.Request, mode: int, octets: bytes | None) -> web.Response:
     """``octets``: None for a path that is no base64."""
     ordinary = request.config_dict[OCSP]
-    ordinary.answers.on_time()
+    ordinary.answers.tick()
     request[OCSP_ANSWER] = True
     view = None
     asking = ordinary.answers.identification

@@ -6,7 +6,7 @@ P-256, P-384 and RSA. The hash is made here: every token signs 32 octets by raw 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -14,8 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from revocation.errors import OutsideFailed
-from revocation.ocsp.pkcs11_token import Seat, Token, failed
+from revocation.ocsp.pkcs11_token import Token, failed
 from revocation.ocsp.signing_keys import ResponderPublicKey, algorithm_of, refused_key
+
+if TYPE_CHECKING:
+    from pkcs11 import Session
 
 #: Signed once at start, to see that the token's key is the certificate's; no answer looks like it.
 _CHALLENGE: Final = b"jpki-status: is this the key of the responder's certificate?"
@@ -73,8 +76,9 @@ class Pkcs11Key:
     def _signed(self, data: bytes) -> bytes:
         from pkcs11 import Mechanism
 
-        with self._token.seat() as seat:
-            key = self._found(seat)
+        with self._token.session() as (session, keys):
+            key = keys.get(self) or self._found(session)
+            keys[self] = key
             if isinstance(self._public, rsa.RSAPublicKey):
                 return bytes(key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS))
             digest = hashlib.new(_digest(self._public).name, data).digest()
@@ -83,21 +87,17 @@ class Pkcs11Key:
         half = len(raw) // 2
         return encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
 
-    def _found(self, seat: Seat) -> Any:
+    def _found(self, session: Session) -> Any:
         from pkcs11 import MultipleObjectsReturned, NoSuchKey, ObjectClass
 
-        found = seat.keys.get(self)
-        if found is None:
-            try:
-                found = seat.session.get_key(
-                    object_class=ObjectClass.PRIVATE_KEY, label=self._label, id=self._wanted_id
-                )
-            except NoSuchKey:
-                raise _no_key("none") from None
-            except MultipleObjectsReturned:
-                raise _no_key("several") from None
-            seat.keys[self] = found
-        return found
+        try:
+            return session.get_key(
+                object_class=ObjectClass.PRIVATE_KEY, label=self._label, id=self._wanted_id
+            )
+        except NoSuchKey:
+            raise _no_key("none") from None
+        except MultipleObjectsReturned:
+            raise _no_key("several") from None
 
     def _is_by_it(self, signature: bytes) -> bool:
         try:

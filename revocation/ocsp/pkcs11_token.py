@@ -1,20 +1,19 @@
-"""A PKCS #11 token (an HSM): one login, a bounded number of sessions, and what happens when it goes away.
+"""A PKCS #11 token (an HSM): one login and one session for each process, and what happens when it goes away.
 
 Needs the optional package python-pkcs11 (``pip install jpki-status[pkcs11]``), imported only when a token is
-used. A login is shared by all sessions of a process, so there is one ``Token`` for each token, however many
-keys it holds; and a process that forks later must make it afterwards.
+used. It begins a library for one thread (C_Initialize without arguments), so that no two threads may ever be
+inside: here they take turns, and more at once is had by more workers, each with a session of its own.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
 
 from revocation.errors import OutsideFailed
 from revocation.ocsp.pkcs11_pin import read_pin
@@ -22,25 +21,20 @@ from revocation.ocsp.pkcs11_pin import read_pin
 if TYPE_CHECKING:
     from pkcs11 import Session
 
-#: How long a signature waits for a free session, and the login for another try after one that failed.
+#: How long a signature waits for its turn, and the login for another try after one that failed.
 MOST_WAIT_S: Final = 2.0
 RETRY_S: Final = 1.0
 
-#: All of this process: a library can be begun anew only for all of its tokens.
-_TOKENS: Final[WeakSet[Token]] = WeakSet()
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """A session, and the keys found through it; used by one thread at a time."""
-
-    session: Session
-    login: int
-    keys: dict[object, Any] = field(default_factory=dict)
+#: Who is inside a library, by its path; for all tokens and keys of this process.
+_TURNS: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
 
 class Token:
-    """Lends sessions in which the user is logged in. Nothing is opened before the first is asked for."""
+    """Lends the session in which the user is logged in. Nothing is opened before it is first asked for.
+
+    A login is the process's, so there is one ``Token`` for each token, however many keys it holds; and a
+    process that forks makes it afterwards.
+    """
 
     def __init__(
         self,
@@ -48,7 +42,6 @@ class Token:
         label: str,
         pin_file: Path,
         *,
-        sessions: int = 4,
         most_wait_s: float = MOST_WAIT_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,106 +53,72 @@ class Token:
         self._pin_file: Final = pin_file
         self._monotonic: Final = monotonic
         self._most_wait_s: Final = most_wait_s
-        self._free: Final = threading.BoundedSemaphore(sessions)
-        self._lock: Final = threading.Lock()
-        self._idle: list[Seat] = []
-        self._lent = 0
-        #: The session that logged in: never lent, for closing it logs all others out.
-        self._door: Session | None = None
-        #: Counts logins, so that a session of an earlier one is not taken for one of this.
-        self._login = 0
+        self._turn: Final = _TURNS[self._module]
+        self._session: Session | None = None
+        #: Keys found in this session, by whoever looked for them.
+        self._keys: dict[object, Any] = {}
         self._not_before = float("-inf")
         self._locked_out = False
-        _TOKENS.add(self)
 
     def __repr__(self) -> str:
         return f"Token({self._label!r})"
 
     @contextmanager
-    def seat(self) -> Iterator[Seat]:
-        """A session for one signature. Whatever the token refuses inside ends this login; the next begins
-        anew. Raises ``OutsideFailed`` where there is none to be had."""
-        if not self._free.acquire(timeout=self._most_wait_s):
-            raise failed("TOKEN_BUSY", "a free session of the token", "all in use", "allow it more sessions")
+    def session(self) -> Iterator[tuple[Session, dict[object, Any]]]:
+        """The session and the keys found in it so far, for one signature, to one thread at a time.
+
+        Whatever the token refuses inside ends the login; the next begins anew. Raises ``OutsideFailed``
+        where there is none to be had.
+        """
+        if not self._turn.acquire(timeout=self._most_wait_s):
+            raise failed("TOKEN_BUSY", "a turn at the token", "too many before", "run more workers")
         try:
-            seat = self._taken()
+            session = self._opened()
             try:
-                yield seat
+                yield session, self._keys
             except RuntimeError as error:  # PKCS11Error is one
-                self._lost(seat)
+                self._drop()
                 raise _gone(error) from None
-            except BaseException:
-                self._returned(seat)
-                raise
-            self._returned(seat)
         finally:
-            self._free.release()
+            self._turn.release()
 
     def rest(self) -> None:
         """Not to be asked again for ``RETRY_S``: it logs us in, and refuses all the same."""
-        with self._lock:
-            self._close_all()
-            self._not_before = self._monotonic() + RETRY_S
+        self._not_before = self._monotonic() + RETRY_S
+        self.close()
 
     def close(self) -> None:
-        """Log out and give all idle sessions back."""
-        with self._lock:
-            self._close_all()
+        """Log out; not where a call hangs inside, for it would hang as well."""
+        if self._turn.acquire(timeout=self._most_wait_s):
+            self._drop()
+            self._turn.release()
 
-    def _taken(self) -> Seat:
-        with self._lock:
-            if self._idle:
-                seat = self._idle.pop()
-            else:
-                try:
-                    if self._door is None:
-                        self._log_in()
-                    seat = Seat(self._token().open(), self._login)
-                except RuntimeError as error:
-                    self._close_all()
-                    self._not_before = self._monotonic() + RETRY_S
-                    self._forget_library()
-                    raise _gone(error) from None
-            self._lent += 1
-            return seat
-
-    def _returned(self, seat: Seat) -> None:
-        with self._lock:
-            self._lent -= 1
-            if seat.login == self._login and self._door is not None:
-                self._idle.append(seat)
-                return
-            _closed(seat.session)
-
-    def _lost(self, seat: Seat) -> None:
-        """The token said no in this session: perhaps to it alone, perhaps it is gone. All begins anew."""
-        with self._lock:
-            self._lent -= 1
-            _closed(seat.session)
-            if seat.login == self._login:
-                self._close_all()
-
-    def _close_all(self) -> None:
-        for seat in self._idle:
-            _closed(seat.session)
-        if self._door is not None:
-            _closed(self._door)  # last, for it logs out
-        self._idle, self._door = [], None
-
-    def _log_in(self) -> None:
+    def _opened(self) -> Session:
         """One try for each ``RETRY_S``; after a refused PIN none, for a token locks itself after a few."""
-        import pkcs11
-
+        if self._session is not None:
+            return self._session
         if self._locked_out:
             raise _pin_refused()
         if self._monotonic() < self._not_before:
             raise failed("TOKEN_RESTING", "the token", "none, a moment ago", "see that it is reachable")
         pin = read_pin(self._pin_file)
         try:
-            self._door = self._token().open(user_pin=pin)
+            self._session = self._logged_in(pin)
+        except RuntimeError as error:
+            self._not_before = self._monotonic() + RETRY_S
+            self._forget_library()
+            raise _gone(error) from None
+        return self._session
+
+    def _logged_in(self, pin: str) -> Session:
+        import pkcs11
+
+        token = pkcs11.lib(self._module).get_token(token_label=self._label)
+        try:
+            return token.open(user_pin=pin)
         except pkcs11.UserAlreadyLoggedIn:
             # By another part of this process; its login holds for every session.
-            self._door = self._token().open()
+            return token.open()
         except (
             pkcs11.PinIncorrect,
             pkcs11.PinLocked,
@@ -169,28 +128,23 @@ class Token:
         ):
             self._locked_out = True
             raise _pin_refused() from None
-        self._login += 1
 
-    def _token(self) -> Any:
-        import pkcs11
-
-        return pkcs11.lib(self._module).get_token(token_label=self._label)
+    def _drop(self) -> None:
+        """Perhaps it said no to this session alone, perhaps it is gone: all begins anew."""
+        session, self._session = self._session, None
+        self._keys = {}
+        if session is not None:
+            with suppress(RuntimeError):  # what is gone already cannot be given back
+                session.close()
 
     def _forget_library(self) -> None:
-        """Many libraries find a token that came back only when they are begun anew (C_Finalize, and
-        C_Initialize at the next try). Not while anybody may be inside."""
+        """Many libraries find a token that came back only when they are begun anew: C_Finalize now, and
+        C_Initialize at the next try. Other tokens of the library lose their session by it, and open it anew.
+        """
         import pkcs11
 
-        alone = all(other is self or other._module != self._module for other in _TOKENS)
-        if alone and self._lent == 0:
-            with suppress(RuntimeError):
-                pkcs11.lib(self._module).finalize()
-
-
-def _closed(session: Session) -> None:
-    """What is gone already cannot be given back."""
-    with suppress(RuntimeError):
-        session.close()
+        with suppress(RuntimeError):
+            pkcs11.lib(self._module).finalize()
 
 
 def _gone(error: BaseException) -> OutsideFailed:

@@ -35,8 +35,8 @@ from platform_api.keys import (
 from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
+from platform_api.ocsp.context import ocsp
 from platform_api.routes import add_all
-from platform_api.workers.place import Place
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
 from tests.features.world import World
@@ -93,11 +93,25 @@ def b64(octets: bytes) -> str:
 
 
 @asynccontextmanager
-async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -> AsyncIterator[Service]:
-    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts."""
+async def serving(
+    world: World,
+    gateway: Any = None,
+    *,
+    mode: str = "sandbox",
+    state: Mapping[web.AppKey[Any], Any] | None = None,
+) -> AsyncIterator[Service]:
+    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts, and
+    ``state`` replaces or adds some.
+    """
     app = await asyncio.to_thread(_application, world, gateway, mode)
+    for key, value in (state or {}).items():
+        app[key] = value
     async with TestClient(TestServer(app)) as client:
         yield Service(client, world)
+
+
+async def _end_questions(app: web.Application) -> None:
+    await app[CALLERS].close()
 
 
 def _application(world: World, gateway: Any, mode: str) -> web.Application:
@@ -105,7 +119,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[PLACE] = Place.alone()
+    app[PLACE] = world.place
     app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
@@ -115,8 +129,10 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
     app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
+    app.on_cleanup.append(_end_questions)
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
+    app.cleanup_ctx.append(ocsp)
     add_all(app)
     return app

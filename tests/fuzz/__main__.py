@@ -98,7 +98,14 @@ def _http(chosen: argparse.Namespace) -> dict[str, Any]:
         seconds=chosen.seconds,
         processes=chosen.processes,
     )
-    return _summary("http", answers)
+    agreed = http_target.run_agreement(
+        http_target.build(), seed=chosen.seed, executions=max(1, chosen.executions // 1000)
+    )
+    summary = _summary("http", answers)
+    _say(f"http, against aiohttp: {agreed.get('taken')} of {agreed.get('executions')} heads are ours")
+    if agreed["finding"]:
+        _say(f"FINDING: {agreed['finding']}; input {agreed.get('input')}")
+    return {**summary, "findings": summary["findings"] + bool(agreed["finding"]), "agreement": agreed}
 
 
 def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:

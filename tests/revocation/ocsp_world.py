@@ -109,6 +109,7 @@ def make_world(folder: Path, *, now: datetime = NOW) -> World:
         + record(21, 8)
         + record(22, 99)
         + record(23, 4, datetime(1949, 1, 1, tzinfo=UTC))
+        + record(24, 0)
     )
     lists = every_list(authority, this_update=THIS_UPDATE)
     lists[scope(authority, 1)] = accepted(listing, this_update=THIS_UPDATE, lives=DAY)

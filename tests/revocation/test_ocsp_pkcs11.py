@@ -64,7 +64,7 @@ def ticking() -> Ticking:
 
 @pytest.fixture
 def token(hsm: SoftHsm, ticking: Ticking) -> Iterator[Token]:
-    made = Token(hsm.module, TOKEN, hsm.pin_file(), sessions=2, monotonic=ticking)
+    made = Token(hsm.module, TOKEN, hsm.pin_file(), monotonic=ticking)
     yield made
     made.close()
 
@@ -125,8 +125,8 @@ def test_another_key_than_the_certificates_is_refused_at_start(token: Token) -> 
 
 @pytest.mark.parametrize("wanted", [{"label": "nobody"}, {"key_id": b"\x77"}])
 def test_a_key_that_is_not_there_is_told_by_name(token: Token, wanted: dict[str, Any]) -> None:
-    """TOKEN_KEY_MISSING, and the session goes back to the pool: asked ten times of two sessions."""
-    for _ in range(10):
+    """TOKEN_KEY_MISSING, and the next who asks has its turn."""
+    for _ in range(2):
         with pytest.raises(OutsideFailed, match="TOKEN_KEY_MISSING"):
             Pkcs11Key(token, public("p256"), **wanted)
 
@@ -155,7 +155,7 @@ def test_a_logout_behind_our_back_is_repaired(made: World, hsm: SoftHsm, token: 
     other = pkcs11.lib(str(hsm.module)).get_token(token_label=TOKEN)
     with pytest.raises(pkcs11.UserAlreadyLoggedIn):
         other.open(user_pin=PIN)
-    token._door.close()  # type: ignore[union-attr]
+    token._session.close()  # type: ignore[union-attr]
     assert ask(made, responder).response_status == "successful"
 
 
@@ -238,8 +238,8 @@ def test_a_library_that_is_none(hsm: SoftHsm, tmp_path: Path) -> None:
         Pkcs11Key(Token(broken, TOKEN, hsm.pin_file()), public("p256"), label="p256")
 
 
-def test_more_threads_than_sessions_take_turns(made: World, token: Token) -> None:
-    """Sixteen threads over two sessions: every answer is signed, and no more sessions were ever opened."""
+def test_threads_take_turns(made: World, token: Token) -> None:
+    """The library was begun for one thread: sixteen at once get sixteen right signatures, one at a time."""
     responder = responder_with(made, Pkcs11Key(token, public("p256"), label="p256"))
     answers: list[OcspAnswer] = []
 
@@ -255,14 +255,13 @@ def test_more_threads_than_sessions_take_turns(made: World, token: Token) -> Non
     assert [each.response_status for each in answers] == ["successful"] * 80
     for each in answers:
         verify("p256", ocsp.load_der_ocsp_response(each.der))
-    assert 1 <= len(token._idle) <= 2
 
 
 def test_a_busy_token_says_so(hsm: SoftHsm) -> None:
     """TOKEN_BUSY after a bounded wait, which a responder answers with tryLater."""
-    token = Token(hsm.module, TOKEN, hsm.pin_file(), sessions=1, most_wait_s=0.0)
+    token = Token(hsm.module, TOKEN, hsm.pin_file(), most_wait_s=0.0)
     key = Pkcs11Key(token, public("p256"), label="p256")
-    with token.seat(), pytest.raises(OutsideFailed, match="TOKEN_BUSY"):
+    with token.session(), pytest.raises(OutsideFailed, match="TOKEN_BUSY"):
         key.sign(b"x")
     assert key.sign(b"x")
     token.close()
@@ -279,6 +278,7 @@ def test_a_key_that_refuses_each_signature_is_left_alone_for_a_while(
         asked.append(1)
         raise RuntimeError("CKR_KEY_FUNCTION_NOT_PERMITTED")
 
+    token.close()
     with monkeypatch.context() as patch:
         patch.setattr(Pkcs11Key, "_found", refusing)
         for _ in range(5):
