@@ -1,0 +1,105 @@
+"""Fixtures: the CAs, the responders with a relay before each, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.clients.cases import Case, Client, Kind, Trust
+from tests.clients.certificates import Folder, write_folder
+from tests.clients.observed import Exchange
+from tests.clients.relay import Relay
+from tests.clients.responder import start_responder
+from tests.clients.table import Table
+
+_TABLE = pytest.StashKey[Table]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TABLE] = Table()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A test of a client's case goes into the table as it ended."""
+    report = yield
+    client = getattr(getattr(item, "module", None), "CLIENT", None)
+    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+    if client is not None and isinstance(case, Case):
+        table = item.config.stash[_TABLE]
+        if report.skipped:
+            table.skip(client, report.longrepr[2].removeprefix("Skipped: "))
+        elif report.failed:
+            table.record(client, case, "DIFFERS")
+        elif report.when == "call":
+            table.record(client, case, "agreed")
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = config.stash[_TABLE].lines()
+    if lines:
+        terminalreporter.section("clients")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@dataclass(frozen=True)
+class Responders:
+    """Both CAs, each with a responder in each mode, and what went through to them."""
+
+    folders: dict[Kind, Folder]
+    relays: dict[tuple[Kind, Trust], Relay]
+
+    def url(self, case: Case) -> str:
+        return f"http://127.0.0.1:{self.relays[case.kind, case.trust].port}/ocsp"
+
+    def folder(self, case: Case) -> Folder:
+        return self.folders[case.kind]
+
+    def leaf(self, case: Case) -> Path:
+        return self.folders[case.kind].leaf(case.status, case.trust)
+
+    def taken(self, case: Case) -> list[Exchange]:
+        """Since the last call, at this case's responder."""
+        return self.relays[case.kind, case.trust].taken()
+
+    def check_sent(self, case: Case) -> None:
+        """Exactly one request since the last call, of this case's shape, and answered as it must be."""
+        found = self.taken(case)
+        assert len(found) == 1, [each.describe() for each in found]
+        found[0].check(case)
+
+
+@pytest.fixture(scope="session")
+def responders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responders]:
+    root = tmp_path_factory.mktemp("clients")
+    with ExitStack() as stack:
+        relays = {(kind, trust): stack.enter_context(Relay()) for kind in Kind for trust in Trust}
+        folders = {}
+        for kind in Kind:
+            urls = {trust: f"http://127.0.0.1:{relays[kind, trust].port}/ocsp" for trust in Trust}
+            folders[kind] = write_folder(root / kind, kind, urls)
+        for (kind, trust), relay in relays.items():
+            relay.target = stack.enter_context(start_responder(folders[kind], trust))
+        yield Responders(folders, relays)
+
+
+@pytest.fixture(autouse=True)
+def client_here(request: pytest.FixtureRequest) -> None:
+    """Skips, saying what is missing and how to get it."""
+    client: Client | None = getattr(request.module, "CLIENT", None)
+    if client is not None and (missing := client.missing()):
+        pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True)
+def nothing_before(request: pytest.FixtureRequest, client_here: None) -> None:
+    """What an earlier test sent is not this one's."""
+    if "responders" in request.fixturenames:
+        for relay in request.getfixturevalue("responders").relays.values():
+            relay.taken()
