@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -68,11 +68,16 @@ class Responders:
         """Since the last call, at this case's responder."""
         return self.relays[case.kind, case.trust].taken()
 
-    def check_sent(self, case: Case) -> None:
-        """Exactly one request since the last call, of this case's shape, and answered as it must be."""
+    def check_sent(self, case: Case, *, then: str | None = None) -> None:
+        """Exactly one request since the last call, of this case's shape, and answered as it must be.
+
+        ``then`` is the method by which the client asks the same once more, where it does.
+        """
         found = self.taken(case)
-        assert len(found) == 1, [each.describe() for each in found]
-        found[0].check(case)
+        shapes = [case] if then is None else [case, replace(case, method=then)]
+        assert len(found) == len(shapes), [each.describe() for each in found]
+        for exchange, shape in zip(found, shapes, strict=True):
+            exchange.check(shape)
 
 
 @pytest.fixture(scope="session")
