@@ -57,7 +57,7 @@ class Case:
 
 
 def every_case() -> Iterator[Case]:
-    """256 of them: what ISSUE 5 lists, for an RSA CA and for a P-256 CA."""
+    """All of them, for an RSA CA and for a P-256 CA."""
     for kind, trust, method, hash_name, nonce, status in product(
         Kind, Trust, ("POST", "GET"), ("sha1", "sha256"), (True, False), Status
     ):
@@ -82,6 +82,8 @@ class Client:
     cannot: tuple[Cannot, ...]
     #: Does it tell a reason, so that on hold is more than revoked?
     tells_hold: bool = False
+    #: A command whose first line of output names its version.
+    version: tuple[str, ...] = ()
 
     def reason_against(self, case: Case) -> str | None:
         return next((limit.why for limit in self.cannot if limit.applies(case)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,19 +24,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test of a client's case goes into the table as it ended."""
     report = yield
     client = getattr(getattr(item, "module", None), "CLIENT", None)
-    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
-    if client is not None and isinstance(case, Case):
+    case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
+    if isinstance(client, Client) and isinstance(case, Case):
         table = item.config.stash[_TABLE]
         if report.skipped:
             table.skip(client, report.longrepr[2].removeprefix("Skipped: "))
         elif report.failed:
-            table.record(client, case, "DIFFERS")
+            table.differs(client, case)
         elif report.when == "call":
-            table.record(client, case, "agreed")
+            table.agreed(client, case)
     return report
 
 

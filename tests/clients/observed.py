@@ -65,29 +65,41 @@ class Exchange:
         assert self.answered_status == said, self.describe()
 
 
-def exchanges(up: bytes, down: bytes) -> list[Exchange]:
-    """The whole messages of one connection, paired; ``up`` is the client's side."""
+def take_exchanges(up: bytearray, down: bytearray) -> list[Exchange]:
+    """Takes the whole messages of one connection out, paired; ``up`` is the client's side."""
     found = []
-    while up and down:
-        line, body, up = _message(up)
-        method, target, _ = line.split(" ", 2)
-        answer, response, down = _message(down)
-        request = body if method == "POST" else b64decode(unquote(target.split("/ocsp/", 1)[1]))
-        found.append(Exchange(method, target, request, int(answer.split(" ")[1]), response))
+    while (request := _message(up)) and (response := _message(down)):
+        method, target, _ = request.start.split(" ", 2)
+        octets = request.body if method == "POST" else _of_target(target)
+        found.append(Exchange(method, target, octets, int(response.start.split(" ")[1]), response.body))
+        del up[: request.length], down[: response.length]
     return found
 
 
-def _message(octets: bytes) -> tuple[str, bytes, bytes]:
-    """Start line, body and what is behind it; nobody here uses chunks."""
-    head, _, rest = octets.partition(b"\r\n\r\n")
+def _of_target(target: str) -> bytes:
+    """The request in a GET's path, percent-encoded up to twice, perhaps base64url or without padding."""
+    text = unquote(unquote(target.split("/ocsp/", 1)[1])).rstrip("=")
+    return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if set("-_") & set(text) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    start: str
+    body: bytes
+    length: int
+
+
+def _message(octets: bytearray) -> _Message | None:
+    """The first HTTP message, or None where it is not whole yet; nobody here uses chunks."""
+    head, end, rest = bytes(octets).partition(b"\r\n\r\n")
+    if not end:
+        return None
     start, *fields = head.decode("latin-1").split("\r\n")
-    length = 0
-    for field in fields:
-        name, _, value = field.partition(":")
-        if name.lower() == "content-length":
-            length = int(value)
-    assert len(rest) >= length, "a message was cut short"
-    return start, rest[:length], rest[length:]
+    named = {name.lower(): value for name, _, value in (field.partition(":") for field in fields)}
+    length = int(named.get("content-length", "0"))
+    if len(rest) < length:
+        return None
+    return _Message(start, rest[:length], len(head) + len(end) + length)
 
 
 def _nonce(extensions: object) -> bytes | None:

@@ -11,8 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from tests.clients.observed import Exchange, exchanges
-
+from tests.clients.observed import Exchange, take_exchanges
 
 
 class _Conversation:
@@ -53,8 +52,7 @@ class Relay:
     def taken(self) -> list[Exchange]:
         """What was asked and answered since the last call, in the order of the connections."""
         with self._lock:
-            done, self._conversations = self._conversations, []
-        return [found for each in done for found in exchanges(bytes(each.up), bytes(each.down))]
+            return [found for each in self._conversations for found in take_exchanges(each.up, each.down)]
 
     def _accept(self) -> None:
         while not self._stopped.is_set():
@@ -88,7 +86,8 @@ class Relay:
                     continue
                 if not octets:
                     break
-                kept += octets  # before it is sent on: the client may be done as soon as it has it
+                with self._lock:  # before it is sent on: the client may be done as soon as it has it
+                    kept += octets
                 sink.sendall(octets)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

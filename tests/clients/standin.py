@@ -1,4 +1,4 @@
-"""A responder of the ordinary route alone, as a process: ``python -m tests.clients.standin FOLDER KIND TRUST``.
+"""A responder of the ordinary route alone: ``python -m tests.clients.standin FOLDER KIND TRUST``.
 
 Prints its port. It answers for one CA of ``certificates.write_folder``, by one signer.
 """
@@ -31,7 +31,6 @@ from tests.clients.certificates import (
     Folder,
     serial_of,
 )
-
 from tests.revocation import sets
 
 
@@ -50,7 +49,7 @@ async def serve(folder: Folder, trust: Trust) -> None:
     }
     accepted = sets.accepted(listing, this_update=THIS_UPDATE, lives=NEXT_UPDATE - THIS_UPDATE)
     published = sets.store(folder.path / f"sets-{trust}").publish(
-        {scope: accepted for scope in authority.expected_lists()}, authorities, now=THIS_UPDATE
+        dict.fromkeys(authority.expected_lists(), accepted), authorities, now=THIS_UPDATE
     )
     current = CurrentSnapshot()
     current.adopt(published)

@@ -17,15 +17,14 @@ CLIENT = Client(
         Cannot("it sends POST only", only(method="GET")),
         Cannot("its CertIDs are SHA-1 only", only(hash_name="sha256")),
     ),
+    version=("ocsptool", "--version"),
 )
 
 
 def _asked(case: Case, responders: Responders, trust: Trust) -> Done:
     folder = responders.folder(case)
     subject = ["--load-cert", responders.leaf(case), "--load-issuer", folder.ca]
-    trusts = (
-        ["--load-signer", folder.signer(trust)] if trust is Trust.LOCAL else ["--load-trust", folder.ca]
-    )
+    trusts = ["--load-signer", folder.signer(trust)] if trust is Trust.LOCAL else ["--load-trust", folder.ca]
     nonce = ["--nonce"] if case.nonce else []
     return run("ocsptool", f"--ask={responders.url(case)}", *subject, *trusts, *nonce)
 

@@ -1,8 +1,7 @@
-"""Java's PKIXRevocationChecker: GET and POST with a SHA-1 CertID, with and without a nonce, both trust modes."""
+"""Java's PKIXRevocationChecker: GET and POST, SHA-1 CertIDs, with and without a nonce, both trust modes."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.clients.cases import Cannot, Case, Client, Kind, Status, Trust, only
 from tests.clients.conftest import Responders
-from tests.clients.running import line_of, started
+from tests.clients.running import Program, started
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
 
@@ -19,6 +18,7 @@ CLIENT = Client(
     {"java": "default-jdk"},
     (Cannot("its CertIDs are SHA-1 only (JDK 17)", only(hash_name="sha256")),),
     tells_hold=True,
+    version=("java", "-version"),
 )
 _SOURCE = Path(__file__).with_name("PkixStatus.java")
 _NONCE = bytes(range(32)).hex()
@@ -30,7 +30,7 @@ _SAYS = {
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.Popen[str]]]:
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Program]]:
     """One for each method: by default it sends GET where the address stays within 255 octets."""
     log = tmp_path_factory.mktemp("java") / "errors"
     get = ("java", "-Dcom.sun.security.ocsp.useget=true", _SOURCE)
@@ -39,22 +39,16 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, sub
         yield {"GET": getting, "POST": posting}
 
 
-def _asked(
-    case: Case, responders: Responders, machines: dict[str, subprocess.Popen[str]], trust: Trust
-) -> str:
+def _asked(case: Case, responders: Responders, machines: dict[str, Program], trust: Trust) -> str:
     folder = responders.folder(case)
     machine = machines[case.method]
-    assert machine.stdin is not None
     nonce = _NONCE if case.nonce else "-"
-    machine.stdin.write(f"{trust} {nonce} {folder.ca} {responders.leaf(case)} {folder.signer(trust)}\n")
-    machine.stdin.flush()
-    return line_of(machine)
+    machine.say(f"{trust} {nonce} {folder.ca} {responders.leaf(case)} {folder.signer(trust)}")
+    return machine.line()
 
 
 @CLIENT.parametrize()
-def test_java_agrees(
-    case: Case, responders: Responders, machines: dict[str, subprocess.Popen[str]]
-) -> None:
+def test_java_agrees(case: Case, responders: Responders, machines: dict[str, Program]) -> None:
     """Valid, or revoked with its reason; what the responder does not know is no valid path."""
     said = _asked(case, responders, machines, case.trust)
     if case.status is Status.UNKNOWN:
@@ -65,9 +59,9 @@ def test_java_agrees(
 
 
 def test_java_refuses_a_responder_that_is_not_pinned(
-    responders: Responders, machines: dict[str, subprocess.Popen[str]]
+    responders: Responders, machines: dict[str, Program]
 ) -> None:
-    """The comparison can fail. (The other way it cannot: with a pinned one, Java goes on to believe delegates.)"""
+    """The comparison can fail. (Not the other way: beside a pinned one Java goes on believing delegates.)"""
     case = Case(Kind.RSA, Trust.LOCAL, "GET", "sha1", nonce=False, status=Status.GOOD)
     said = _asked(case, responders, machines, Trust.DELEGATED)
     assert "not authorized to sign OCSP responses" in said, said

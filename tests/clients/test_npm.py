@@ -21,6 +21,7 @@ CLIENT = Client(
         Cannot("it always sends a nonce", only(nonce=False)),
         Cannot("it verifies RSA signatures only", only(kind=Kind.P256)),
     ),
+    version=("node", "--version"),
 )
 _FOLDER = Path(__file__).with_name("npm")
 

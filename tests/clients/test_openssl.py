@@ -14,7 +14,13 @@ from tests.clients.running import Done, run
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(60)]
 
-CLIENT = Client("openssl ocsp", {"openssl": "openssl", "curl": "curl"}, (), tells_hold=True)
+CLIENT = Client(
+    "openssl ocsp",
+    {"openssl": "openssl", "curl": "curl"},
+    (),
+    tells_hold=True,
+    version=("openssl", "version"),
+)
 
 
 def _asks(case: Case, responders: Responders) -> list[object]:

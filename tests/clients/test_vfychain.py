@@ -1,4 +1,4 @@
-"""NSS ``vfychain``: GET with a SHA-1 CertID, without a nonce, in delegated mode; POST where GET does not help."""
+"""NSS ``vfychain``: GET, SHA-1 CertIDs, no nonce, delegated mode; POST where GET gave nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _asked(case: Case, responders: Responders, known: dict[Kind, str], *flags: s
 def test_vfychain_agrees(case: Case, responders: Responders, known: dict[Kind, str]) -> None:
     """Good even where an answer must be had; revoked even where none need be; unknown is neither.
 
-    It calls both revoked and undetermined -8180, but asks a second time, by POST, only where GET gave nothing.
+    It calls both revoked and undetermined -8180, but asks again, by POST, only where GET gave nothing.
     """
     strict = _asked(case, responders, known, *_STRICT)
     again = "POST" if case.status is Status.UNKNOWN else None
