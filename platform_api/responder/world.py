@@ -174,6 +174,7 @@ def _cas(
                 [generation.certificate for generation in generations],
                 partitions=(Partition(1, b"", ""),),
                 signature_algorithms=frozenset(SignatureAlgorithm),
+                serial_ceiling=given.serial_ceiling,
                 tolerances=given.tolerances,
             )
             found.append(_ca(given, authority, own, named, signers, now))

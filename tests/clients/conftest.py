@@ -32,6 +32,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if isinstance(client, Client) and isinstance(case, Case):
         table = item.config.stash[_TABLE]
         if report.skipped:
+            assert isinstance(report.longrepr, tuple)
             table.skip(client, report.longrepr[2].removeprefix("Skipped: "))
         elif report.failed:
             table.differs(client, case)

@@ -91,37 +91,36 @@ def asked(request: pytest.FixtureRequest, responders: Responders) -> bytes:
     pytest.fail("no filler gives such a base64")
 
 
-@pytest.fixture(scope="module")
-def posted(through: int, asked: bytes) -> bytes:
-    """The answer to POST through nginx, once it stays the same: a cache admits an unlisted serial late."""
-    head = f"POST /ocsp HTTP/1.1\r\nContent-Length: {len(asked)}\r\n"
-    last = b""
-    for _ in range(20):
-        status, answer = _exchange(through, head.encode(), asked)
-        assert status == 200
-        if answer == last:
-            return answer
-        last = answer
-    pytest.fail("no two answers to POST are the same")
+def _posted(port: int, asked: bytes) -> bytes:
+    status, answer = _exchange(
+        port, f"POST /ocsp HTTP/1.1\r\nContent-Length: {len(asked)}\r\n".encode(), asked
+    )
+    assert status == 200
+    return answer
 
 
 @pytest.mark.parametrize("spelling", list(_SPELLINGS))
 def test_get_through_nginx_is_the_post_answer(
-    spelling: str, through: int, asked: bytes, posted: bytes, responders: Responders
+    spelling: str, through: int, asked: bytes, responders: Responders
 ) -> None:
-    """T11: byte-equal to the POST answer, and the responder saw the very target that the client sent."""
+    """T11: byte-equal to the POST answer, and the responder saw the very target that the client sent.
+
+    One before or one after: what no cache has yet is signed again, by RSA alike within one second.
+    """
     target = "/ocsp/" + _SPELLINGS[spelling](asked)
     relay = responders.relays[Kind.RSA, Trust.LOCAL]
+    before = _posted(through, asked)
     relay.taken()
     status, answer = _exchange(through, f"GET {target} HTTP/1.1\r\n".encode(), b"")
     assert status == 200
-    assert answer == posted, f"GET {target}\n{answer.hex()}\n{posted.hex()}"
-    assert ocsp.load_der_ocsp_response(answer).certificate_status is ocsp.OCSPCertStatus.GOOD
     assert [each.target for each in relay.taken()] == [target]
+    after = _posted(through, asked)
+    assert answer in {before, after}, f"GET {target}\n{answer.hex()}\n{before.hex()}\n{after.hex()}"
+    assert ocsp.load_der_ocsp_response(answer).certificate_status is ocsp.OCSPCertStatus.GOOD
 
 
 def test_a_proxy_that_merges_slashes_spoils_requests(
-    tmp_path: Path, responders: Responders, asked: bytes, posted: bytes
+    tmp_path: Path, responders: Responders, asked: bytes
 ) -> None:
     """The comparison can fail: without the example's two settings a bare "//" arrives as "/"."""
     port = free_port()
@@ -130,7 +129,8 @@ def test_a_proxy_that_merges_slashes_spoils_requests(
     bare = b64encode(asked).decode()
     with nginx(tmp_path, text, port):
         _, answer = _exchange(port, f"GET /ocsp/{bare} HTTP/1.1\r\n".encode(), b"")
-    assert (answer == posted) == ("//" not in bare)
+        malformed = bytes.fromhex("30030a0101")
+        assert (answer == malformed) == ("//" in bare)
 
 
 def _exchange(port: int, head: bytes, body: bytes) -> tuple[int, bytes]:
