@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,8 @@ class Client:
     cannot: tuple[Cannot, ...]
     #: Does it tell a reason, so that on hold is more than revoked?
     tells_hold: bool = False
+    #: What is no program: a path, and the command that makes it.
+    package: tuple[Path, str] | None = None
     #: A command whose first line of output names its version.
     version: tuple[str, ...] = ()
 
@@ -90,15 +93,16 @@ class Client:
 
     def missing(self) -> str | None:
         """Which programs are not here, and how to get them."""
-        lacking = {
-            package: program for program, package in self.needs.items() if shutil.which(program) is None
-        }
-        if not lacking:
-            return None
-        return (
-            f"{self.name}: {', '.join(lacking.values())} missing; as root: sh deploy/client-packages.sh "
-            f"(apt-get install {' '.join(lacking)})"
-        )
+        lacking = [program for program in self.needs if shutil.which(program) is None]
+        if lacking:
+            packages = " ".join(dict.fromkeys(self.needs[program] for program in lacking))
+            return (
+                f"{self.name}: {', '.join(lacking)} missing; as root: sh deploy/client-packages.sh "
+                f"(apt-get install {packages})"
+            )
+        if self.package is not None and not self.package[0].exists():
+            return f"{self.name}: its package is missing; run: {self.package[1]}"
+        return None
 
     def parametrize(self) -> pytest.MarkDecorator:
         """The cases that this client can do, under their names."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_TABLE] = Table()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: a client that is not here is skipped, saying what is missing and how to get it."""
+    client = getattr(getattr(item, "module", None), "CLIENT", None)
+    if isinstance(client, Client) and (missing := client.missing()):
+        pytest.skip(missing)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test of a client's case goes into the table as it ended."""
@@ -36,6 +44,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             table.skip(client, report.longrepr[2].removeprefix("Skipped: "))
         elif report.failed:
             table.differs(client, case)
+            wire = item.funcargs["responders"].said(case) if "responders" in item.funcargs else ""
+            report.sections.append(("what went over the wire", wire))
         elif report.when == "call":
             table.agreed(client, case)
     return report
@@ -55,6 +65,8 @@ class Responders:
 
     folders: dict[Kind, Folder]
     relays: dict[tuple[Kind, Trust], Relay]
+    #: What the running test has taken.
+    seen: list[Exchange] = field(default_factory=list)
 
     def url(self, case: Case) -> str:
         return f"http://127.0.0.1:{self.relays[case.kind, case.trust].port}/ocsp"
@@ -67,7 +79,14 @@ class Responders:
 
     def taken(self, case: Case) -> list[Exchange]:
         """Since the last call, at this case's responder."""
-        return self.relays[case.kind, case.trust].taken()
+        found = self.relays[case.kind, case.trust].taken()
+        self.seen.extend(found)
+        return found
+
+    def said(self, case: Case) -> str:
+        """Everything of this test, in hex, for whoever must understand a disagreement."""
+        self.taken(case)
+        return "\n".join(exchange.describe() for exchange in self.seen) or "nothing"
 
     def check_sent(self, case: Case, *, then: str | None = None) -> None:
         """Exactly one request since the last call, of this case's shape, and answered as it must be.
@@ -96,16 +115,10 @@ def responders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responders]
 
 
 @pytest.fixture(autouse=True)
-def client_here(request: pytest.FixtureRequest) -> None:
-    """Skips, saying what is missing and how to get it."""
-    client: Client | None = getattr(request.module, "CLIENT", None)
-    if client is not None and (missing := client.missing()):
-        pytest.skip(missing)
-
-
-@pytest.fixture(autouse=True)
-def nothing_before(request: pytest.FixtureRequest, client_here: None) -> None:
+def nothing_before(request: pytest.FixtureRequest) -> None:
     """What an earlier test sent is not this one's."""
     if "responders" in request.fixturenames:
-        for relay in request.getfixturevalue("responders").relays.values():
+        responders: Responders = request.getfixturevalue("responders")
+        responders.seen.clear()
+        for relay in responders.relays.values():
             relay.taken()

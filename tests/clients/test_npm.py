@@ -12,6 +12,7 @@ from tests.clients.running import run
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(60)]
 
+_FOLDER = Path(__file__).with_name("npm")
 CLIENT = Client(
     "npm ocsp",
     {"node": "nodejs"},
@@ -21,16 +22,9 @@ CLIENT = Client(
         Cannot("it always sends a nonce", only(nonce=False)),
         Cannot("it verifies RSA signatures only", only(kind=Kind.P256)),
     ),
+    package=(_FOLDER / "node_modules" / "ocsp", "npm ci --prefix tests/clients/npm"),
     version=("node", "--version"),
 )
-_FOLDER = Path(__file__).with_name("npm")
-
-
-@pytest.fixture(autouse=True)
-def package(client_here: None) -> None:
-    """Installed by ``make test-clients`` from the committed lock."""
-    if not (_FOLDER / "node_modules" / "ocsp").is_dir():
-        pytest.skip(f"{CLIENT.name}: the package is missing; run: npm ci --prefix tests/clients/npm")
 
 
 def _asked(case: Case, responders: Responders, trust: Trust) -> str:
