@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from platform_api.responder.given import Given, check_file
 from revocation.authorities import Authority, Generation, SignatureAlgorithm, Tolerance
@@ -58,9 +58,20 @@ class TakenList:
     file: str
 
 
-def take_certificates(given: Given) -> tuple[Authority, ...]:
-    """One authority for each subject DN, with a generation for each key, to verify lists with."""
-    by_name: dict[CanonicalName, dict[bytes, x509.Certificate]] = {}
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A subject DN with a generation for each key: to verify lists with, never to answer from."""
+
+    authority: Authority
+    #: For each key those that are of one CA with it, itself among them: one certifies the other, directly or
+    #: over several, under this name (a key roll, RFC 4210 section 4.4). Without that, two keys under one
+    #: name are two CAs.
+    kin: Mapping[bytes, frozenset[bytes]]
+
+
+def take_certificates(given: Given) -> tuple[Issuer, ...]:
+    """Every certificate of every file, by name and key."""
+    by_name: dict[CanonicalName, list[Generation]] = {}
     for path in given.certificates:
         check_file(path)
         for certificate in read_certificates([path]):
@@ -69,30 +80,46 @@ def take_certificates(given: Given) -> tuple[Authority, ...]:
                 generation = generation_of(certificate, "g1")
             except InputRefused as error:
                 raise of_file(error, path.name) from None
-            keys = by_name.setdefault(canonical_name(generation.subject), {})
-            known = keys.get(generation.key_id)
-            # A CA certifies its key again before its certificate runs out: the one valid longest counts.
-            if known is None or known.not_valid_after_utc < certificate.not_valid_after_utc:
-                keys[generation.key_id] = certificate
-    return tuple(
-        authority_from_certificates(
-            f"issuer-{number}",
-            keys.values(),
-            partitions=_UNDIVIDED,
-            signature_algorithms=frozenset(SignatureAlgorithm),
-        )
-        for number, keys in enumerate(by_name.values(), 1)
+            by_name.setdefault(canonical_name(generation.subject), []).append(generation)
+    return tuple(_issuer(number, found) for number, found in enumerate(by_name.values(), 1))
+
+
+def _issuer(number: int, found: Sequence[Generation]) -> Issuer:
+    by_key: dict[bytes, Generation] = {}
+    for one in found:
+        known = by_key.setdefault(one.key_id, one)
+        # A CA certifies its key again before its certificate runs out: the one valid longest counts.
+        if known.certificate.not_valid_after_utc < one.certificate.not_valid_after_utc:
+            by_key[one.key_id] = one
+    kin = {key: frozenset((key,)) for key in by_key}
+    for one in found:
+        for other in by_key.values():
+            if other.key_id not in kin[one.key_id] and _certifies(other, one):
+                together = kin[one.key_id] | kin[other.key_id]
+                kin.update(dict.fromkeys(together, together))
+    authority = authority_from_certificates(
+        f"issuer-{number}",
+        [generation.certificate for generation in by_key.values()],
+        partitions=_UNDIVIDED,
+        signature_algorithms=frozenset(SignatureAlgorithm),
     )
+    return Issuer(authority, kin)
 
 
-def take_lists(
-    given: Given, issuers: Sequence[Authority], room: Path, now: datetime
-) -> tuple[TakenList, ...]:
+def _certifies(one: Generation, other: Generation) -> bool:
+    try:
+        other.certificate.verify_directly_issued_by(one.certificate)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def take_lists(given: Given, issuers: Sequence[Issuer], room: Path, now: datetime) -> tuple[TakenList, ...]:
     """Every list of every file, in order. ``room``: an empty folder for copies of the files.
 
     Whoever replaces a list may write it in place; a mapped file that shrinks would end this process.
     """
-    by_name = {canonical_name(issuer.subject): issuer for issuer in issuers}
+    by_name = {canonical_name(issuer.authority.subject): issuer.authority for issuer in issuers}
     files = Files()
     found: list[TakenList] = []
     for number, path in enumerate(given.lists):
@@ -100,7 +127,7 @@ def take_lists(
         _copy(path, copy)
         try:
             for held in files.lists(str(copy), given.tolerances):
-                found.append(_taken(held, by_name, path.name, given, now))
+                found.append(_taken(held, by_name, path.name, now))
         except InputRefused as error:
             raise of_file(error, path.name) from None
     return tuple(found)
@@ -119,9 +146,7 @@ def _copy(path: Path, copy: Path) -> None:
         ) from None
 
 
-def _taken(
-    held: HeldList, by_name: Mapping[CanonicalName, Authority], file: str, given: Given, now: datetime
-) -> TakenList:
+def _taken(held: HeldList, by_name: Mapping[CanonicalName, Authority], file: str, now: datetime) -> TakenList:
     if held.refused is not None:
         raise held.refused
     found = held.list
@@ -144,13 +169,6 @@ def _taken(
             expected="a list of public key certificates",
             got="onlyContainsAttributeCerts (RFC 5280 section 5.2.5)",
             remedy="leave it out: nobody asks this responder about attribute certificates",
-        )
-    if given.newest_signs_all and generation.key_id != issuer.newest.key_id:
-        raise InputRefused(
-            "SCOPE_KEY_MISMATCH",
-            expected="with --newest-signs-all lists signed by the newest key of their CA",
-            got=f"one signed by its key {generation.name} of {len(issuer.generations)}",
-            remedy="leave that list out, or the option: then each key's list is for its own certificates",
         )
     return TakenList(held, generation, scope_of(held.issuing, found.issuer), file)
 

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,11 +137,12 @@ def running(arguments: Sequence[str]) -> Iterator[Running]:
         cwd=ROOT,
         env=environment(),
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     lines: queue.Queue[str] = queue.Queue()
     errors: list[str] = []
     readers = [
-        threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()]),
+        threading.Thread(target=lambda: deque(map(lines.put, process.stdout or ()), maxlen=0)),
         threading.Thread(target=lambda: errors.extend(process.stderr or ())),
     ]
     for reader in readers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from tests import pki
 from tests.checker.material import full, named
 from tests.pki import entry, seq
-from tests.responder.running import GOOD, NOW, REVOKED, THIS_UPDATE, crl
+from tests.responder.running import GOOD, NOW, REVOKED, THIS_UPDATE, crl, key_pem, pem
 from tests.responder.worlds import given, made, word
+from tests.revocation.ocsp_world import responder_certificate
 
 HOUR = timedelta(hours=1)
 
@@ -79,13 +82,11 @@ def test_one_that_is_replaced_by_rename_is_taken(followed: Followed, ca: pki.CA,
     fresh = list_file.with_suffix(".new")
     fresh.write_bytes(newer(ca, REVOKED, GOOD))
     fresh.replace(list_file)
-    import os
-
     os.utime(list_file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert followed.look() == ["taken"]
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[pki.CA], bytes] | None, type[RevocationError]]] = {
     "half of it": (lambda ca: newer(ca, GOOD)[:-40], InputRefused),
     "older": (lambda ca: crl(ca, [], number=2, this_update=THIS_UPDATE - HOUR), InputRefused),
     "another under its number": (lambda ca: newer(ca, number=3), InputRefused),
@@ -112,13 +113,16 @@ def test_a_bad_one_leaves_the_old_world(followed: Followed, ca: pki.CA, list_fil
     assert followed.follower.current is world
     assert (word(world, ca, REVOKED), word(world, ca, GOOD)) == ("REVOKED", "GOOD")
     end = world.cas[0].next_update
-    assert end is not None and word(world, ca, GOOD, at=end) == "STALE"
+    assert end is not None
+    assert word(world, ca, GOOD, at=end) == "STALE"
     list_file.write_bytes(newer(ca, GOOD, number=5))
     assert followed.look() == ["taken"]
     assert followed.follower.refusal is None
 
 
-def test_the_same_list_again_is_no_news_of_importance(followed: Followed, ca: pki.CA, list_file: Path) -> None:
+def test_the_same_list_again_is_no_news_of_importance(
+    followed: Followed, ca: pki.CA, list_file: Path
+) -> None:
     """Touched, or written again: taken, and nothing is different."""
     list_file.write_bytes(list_file.read_bytes())
     assert followed.look() == ["taken"]
@@ -153,8 +157,8 @@ def test_a_full_list_under_its_delta_s_number(tmp_path: Path, ca: pki.CA) -> Non
     """RFC 5280 section 5.2.3: issued together they share it. Then the delta may go, and the full list not."""
     delta = crl(ca, [entry(7, THIS_UPDATE)], number=4, delta_base=3)
     followed = Followed(given(tmp_path, [ca], {"ca.crl": crl(ca), "delta.crl": delta}))
-    later = {"number": 4, "this_update": THIS_UPDATE + HOUR / 2}
-    (tmp_path / "ca.crl").write_bytes(crl(ca, [entry(7, THIS_UPDATE)], **later))
+    later = THIS_UPDATE + HOUR / 2
+    (tmp_path / "ca.crl").write_bytes(crl(ca, [entry(7, THIS_UPDATE)], number=4, this_update=later))
     assert followed.look() == ["taken"]
     (tmp_path / "delta.crl").write_bytes((tmp_path / "ca.crl").read_bytes())
     assert followed.look() == ["taken"]
@@ -165,9 +169,6 @@ def test_a_full_list_under_its_delta_s_number(tmp_path: Path, ca: pki.CA) -> Non
 
 def test_a_new_signer_takes_over(followed: Followed, tmp_path: Path, ca: pki.CA) -> None:
     """A certificate that is replaced signs after the reload; one for another key is refused."""
-    from tests.responder.running import key_pem, pem
-    from tests.revocation.ocsp_world import responder_certificate
-
     fresh = pki.key("p256", 398)
     (tmp_path / "ocsp.pem").write_bytes(pem(responder_certificate(fresh, ca.generations[0])))
     assert followed.look() == ["RESPONDER_CERTIFICATE_REFUSED"]

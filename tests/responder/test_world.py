@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from revocation.errors import InputRefused
 from tests import pki
 from tests.checker.material import ATTRIBUTE, CA, INDIRECT, USER, about, full, named, some_reasons
-from tests.responder.running import GOOD, HELD, NOW, REVOKED, THIS_UPDATE, crl
-from tests.responder.worlds import DAY, given, made, word
 from tests.pki import entry, seq
+from tests.responder.running import GOOD, HELD, NOW, REVOKED, THIS_UPDATE, crl, pem
+from tests.responder.worlds import DAY, given, made, without_list, word
 
 HOUR = timedelta(hours=1)
 UNDETERMINED = "PARTITION_UNDETERMINED"
@@ -43,20 +47,47 @@ def test_each_key_has_its_own_list(tmp_path: Path, ca: pki.CA) -> None:
 
 
 def test_the_newest_key_may_sign_for_all(tmp_path: Path, ca: pki.CA) -> None:
-    """With the owner's word one list is for the certificates of both keys; another key's is refused."""
-    wanted = given(tmp_path, [ca], {"ca.crl": crl(ca)}, newest_signs_all=True)
+    """With the owner's word one list is for the certificates of both keys; without it of one."""
+    for asserted, expected in ((True, "GOOD"), (False, "NO_CRL")):
+        world = made(given(tmp_path, [ca], {"ca.crl": crl(ca)}, newest_signs_all=asserted))
+        assert word(world, ca, GOOD) == "GOOD"
+        assert word(world, ca, GOOD, generation=0) == expected
+    world = made(given(tmp_path, [ca], {"ca.crl": crl(ca)}, newest_signs_all=True))
+    assert word(world, ca, REVOKED, generation=0) == "REVOKED"
+
+
+def test_keys_that_certify_each_other_are_one_ca(tmp_path: Path, ca: pki.CA) -> None:
+    """After a key roll what the new key's list names is revoked, whichever key issued it; what it leaves out
+    is not thereby good.
+    """
+    old, new = ca.generations
+    linked = (
+        x509.CertificateBuilder()
+        .subject_name(new.certificate.subject)
+        .issuer_name(old.certificate.subject)
+        .public_key(new.private.public_key())
+        .serial_number(99)
+        .not_valid_before(new.certificate.not_valid_before_utc)
+        .not_valid_after(old.certificate.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(old.private, hashes.SHA256())
+    )
+    lists = {"new.crl": crl(ca), "old.crl": crl(ca, [], generation=0)}
+    wanted = given(tmp_path, [ca], lists)
+    wanted.certificates[0].write_bytes(b"".join(map(pem, [*ca.certificates, linked])))
     world = made(wanted)
+    assert len(world.authorities) == 2
     for generation in (0, 1):
-        assert word(world, ca, REVOKED, generation=generation) == "REVOKED"
-        assert word(world, ca, GOOD, generation=generation) == "GOOD"
-    (tmp_path / "ca.crl").write_bytes(crl(ca, generation=0))
-    with pytest.raises(InputRefused, match="SCOPE_KEY_MISMATCH"):
-        made(wanted)
+        said = [word(world, ca, serial, generation=generation) for serial in (REVOKED, HELD, GOOD)]
+        assert said == ["REVOKED", "ON_HOLD", "GOOD"]
+    alone = made(without_list(wanted, "old.crl"))
+    assert word(alone, ca, REVOKED, generation=0) == "REVOKED"
+    assert word(alone, ca, GOOD, generation=0) == "NO_CRL"
 
 
 #: Fields of issuingDistributionPoint of each list; whether the unlisted are good without, and with, the
 #: owner's word that these are all lists.
-SCOPES = {
+SCOPES: dict[str, tuple[list[bytes | None], str, str]] = {
     "one point": ([seq(ONE)], UNDETERMINED, "GOOD"),
     "two points": ([seq(ONE), seq(OTHER)], UNDETERMINED, "GOOD"),
     "users only": ([seq(USER)], UNDETERMINED, "GOOD"),
@@ -112,9 +143,8 @@ def test_a_point_under_another_name_is_another(tmp_path: Path, ca: pki.CA) -> No
 # --- Deltas (RFC 5280 section 5.2.4) ---
 
 
-def delta(ca: pki.CA, listed: list[bytes], **forged: object) -> bytes:
-    forged = {"number": 4, "delta_base": 3, **forged}
-    return crl(ca, listed, **forged)
+def delta(ca: pki.CA, listed: list[bytes], **forged: Any) -> bytes:
+    return crl(ca, listed, **{"number": 4, "delta_base": 3, **forged})
 
 
 def test_a_delta_brings_its_base_up_to_date(tmp_path: Path, ca: pki.CA) -> None:
@@ -137,9 +167,7 @@ def test_a_delta_s_end_is_the_end(tmp_path: Path, ca: pki.CA) -> None:
         entry(HELD, THIS_UPDATE, reason=8),
     ]
     ends = NOW + HOUR
-    wanted = given(
-        tmp_path, [ca], {"ca.crl": crl(ca), "delta.crl": delta(ca, changes, next_update=ends)}
-    )
+    wanted = given(tmp_path, [ca], {"ca.crl": crl(ca), "delta.crl": delta(ca, changes, next_update=ends)})
     world = made(wanted)
     assert world.changes_at == ends
     assert [word(world, ca, serial) for serial in (GOOD, HELD, 8)] == ["GOOD", "GOOD", "ON_HOLD"]
@@ -184,7 +212,7 @@ def test_an_entry_about_another_ca_s_certificate_is_not_this_one_s(tmp_path: Pat
 # --- Refused (RFC 5280 sections named in each rule) ---
 
 SHA1 = pki.ALGORITHMS["sha1WithRSAEncryption"]
-REFUSED = {
+REFUSED: dict[str, Callable[[pki.CA], dict[str, bytes]]] = {
     "DELTA_ALONE": lambda ca: {"d.crl": delta(ca, [])},
     "SCOPE_ATTRIBUTE_CERTIFICATES": lambda ca: {"a.crl": crl(ca, idp=seq(ATTRIBUTE))},
     "ALGORITHM_WEAK": lambda ca: {"a.crl": crl(ca, inner_algorithm=SHA1)},
@@ -229,9 +257,7 @@ def test_one_ca_s_lapsed_list_keeps_no_other_from_being_answered(tmp_path: Path,
     assert (word(world, ca, GOOD), word(world, other, GOOD)) == ("STALE", "GOOD")
 
 
-def test_nothing_is_left_on_the_disk(
-    tmp_path: Path, ca: pki.CA, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_on_the_disk(tmp_path: Path, ca: pki.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """The set's folder is gone before the first answer."""
     room = tmp_path / "room"
     room.mkdir()

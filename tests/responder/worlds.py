@@ -14,8 +14,7 @@ from revocation.clock import FixedClock
 from revocation.identity import CertificateIdentity, serial_from_int
 from revocation.status import CertificateStatus, certificate_status
 from tests import pki
-from tests.responder.running import NOW, pem, key_pem
-from tests.revocation.ocsp_world import responder_certificate
+from tests.responder.running import NOW, key_pem, pem
 
 DAY = timedelta(days=1)
 Clocks = FixedClock
