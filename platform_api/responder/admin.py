@@ -9,38 +9,28 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from platform_api.metrics import CONTENT_TYPE
+from platform_api.workers.collector import SharedCollector
 from revocation.metrics import AuthorityFreshness, Freshness, set_freshness
 
 if TYPE_CHECKING:
     from platform_api.responder.follow import Follower
+    from platform_api.workers.shared import Shared
     from revocation.clock import Clock
 
 _IN_FORCE: Final = frozenset({Freshness.FRESH, Freshness.STALE_SOON})
 
 
-class Counters:
-    """What was answered; one registry for one process's responder."""
-
-    def __init__(self) -> None:
-        self.registry: Final = CollectorRegistry()
-        self._answers: Final = Counter(
-            "jpki_responder_answers",
-            "OCSP responses by responseStatus (RFC 6960 section 4.2.1).",
-            ("status",),
-            registry=self.registry,
-        )
-
-    def answered(self, status: str) -> None:
-        self._answers.labels(status).inc()
-
-    def follow(self, worlds: Follower, clock: Clock) -> None:
-        """Add the figures that are computed when they are asked for."""
-        self.registry.register(_Figures(worlds, clock))
+def registry(worlds: Follower, clock: Clock, shared: Shared) -> CollectorRegistry:
+    """What was counted, and the figures that are computed when they are asked for."""
+    found = CollectorRegistry()
+    found.register(SharedCollector(shared))
+    found.register(_Figures(worlds, clock))
+    return found
 
 
 class _Figures(Collector):
@@ -78,8 +68,7 @@ class _Figures(Collector):
         for authority in world.authorities:
             identity = world.signers.identity_for(authority.newest, now)
             if identity is not None:
-                ends = identity.certificate.not_valid_after_utc
-                expiry.add_metric((authority.ca_id,), (ends - now).total_seconds())
+                expiry.add_metric((authority.ca_id,), (identity.not_after - now).total_seconds())
         yield expiry
 
 
@@ -100,7 +89,9 @@ def readiness(worlds: Follower, clock: Clock) -> dict[str, Any]:
     }
 
 
-def create_admin(worlds: Follower, clock: Clock, counters: Counters) -> web.Application:
+def create_admin(worlds: Follower, clock: Clock, shared: Shared) -> web.Application:
+    figures = registry(worlds, clock, shared)
+
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"live": True})
 
@@ -109,7 +100,7 @@ def create_admin(worlds: Follower, clock: Clock, counters: Counters) -> web.Appl
         return web.json_response(said, status=200 if said["ready"] else 503)
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(counters.registry), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=generate_latest(figures), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
     app.router.add_get("/health/live", live)

@@ -21,8 +21,8 @@ _PASSES_WITH_TIME: Final = frozenset(
 )
 _AGAIN_S: Final = 30.0
 
-#: Told of a new world, or of the refusal of one.
-Told = Callable[[World | RevocationError], None]
+#: Told of the refusal of files, once for each.
+Told = Callable[[RevocationError], None]
 
 
 class Follower:
@@ -52,8 +52,8 @@ class Follower:
         self._seen = self._tried = world.facts
         self._tried_at = timer()
 
-    def look(self) -> None:
-        """Blocking. Call it every second or so.
+    def look(self) -> bool:
+        """Blocking. Call it every second or so; True when ``current`` is another.
 
         A file is read when it looks the same at two looks: whoever writes it in place has then ended, or is
         slow, and what he has half written no signature stands under.
@@ -62,21 +62,21 @@ class Follower:
         settled = facts == self._seen
         self._seen = facts
         if not settled or not (facts != self._tried or self._is_due()):
-            return
+            return False
         self._tried, self._tried_at = facts, self._timer()
         try:
             world = load(self._given, self._clock, before=self.current)
         except RevocationError as error:
             self._refuse(error)
-            return
+            return False
         except MemoryError:
             self._refuse(out_of_memory())
-            return
+            return False
         self._tried = world.facts
         self.current = world
         self.refusal = None
         self.reloads += 1
-        self._told(world)
+        return True
 
     def _is_due(self) -> bool:
         """May the same files come to something else by now?"""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import uvloop
 from aiohttp import web
 
-from platform_api.faults import AlreadyRunning, SetupRefused
+from platform_api.listening import Address
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
-from platform_api.responder.admin import Counters, create_admin, readiness
+from platform_api.ocsp.server import serving_ocsp
+from platform_api.responder.admin import create_admin, readiness
 from platform_api.responder.follow import Follower
 from platform_api.responder.given import Given
-from platform_api.responder.routes import Face, create_app
+from platform_api.responder.live import Live, living
+from platform_api.responder.routes import create_app
 from platform_api.responder.world import World, load
+from platform_api.workers.counts import Count
 from revocation.clock import Clock
 from revocation.errors import RevocationError
 from revocation.exits import DONE, error_record, exit_code_of
@@ -70,12 +72,10 @@ async def _serve(wanted: Wanted, say: Say) -> None:
     try:
         async with AsyncExitStack() as opened:
             # The ports first: a second instance ends before it has read anything.
-            listener = opened.enter_context(_listening(wanted.host, wanted.port))
-            admin = (
-                None
-                if wanted.admin_port is None
-                else opened.enter_context(_listening("127.0.0.1", wanted.admin_port))
-            )
+            listener = opened.enter_context(Address.of(wanted.host, wanted.port).bind())
+            admin = None
+            if wanted.admin_port is not None:
+                admin = opened.enter_context(Address.of("127.0.0.1", wanted.admin_port).bind())
             loading = _beside(lambda: load(wanted.given, wanted.clock))
             told = asyncio.ensure_future(stop.wait())
             await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
@@ -97,20 +97,23 @@ async def _until(
     admin: socket.socket | None,
     say: Say,
 ) -> None:
-    log, counters = make_log(), Counters()
-    take_over_logging(LibraryMessages(log, lambda: counters.answered("malformed_http")))
+    log = make_log()
 
-    def told(what: World | RevocationError) -> None:
-        say(refused_record(what) if isinstance(what, RevocationError) else {"responder": "reloaded"})
+    def told(error: RevocationError) -> None:
+        say(refused_record(error))
 
     worlds = Follower(wanted.given, wanted.clock, world, told)
-    counters.follow(worlds, wanted.clock)
-    face = Face(worlds, wanted.clock, counters, log, wanted.anonymous)
     async with AsyncExitStack() as opened:
+        live = await opened.enter_async_context(living(world, wanted.clock, log, anonymous=wanted.anonymous))
+        part = live.place.part
+        take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
         if admin is not None:
-            await opened.enter_async_context(serving(create_admin(worlds, wanted.clock, counters), admin))
-        # The one place where the clients' side is opened.
-        await opened.enter_async_context(serving(create_app(face), listener))
+            operators = await opened.enter_async_context(
+                _set_up(create_admin(worlds, wanted.clock, live.place.shared))
+            )
+            await web.SockSite(operators, admin, backlog=_BACKLOG).start()
+        clients = await opened.enter_async_context(_set_up(create_app(live.ordinary, log)))
+        server = await opened.enter_async_context(serving_ocsp(live.face, clients, listener))
         say(
             ready_record(
                 worlds,
@@ -119,19 +122,22 @@ async def _until(
                 admin_port=None if admin is None else admin.getsockname()[1],
             )
         )
-        following = asyncio.create_task(_follow(worlds, log))
+        following = asyncio.create_task(_follow(worlds, live, log, say))
         try:
             await stop.wait()
+            await server.drain(_SHUTDOWN_S)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def _follow(worlds: Follower, log: Log) -> None:
+async def _follow(worlds: Follower, live: Live, log: Log, say: Say) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            await _beside(worlds.look)
+            if await _beside(worlds.look):
+                await live.adopt(worlds.current)
+                say({"responder": "reloaded"})
         except Exception as error:  # a fault of ours in reading a file ends no answers from those in hand
             _log_failure(log, error)
 
@@ -163,8 +169,8 @@ def _beside(call: Callable[[], Result]) -> asyncio.Future[Result]:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """The application on a bound socket; at the end running requests get some seconds."""
+async def _set_up(app: web.Application) -> AsyncIterator[web.AppRunner]:
+    """The application, ready for a socket; at the end running requests get some seconds."""
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -174,8 +180,7 @@ async def serving(app: web.Application, listener: socket.socket) -> AsyncIterato
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
-        yield
+        yield runner
     finally:
         await runner.cleanup()
 
@@ -210,37 +215,3 @@ def refused_record(error: RevocationError) -> dict[str, Any]:
 
 def _text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError:
-        raise _address_refused(host, port, "one that is not this machine's") from None
-    with listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError as failed:
-            if failed.errno == errno.EADDRINUSE:
-                raise AlreadyRunning(
-                    "PORT_IN_USE",
-                    expected=f"port {port} of {host} to be free",
-                    got="another process on it",
-                    remedy="stop that process, or choose another port (0 takes a free one)",
-                ) from None
-            raise _address_refused(host, port, errno.errorcode.get(failed.errno or 0, "an error")) from None
-        yield listener
-
-
-def _address_refused(host: str, port: int, got: str) -> SetupRefused:
-    return SetupRefused(
-        "ADDRESS_REFUSED",
-        expected=f"an address and port to listen on, not {host}:{port}",
-        got=got,
-        remedy="correct --host and the ports (those below 1024 need rights)",
-    )

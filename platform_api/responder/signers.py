@@ -21,10 +21,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from platform_api.responder.given import Given, check_file
 from revocation.authorities import Authority, Generation
 from revocation.certificate_files import read_certificates
-from revocation.clock import Clock
 from revocation.errors import InputRefused, OutsideFailed
 from revocation.identity import issuer_key_of
-from revocation.ocsp.signing import ResponderIdentity
+from revocation.ocsp.responder_certificates import check_local
+from revocation.ocsp.signer_expiry import Expiry, expiry
+from revocation.ocsp.signing import ResponderIdentity, in_force
 
 _MOST_KEY_OCTETS: Final = 64 * 1024
 
@@ -43,17 +44,34 @@ class FileSigners:
     So a new one can be given before it begins, and the old one goes on until then.
     """
 
-    def __init__(self, identities: Sequence[ResponderIdentity], clock: Clock) -> None:
+    def __init__(self, identities: Sequence[ResponderIdentity]) -> None:
         self.identities: Final = tuple(identities)
-        self._clock: Final = clock
         self._known: Final[dict[bytes, tuple[Trust, tuple[ResponderIdentity, ...]]]] = {}
 
-    def identity_for(self, generation: Generation, now: datetime | None = None) -> ResponderIdentity | None:
+    def identity_for(self, generation: Generation, now: datetime) -> ResponderIdentity | None:
         """None: nobody may sign for it. One that is not valid now signs nothing, which the responder sees."""
         _, found = self.of(generation)
-        now = now or self._clock.now()
-        valid = [one for one in found if one.valid_at(now)]
-        return max(valid or found, key=lambda one: one.certificate.not_valid_before_utc, default=None)
+        return in_force(found, now) if found else None
+
+    def check(self, generation: Generation, now: datetime) -> None:
+        """Nothing: ``check_signers`` has looked, with the names of the CAs."""
+
+    def expiries(self, now: datetime) -> list[Expiry]:
+        """Of each key that somebody signs for: when the last of them ends."""
+        return [
+            expiry(
+                "delegated" if trust is Trust.DELEGATED else "local",
+                max(one.not_after for one in found),
+                now,
+                key_id=key_id,
+            )
+            for key_id, (trust, found) in self._known.items()
+            if found
+        ]
+
+    def same_as(self, other: FileSigners) -> bool:
+        """The same certificates in the same order, so the same keys."""
+        return [one.certificate for one in self.identities] == [one.certificate for one in other.identities]
 
     def of(self, generation: Generation) -> tuple[Trust, tuple[ResponderIdentity, ...]]:
         """Why they may, and who: delegates before the CA itself, and others only where there is neither."""
@@ -65,7 +83,10 @@ class FileSigners:
     def _found(self, generation: Generation) -> tuple[Trust, tuple[ResponderIdentity, ...]]:
         by_trust: dict[Trust, list[ResponderIdentity]] = {trust: [] for trust in Trust}
         for identity in self.identities:
-            by_trust[_trust(identity.certificate, generation)].append(identity)
+            trust = _trust(identity.certificate, generation)
+            if trust is not Trust.CA_ITSELF:
+                check_local(identity.certificate)
+            by_trust[trust].append(identity)
         for trust in (Trust.DELEGATED, Trust.CA_ITSELF):
             if by_trust[trust]:
                 return trust, tuple(by_trust[trust])
@@ -88,8 +109,8 @@ def check_signers(signers: FileSigners, authorities: Iterable[Authority], now: d
                 raise InputRefused(
                     "SIGNER_NOT_VALID",
                     expected=f"a --signer for {authority.ca_id} whose certificate is valid now",
-                    got=f"one from {identity.certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
-                    f" to {identity.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+                    got=f"one from {identity.not_before:%Y-%m-%dT%H:%M:%SZ}"
+                    f" to {identity.not_after:%Y-%m-%dT%H:%M:%SZ}",
                     remedy="check this host's clock, or give a newer certificate with another --signer",
                 )
 

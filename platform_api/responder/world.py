@@ -24,7 +24,6 @@ from revocation.clock import Clock
 from revocation.crl.accept import check_high_water
 from revocation.crl.decode import CertificateList
 from revocation.errors import InputRefused
-from revocation.ocsp.responder import Responder, TrustMode
 from revocation.snapshot.current import Snapshot
 from revocation.snapshot.plan import AcceptedList
 from revocation.snapshot.store import SnapshotStore
@@ -51,7 +50,6 @@ class World:
     authorities: Authorities
     snapshot: Snapshot
     signers: FileSigners
-    responder: Responder
     cas: tuple[CaSaid, ...]
     marks: Mapping[Source, Mark]
     facts: Facts
@@ -71,7 +69,7 @@ def load(given: Given, clock: Clock, before: World | None = None) -> World:
     with tempfile.TemporaryDirectory(prefix="jpki-responder-") as folder:
         room = Path(folder)
         taken = take_lists(given, issuers, room, now)
-        signers = FileSigners(identities, clock)
+        signers = FileSigners(identities)
         cas = make_cas(given, issuers, taken, signers, now)
         authorities = Authorities(ca.answering for ca in cas)
         check_signers(signers, authorities, now)
@@ -80,23 +78,19 @@ def load(given: Given, clock: Clock, before: World | None = None) -> World:
             _check_some_in_force(cas, now)
         else:
             _check_never_older(before, newest, authorities)
-        snapshot = _published(cas, room / "sets", now)
+        # Numbers rise: whoever answers takes no set for a newer one that has a lower number.
+        number = 1 if before is None else before.snapshot.seq + 1
+        snapshot = _published(cas, room / "sets", number, now)
     moments = [ca.changes_at for ca in cas if ca.changes_at is not None]
     return World(
         authorities,
         snapshot,
         signers,
-        make_responder(authorities, signers, clock),
         tuple(ca.said for ca in cas),
         {key: Mark(one.crl_number, one.this_update, one.sha256) for key, one in newest.items()},
         facts,
         min(moments, default=None),
     )
-
-
-def make_responder(authorities: Authorities, signers: FileSigners, clock: Clock) -> Responder:
-    """The only place where the responder of this command is made."""
-    return Responder(authorities, {TrustMode.LOCAL: signers}, clock)
 
 
 def _newest(taken: Sequence[TakenList]) -> dict[Source, CertificateList]:
@@ -149,7 +143,7 @@ def _takes_in(full: CertificateList, delta: Mark) -> bool:
     )
 
 
-def _published(cas: Sequence[Ca], folder: Path, now: datetime) -> Snapshot:
+def _published(cas: Sequence[Ca], folder: Path, number: int, now: datetime) -> Snapshot:
     publishing = Authorities(ca.publishing for ca in cas)
     lists: dict[ListScope, AcceptedList] = {}
     for ca in cas:
@@ -158,4 +152,4 @@ def _published(cas: Sequence[Ca], folder: Path, now: datetime) -> Snapshot:
                 lists[scope] = ca.lists[scope.partition_number]
     # Nobody but this process reads the folder: its key is as short-lived.
     store = SnapshotStore(folder, publisher_key=Ed25519PrivateKey.generate())
-    return store.publish(lists, publishing, now=now)
+    return store.publish(lists, publishing, now=now, at_least=number)

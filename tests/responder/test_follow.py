@@ -11,7 +11,6 @@ import pytest
 
 from platform_api.responder.follow import Follower
 from platform_api.responder.given import Given
-from platform_api.responder.world import World
 from revocation.clock import FixedClock
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from tests import pki
@@ -33,14 +32,15 @@ class Followed:
         self.told: list[str] = []
         self.follower = Follower(wanted, self.clock, made(wanted), self._told, lambda: self.seconds)
 
-    def _told(self, what: World | RevocationError) -> None:
-        self.told.append(what.code if isinstance(what, RevocationError) else "taken")
+    def _told(self, error: RevocationError) -> None:
+        self.told.append(error.code)
 
     def look(self, times: int = 3) -> list[str]:
         """What was told of during so many looks."""
         self.told.clear()
         for _ in range(times):
-            self.follower.look()
+            if self.follower.look():
+                self.told.append("taken")
         return list(self.told)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platform_api.responder.given import Given
@@ -17,7 +17,6 @@ from tests import pki
 from tests.responder.running import NOW, key_pem, pem
 
 DAY = timedelta(days=1)
-Clocks = FixedClock
 
 
 def given(
@@ -39,9 +38,9 @@ def given(
         (folder / name).write_bytes(octets)
     private = pki.key("p256", 399)
     # Valid on any day that a test asks about.
-    (folder / "ocsp.pem").write_bytes(
-        pem(pki.ca_certificate(private, (("CN", "OCSP"),), datetime(2020, 1, 1, tzinfo=NOW.tzinfo)))
-    )
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    signer = pki.ca_certificate(private, (("CN", "OCSP"),), began, ca=None, crl_sign=None)
+    (folder / "ocsp.pem").write_bytes(pem(signer))
     (folder / "ocsp.key").write_bytes(key_pem(private))
     return Given(
         tuple(certificates),
