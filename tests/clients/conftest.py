@@ -44,8 +44,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             table.skip(client, report.longrepr[2].removeprefix("Skipped: "))
         elif report.failed:
             table.differs(client, case)
-            wire = item.funcargs["responders"].said(case) if "responders" in item.funcargs else ""
-            report.sections.append(("what went over the wire", wire))
+            responders = getattr(item, "funcargs", {}).get("responders")
+            if isinstance(responders, Responders):
+                report.sections.append(("what went over the wire", responders.said(case)))
         elif report.when == "call":
             table.agreed(client, case)
     return report
