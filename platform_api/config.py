@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.upstream_ocsp.fields import HttpUrl, UpstreamOcspFields
 from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
 
@@ -26,12 +27,9 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 LIVE_WAIT_S: Final = 600.0
 #: A stretch of a night.
 Window = Annotated[float, Field(ge=0, le=86400)]
-HttpUrl = Annotated[
-    str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?$", max_length=500)
-]
 
 
-class Settings(BaseSettings):
+class Settings(UpstreamOcspFields, BaseSettings):
     """Settings of ``jpki serve`` and ``jpki nightly``; both must see the same ones."""
 
     model_config = SettingsConfigDict(

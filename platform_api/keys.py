@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
+    from platform_api.upstream_ocsp.asking import Upstream
     from platform_api.workers.place import Place
     from revocation.authorities import Authorities
     from revocation.clock import Clock
@@ -60,6 +61,9 @@ OCSP: web.AppKey[Ordinary] = web.AppKey("ocsp")
 
 #: What a listening socket is given (``ocsp/server.py``).
 FACE: web.AppKey[Face] = web.AppKey("face")
+
+#: Other OCSP responders that may be asked; absent where no address of one is set.
+UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")
 
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)

@@ -87,5 +87,7 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "night.done": frozenset({"set_seq", "n", "ms", "code"}),
     "night.failed": _FAILURE,
     "detection.done": frozenset({"set_seq", "n", "ms"}),
+    "upstream.failed": _FAILURE | {"ca_id"},
+    "upstream.incident": frozenset({"ca_id"}),
     "four_information.asked": frozenset({"institution_id", "code", "ms"}),
 }

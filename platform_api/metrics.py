@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -22,6 +22,7 @@ from revocation.metrics import set_freshness
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
     from platform_api.snapshots import CurrentSnapshot
+    from platform_api.upstream_ocsp.outcomes import Outcome
     from revocation.authorities import Authorities
     from revocation.clock import Clock
 
@@ -37,11 +38,34 @@ class Metrics:
         self.registry.register(SharedCollector(place.shared))
         self._part = place.part
 
+        self._upstream = Counter(
+            "jpki_upstream_ocsp",
+            "Certificates that another OCSP responder was to be asked about, by how it ended; "
+            "kept: answered from an answer of the last minutes.",
+            ("ca", "outcome"),
+            registry=self.registry,
+        )
+        self._incidents = Counter(
+            "jpki_upstream_ocsp_incidents",
+            "Answers of another OCSP responder that contradict our lists: somebody must look.",
+            ("ca",),
+            registry=self.registry,
+        )
+
     def request_done(self, *, route: str, method: str, status: int, seconds: float) -> None:
         self._part.request_done(route=route, method=method, status=status, seconds=seconds)
 
     def request_malformed(self) -> None:
         self._part.add(Count.HTTP_MALFORMED)
+
+    def upstream_asked(self, ca_id: str, outcome: Outcome) -> None:
+        self._upstream.labels(ca_id, outcome.value).inc()
+
+    def upstream_kept(self, ca_id: str) -> None:
+        self._upstream.labels(ca_id, "kept").inc()
+
+    def upstream_incident(self, ca_id: str) -> None:
+        self._incidents.labels(ca_id).inc()
 
     def follow(
         self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped

@@ -93,11 +93,25 @@ def b64(octets: bytes) -> str:
 
 
 @asynccontextmanager
-async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -> AsyncIterator[Service]:
-    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts."""
+async def serving(
+    world: World,
+    gateway: Any = None,
+    *,
+    mode: str = "sandbox",
+    state: Mapping[web.AppKey[Any], Any] | None = None,
+) -> AsyncIterator[Service]:
+    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts, and
+    ``state`` replaces or adds some.
+    """
     app = await asyncio.to_thread(_application, world, gateway, mode)
+    for key, value in (state or {}).items():
+        app[key] = value
     async with TestClient(TestServer(app)) as client:
         yield Service(client, world)
+
+
+async def _end_questions(app: web.Application) -> None:
+    await app[CALLERS].close()
 
 
 def _application(world: World, gateway: Any, mode: str) -> web.Application:
@@ -115,6 +129,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
     app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
+    app.on_cleanup.append(_end_questions)
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
