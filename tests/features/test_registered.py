@@ -197,19 +197,18 @@ async def test_the_one_question_answers_for_one_s_own_tenant_alone(
     tags = [tag.value for tag in live.world.tagger.tags(identity(live.world, card))]
     pool = live.database.app_pool
     async with tenant(pool, bank.institution_id) as connection:
-        assert await registrations.is_registered(connection, tags) is True
-        assert await registrations.is_registered(connection, [*tags, bytes(16)]) is True
-        assert await registrations.is_registered(connection, [bytes(16)]) is False
-        assert await registrations.is_registered(connection, []) is False
+        assert await registrations.are_registered(
+            connection, [tags, [bytes(16)], [bytes(16), *tags], [], [bytes(15)]]
+        ) == [True, False, True, False, False]
     async with tenant(pool, broker.institution_id) as connection:
-        assert await registrations.is_registered(connection, tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
         await connection.execute("SET LOCAL search_path = pg_temp, public")
-        assert await registrations.is_registered(connection, tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
     for statement in ("CREATE TEMP TABLE registration_tag ()", "CREATE TABLE public.mine ()"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(statement)
     async with pool.acquire() as connection, connection.transaction():
-        assert await connection.fetchval("SELECT is_registered($1)", tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with tenant(pool, bank.institution_id) as connection:
             await connection.fetch("SELECT tag FROM registration_tag")
@@ -249,13 +248,6 @@ async def test_many_questions_are_few_transactions(
     assert {owner for owner, _ in asked} == {bank.institution_id, broker.institution_id}
     assert sum(count for _, count in asked) == 300
     assert len(asked) <= 6
-    assert await real_answers(live, bank, []) == []
-    assert await real_answers(live, bank, [(), (bytes(16),)]) == [False, False]
-
-
-async def real_answers(live: Asking, bank: TestInstitution, certificates: Any) -> list[bool]:
-    async with tenant(live.database.app_pool, bank.institution_id) as connection:
-        return await registrations.are_registered(connection, certificates)
 
 
 async def test_only_the_application_may_ask(live: Asking) -> None:
@@ -265,10 +257,10 @@ async def test_only_the_application_may_ask(live: Asking) -> None:
             "SELECT has_function_privilege('jpki_app', p.oid, 'EXECUTE') AS app,"
             " has_function_privilege('detector', p.oid, 'EXECUTE') AS detector,"
             " p.prosecdef AS definer, p.proowner::regrole::text AS owner, p.proconfig AS config"
-            " FROM pg_proc AS p WHERE p.proname = 'is_registered'"
+            " FROM pg_proc AS p WHERE p.proname = 'registered_among'"
         )
         others = await superuser.fetch(
-            "SELECT p.proname FROM pg_proc AS p WHERE p.prosecdef AND p.proname <> 'is_registered'"
+            "SELECT p.proname FROM pg_proc AS p WHERE p.prosecdef AND p.proname <> 'registered_among'"
             " AND p.pronamespace = 'public'::regnamespace"
         )
     assert rights is not None
