@@ -50,6 +50,7 @@ FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "set_seq": _count,
     "ca_id": _matches(r"[a-z][a-z0-9-]{0,31}"),
     "n": _count,
+    "worker": _count,
     "port": _count,
     "component": _matches(r"[a-z_]{1,32}"),
     "version": _matches(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}"),
@@ -64,6 +65,9 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "serve.started": frozenset({"port", "version"}),
     "serve.stopping": frozenset(),
     "serve.stopped": frozenset(),
+    "worker.started": frozenset({"worker", "ms"}),
+    # status: the exit code, or 128 and the number of the signal that ended it.
+    "worker.ended": frozenset({"worker", "status", "code"}),
     "request.done": _REQUEST,
     "request.failed": _REQUEST | _FAILURE,
     "request.malformed": frozenset({"n"}),
@@ -83,5 +87,7 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "night.done": frozenset({"set_seq", "n", "ms", "code"}),
     "night.failed": _FAILURE,
     "detection.done": frozenset({"set_seq", "n", "ms"}),
+    "upstream.failed": _FAILURE | {"ca_id"},
+    "upstream.incident": frozenset({"ca_id"}),
     "four_information.asked": frozenset({"institution_id", "code", "ms"}),
 }

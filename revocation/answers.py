@@ -189,8 +189,8 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         UnknownReason.UPSTREAM_ERROR,
         OcspWord.TRY_LATER,
         last_known=True,
-        en="Not determined: the service that was asked did not answer.",
-        ja="確認できません。照会先が応答しません。",
+        en="Not determined: the service that was asked gave no usable answer.",
+        ja="確認できません。照会先から利用できる応答がありません。",
     ),
 )
 

@@ -51,7 +51,8 @@ class UnknownReason(StrEnum):
     QUARANTINED = "QUARANTINED"
     #: A serial that the CA cannot have issued: above the operator's ceiling, zero or negative.
     NOT_ISSUED = "NOT_ISSUED"
-    #: Not said by this function: for answers of another OCSP responder that are passed on, to come.
+    #: Not said by this function: the caller wanted another OCSP responder's word as well, and there is none
+    #: that says "not revoked" (``newer_evidence.py``).
     UPSTREAM_ERROR = "UPSTREAM_ERROR"
 
 
@@ -65,10 +66,11 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Which set and which list spoke, and how old its word is."""
+    """Which set and which list spoke, or beside which set another OCSP responder did; and how old it is."""
 
-    snapshot_id: str
-    set_seq: int
+    #: None: another responder spoke while we had no set.
+    snapshot_id: str | None
+    set_seq: int | None
     #: Where one list spoke; None where all lists of a CA had to.
     crl_number: int | None
     #: The list's; of several the oldest.
@@ -77,10 +79,11 @@ class Evidence:
     next_update: datetime | None
     ingested_at: datetime
     age_s: int
-    coverage: CoverageKind
+    #: "certificate": another responder spoke, of this one alone.
+    coverage: CoverageKind | Literal["certificate"]
     #: The CA's tolerances that are switched on: a list may have been accepted because of them.
     tolerances: tuple[str, ...] = ()
-    method: Literal["crl"] = "crl"
+    method: Literal["crl", "ocsp"] = "crl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from platform_api.certificates.wire import Base64, FourInformationBody
 from platform_api.operations import REFERENCE_PATTERN, RequestModel, ResponseModel
+from platform_api.status.upstream import Method, UpstreamBody
 from platform_api.status.wire import StatusBody
 
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
@@ -28,6 +29,7 @@ class CheckRequest(RequestModel):
 
     purpose: Literal["current_status_check"]
     max_age_s: MaxAge | None = None
+    method: Method = "crl"
     registration_id: UUID | None = None
     certificate: Base64 | None = None
     serial: SerialForm | None = None
@@ -41,10 +43,13 @@ class CheckRequest(RequestModel):
 
 
 class CheckResponse(ResponseModel):
-    """The status, and the registration it was asked by."""
+    """The status, the registration it was asked by, and with a method beyond ``crl`` how the CA's OCSP
+    responder was asked.
+    """
 
     status: StatusBody
     registration_id: UUID | None
+    upstream: UpstreamBody | None
 
 
 class RegisterForm(RequestModel):

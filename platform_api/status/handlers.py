@@ -16,7 +16,7 @@ from platform_api.certificates.wire import (
 )
 from platform_api.db.transactions import tenant
 from platform_api.institutions.model import Entitlement, Principal
-from platform_api.keys import AUTHORITIES, CLOCK, POOL, STORE, TAGGER
+from platform_api.keys import AUTHORITIES, POOL, TAGGER
 from platform_api.operations import Answer, operation, principal_of
 from platform_api.problems import Problem, forbidden, language_of, not_found
 from platform_api.registrations import store as registrations
@@ -33,12 +33,14 @@ from platform_api.status.bodies import (
     VerifyRequest,
     VerifyResponse,
 )
+from platform_api.status.checked import CHECKED, CheckedCertificate, status_now
 from platform_api.status.permissions import require_every_kind, require_kind, require_purpose
+from platform_api.status.upstream import beside_responder
 from platform_api.status.wire import FOREIGN, status_body
 from revocation.answers import answer_for
 from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.identity import CertificateIdentity, serial_from_hex
-from revocation.status import CertificateStatus, Validity, certificate_status
+from revocation.status import CertificateStatus, Validity
 
 
 @operation(
@@ -62,9 +64,11 @@ async def check_certificate(request: web.Request, body: CheckRequest) -> Answer:
         assert body.serial is not None  # noqa: S101 - exactly one form, by validation
         identity = await _numbered(request, principal, body.serial)
         found = _status(request, identity, None, None, body.max_age_s)
+    checked = request.get(CHECKED)
+    found, upstream = await beside_responder(request, checked, found, body.method, body.max_age_s)
     shown = status_body(found, _language(request))
     return Answer(
-        CheckResponse(status=shown, registration_id=body.registration_id),
+        CheckResponse(status=shown, registration_id=body.registration_id, upstream=upstream),
         status=answer_for(found).http_status,
     )
 
@@ -161,17 +165,8 @@ def _status(
     *,
     in_scope: bool = True,
 ) -> CertificateStatus:
-    app = request.config_dict
-    return certificate_status(
-        identity,
-        authorities=app[AUTHORITIES],
-        snapshot=app[STORE].current(),
-        now=app[CLOCK].now(),
-        partition=partition,
-        validity=validity,
-        max_age_s=max_age_s,
-        in_scope=in_scope,
-    )
+    request[CHECKED] = CheckedCertificate(identity, partition, validity, in_scope)
+    return status_now(request, request[CHECKED], max_age_s)
 
 
 @operation(

@@ -18,10 +18,12 @@ class ValidityBody(ResponseModel):
 
 
 class EvidenceBody(ResponseModel):
-    """Which published set, and in it which list, the answer rests on."""
+    """Which published set, and in it which list, the answer rests on; with method ``ocsp`` it is the word of
+    the CA's responder, and the set is the one that it stands beside.
+    """
 
-    snapshot_id: str
-    set_seq: int
+    snapshot_id: str | None
+    set_seq: int | None
     crl_number: str | None
     this_update: datetime
     next_update: datetime | None

@@ -23,6 +23,7 @@ from platform_api.keys import (
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
@@ -34,6 +35,7 @@ from platform_api.keys import (
 from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
+from platform_api.ocsp.context import ocsp
 from platform_api.routes import add_all
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
@@ -91,9 +93,19 @@ def b64(octets: bytes) -> str:
 
 
 @asynccontextmanager
-async def serving(world: World, gateway: Any = None, *, mode: str = "sandbox") -> AsyncIterator[Service]:
-    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts."""
+async def serving(
+    world: World,
+    gateway: Any = None,
+    *,
+    mode: str = "sandbox",
+    state: Mapping[web.AppKey[Any], Any] | None = None,
+) -> AsyncIterator[Service]:
+    """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts, and
+    ``state`` replaces or adds some.
+    """
     app = await asyncio.to_thread(_application, world, gateway, mode)
+    for key, value in (state or {}).items():
+        app[key] = value
     async with TestClient(TestServer(app)) as client:
         yield Service(client, world)
 
@@ -107,7 +119,8 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[METRICS] = Metrics()
+    app[PLACE] = world.place
+    app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
     app[AUTHORITIES] = world.authorities
@@ -120,5 +133,6 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
+    app.cleanup_ctx.append(ocsp)
     add_all(app)
     return app

@@ -1,0 +1,57 @@
+# Positions of the words of a worker's counter block and of a caller's row, for the compiled fast path.
+# The same as Count and CallerCount in counts.py; tests/base/test_shared_counts.py compares them.
+# No compiled code may assume more than the alignment: one thread writes a word, others read it.
+
+cdef enum:
+    COUNT_POST = 0
+    COUNT_GET = 1
+    COUNT_HEAD = 2
+    COUNT_GOOD = 3
+    COUNT_REVOKED = 4
+    COUNT_UNKNOWN = 5
+    COUNT_MALFORMED_REQUEST = 6
+    COUNT_INTERNAL_ERROR = 7
+    COUNT_TRY_LATER = 8
+    COUNT_SIG_REQUIRED = 9
+    COUNT_UNAUTHORIZED = 10
+    COUNT_NOT_MODIFIED = 11
+    COUNT_CACHE_HIT = 12
+    COUNT_CACHE_MISS = 13
+    COUNT_CACHE_ADMITTED = 14
+    COUNT_CACHE_EVICTED = 15
+    COUNT_CACHE_OCTETS = 16
+    COUNT_CACHE_ENTRIES = 17
+    COUNT_NONCE = 18
+    COUNT_SIGNATURES = 19
+    COUNT_RATE_LIMITED = 20
+    COUNT_CALLERS_REFUSED = 21
+    COUNT_HANDED_OVER = 22
+    COUNT_CONNECTIONS_OPENED = 23
+    COUNT_CONNECTIONS_OPEN = 24
+    COUNT_CONNECTIONS_REFUSED = 25
+    COUNT_TIMEOUTS = 26
+    COUNT_TOO_LARGE = 27
+    COUNT_OVERLOADED = 28
+    COUNT_BEHIND = 29
+    COUNT_HTTP_MALFORMED = 30
+    COUNT_LOG_DROPPED = 31
+    COUNT_LATENCY_SUM_NS = 32
+    COUNT_LATENCY_0 = 33
+    COUNT_LATENCY_1 = 34
+    COUNT_LATENCY_2 = 35
+    COUNT_LATENCY_3 = 36
+    COUNT_LATENCY_4 = 37
+    COUNT_LATENCY_5 = 38
+    COUNT_LATENCY_6 = 39
+    COUNT_LATENCY_7 = 40
+    COUNT_LATENCY_8 = 41
+    COUNT_LATENCY_9 = 42
+    COUNT_LATENCY_10 = 43
+    COUNT_LATENCY_11 = 44
+    COUNT_ALL = 45
+
+cdef enum:
+    CALLER_GOOD = 0
+    CALLER_REVOKED = 1
+    CALLER_UNKNOWN = 2
+    CALLER_ERROR = 3
