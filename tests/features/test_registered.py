@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,11 @@ from platform_api.registrations import store as registrations
 from platform_api.tagging import Tagger
 from revocation.ocsp.responder import Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
-from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
 from tests.features.calling import GRACE, TTL, Asking, asking
 from tests.features.cards import Card, make_card
 from tests.features.service import serving
-from tests.features.test_ocsp_http import request_for
+from tests.features.test_ocsp_http import request_for, responder_pair
 from tests.features.world import TAG_KEYS, World
 from tests.revocation import sets
 
@@ -277,10 +275,8 @@ async def test_ocsp_and_json_by_serial_say_the_same(
     that is registered nowhere, so that nobody learns which is whose.
     """
     world = live.world
-    key = pki.key("p256", 95)
-    certificate = pki.ca_certificate(key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False)
     world.responders[TrustMode.LOCAL] = Responder(
-        world.authorities, {TrustMode.LOCAL: LocallyTrustedSigner(certificate, key)}, world.clock
+        world.authorities, {TrustMode.LOCAL: LocallyTrustedSigner(*responder_pair())}, world.clock
     )
     card, nowhere = make_card(sets.ca()), make_card(sets.ca())
     await world.register(bank, card)
