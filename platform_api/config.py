@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from platform_api.faults import SetupRefused
 from platform_api.upstream_ocsp.fields import HttpUrl, UpstreamOcspFields
+from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -45,6 +46,36 @@ class Settings(UpstreamOcspFields, BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.", max_length=255)
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="Serve HTTPS with this certificate and its intermediates, PEM; changes are followed.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="Its key, PEM without a password, mode 0600; goes with tls_certificate."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="Ask clients for certificates of these CAs, PEM; one that is bound to an API key asks "
+        "OCSP as that key.",
+    )
+    tls_check_s: Seconds = Field(
+        default=10.0, description="Seconds between two looks whether the TLS files have changed."
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Processes that answer as one on the same port; about one for each core.",
+    )
+    admin_host: str = Field(
+        default="127.0.0.1", description="Address of the port admin_port.", max_length=255
+    )
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="With workers above 1: TCP port for /metrics, /health/live and /health/ready of all.",
+    )
     dsn: SecretStr | None = Field(
         default=None,
         description="PostgreSQL 15 or newer as role jpki_app; unset: the embedded one in the data folder.",
@@ -70,6 +101,16 @@ class Settings(UpstreamOcspFields, BaseSettings):
     shutdown_s: Seconds = Field(
         default=10.0, description="Seconds that running requests get to end when the server stops."
     )
+    unready_s: Window = Field(
+        default=0.0,
+        description="Seconds that a server told to stop goes on taking connections while /readyz says no: "
+        "as long as the load balancer needs to see it.",
+    )
+    snapshot_flip_wait_s: Seconds = Field(
+        default=5.0,
+        description="Seconds that workers wait for one that cannot open a new snapshot; then it answers "
+        "tryLater until it can, and the others go on.",
+    )
     snapshot_check_s: Seconds = Field(
         default=0.2, description="Seconds between two looks for a newly published snapshot."
     )
@@ -77,6 +118,63 @@ class Settings(UpstreamOcspFields, BaseSettings):
     ocsp_after_next_update: Literal["try_later", "unauthorized"] = Field(
         default="try_later",
         description="OCSP where no list is in force: try_later, or unauthorized (strict RFC 9919).",
+    )
+    ocsp_callers: Literal["identified", "everybody"] | None = Field(
+        default=None,
+        description="Who may ask OCSP: identified callers, or everybody (with public caching headers, "
+        "RFC 9919; sandbox mode only). Unset: identified in live mode, everybody in sandbox mode.",
+    )
+    ocsp_certificate: bool = Field(
+        default=True,
+        description="Send the locally trusted responder's certificate with each answer. Clients that pin it "
+        "as the signer do not need it; nginx and curl do. Without it an answer is about half as long.",
+    )
+    ocsp_not_issued: Literal["unknown", "extended_revoke"] = Field(
+        default="unknown",
+        description="OCSP for serial numbers that the CA cannot have issued: unknown, or revoked with "
+        "id-pkix-ocsp-extended-revoke (RFC 6960 section 2.2).",
+    )
+    ocsp_nonce: Literal["echo", "ignore"] = Field(
+        default="echo", description="Echo nonces (a signature each), or answer without them (RFC 9919)."
+    )
+    ocsp_cache_mib: int = Field(
+        default=256, ge=1, le=65_536, description="MiB for signed answers, in each process; used as needed."
+    )
+    ocsp_signing_share: float = Field(
+        default=0.75, gt=0, le=1, description="Most of a process's time that signatures for nonces may take."
+    )
+    ocsp_signing_threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Threads for keys whose signatures take long (RSA, P-384, PKCS#11).",
+    )
+    ocsp_signing_queue: int = Field(
+        default=256, ge=1, le=65_536, description="Such signatures that may wait; more are answered tryLater."
+    )
+    connections: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Most open connections of one process."
+    )
+    ocsp_rate_per_s: int = Field(
+        default=2000,
+        ge=1,
+        le=10_000_000,
+        description="OCSP requests a second of one API key without its own limit.",
+    )
+    ocsp_burst: int = Field(
+        default=4000, ge=1, le=10_000_000, description="OCSP requests that such a key may make at once."
+    )
+    ocsp_networks: bool = Field(
+        default=False,
+        description="Let networks that are bound to an API key ask OCSP without the key. The connected "
+        "address counts: not for a server behind a proxy, nor for a client behind a shared NAT.",
+    )
+    caller_ttl_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=5.0, description="Seconds within which a revoked API key or binding stops asking OCSP."
+    )
+    caller_grace_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=300.0,
+        description="Seconds that callers known before go on asking OCSP while the database is away.",
     )
 
     lists_wait_s: Window | None = Field(
@@ -91,11 +189,23 @@ class Settings(UpstreamOcspFields, BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _live_has_no_sandbox(self) -> Self:
+    def _go_together(self) -> Self:
         if self.mode == "live" and self.sandbox_url is not None:
             raise ValueError("a live server takes no clock from a sandbox; unset sandbox_url")
+        if self.mode == "live" and self.ocsp_callers == "everybody":
+            raise ValueError("a live server answers identified callers only; unset ocsp_callers")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
+        if self.admin_port is not None and self.workers == 1:
+            raise ValueError("one process tells its metrics and health on its own port; unset admin_port")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together; set both or neither")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self
 
     @classmethod
@@ -118,6 +228,13 @@ class Settings(UpstreamOcspFields, BaseSettings):
         if wait_s is None:
             wait_s = LIVE_WAIT_S if self.mode == "live" else 0.0
         return Patience(wait_s, self.lists_poll_s, self.lists_late_s)
+
+    @property
+    def ocsp_identified(self) -> bool:
+        """Is everybody who asks OCSP asked who they are?"""
+        if self.ocsp_callers is None:
+            return self.mode == "live"
+        return self.ocsp_callers == "identified"
 
     # -- names inside the data folder ----------------------------------------------------------------------
 

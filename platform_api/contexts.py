@@ -15,33 +15,40 @@ from aiohttp import web
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.follower import FollowedAuthorities, Follower
+from platform_api.institutions.caller import CallerRules
+from platform_api.institutions.callers import Callers
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import KeySet, open_keys
 from platform_api.keys import (
     AUTHORITIES,
+    CALLERS,
     CLOCK,
     DROPPED,
     JLIS,
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
     SETTINGS,
     STORE,
     TAGGER,
-    UPSTREAM,
 )
 from platform_api.logs import failure
+from platform_api.ocsp.context import ocsp
 from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
-from platform_api.upstream_ocsp.settings import upstream_settings
+from platform_api.snapshots import CurrentSnapshot
+from platform_api.upstream_ocsp.context import upstream
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.policy import NoncePolicy, NotIssued, ResponderPolicy, TrustMode
+from revocation.ocsp.responder import Responder
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
 from revocation.snapshot.store import SnapshotStore
 
@@ -76,6 +83,7 @@ async def database(app: web.Application) -> AsyncIterator[None]:
         dsn=settings.dsn,
         owner_dsn=settings.owner_dsn,
         detector_dsn=settings.detector_dsn,
+        embedded=EmbeddedPostgres(settings.data_dir, guest=app[PLACE].supervised),
     ) as opened:
         app[POOL] = await opened.app_pool(settings.pool_size)
         await require_known_keys(opened, settings.keys_dir)
@@ -83,11 +91,21 @@ async def database(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def callers(app: web.Application) -> AsyncIterator[None]:
+    """Who may ask OCSP, looked up by the pool and remembered; closed before the pool is."""
+    asking = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], rules=CallerRules.of(app[SETTINGS]))
+    app[CALLERS] = asking
+    try:
+        yield
+    finally:
+        await asking.close()
+
+
 async def snapshots(app: web.Application) -> AsyncIterator[None]:
     """The current snapshot and the authorities, followed."""
     settings = app[SETTINGS]
     store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(app[_KEYS].publisher.public_key(),))
-    app[STORE] = CurrentSnapshot()
+    app[STORE] = CurrentSnapshot(app[PLACE].serving)
     authorities = FollowedAuthorities()
     app[AUTHORITIES] = authorities
     app[METRICS].follow(app[STORE], authorities, app[CLOCK], app[DROPPED])
@@ -109,22 +127,27 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     """OCSP responders by trust mode: ``local`` always, ``delegated`` where a CA gave certificates."""
     settings = app[SETTINGS]
     own = app[_KEYS]
-    signers: dict[TrustMode, Signer] = {
-        TrustMode.LOCAL: LocallyTrustedSigner(own.responder_certificate, own.responder_key)
-    }
+    policy = ResponderPolicy(
+        after_next_update=AfterNextUpdate(settings.ocsp_after_next_update),
+        not_issued=NotIssued(settings.ocsp_not_issued),
+        nonce=NoncePolicy(settings.ocsp_nonce),
+        certificate_in_local=settings.ocsp_certificate,
+    )
+
+    def responder(mode: TrustMode, signer: Signer) -> Responder:
+        return Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], policy=policy)
+
+    local = LocallyTrustedSigner(own.responder_certificate, own.responder_key)
+    found = {TrustMode.LOCAL: responder(TrustMode.LOCAL, local)}
     try:
         folder = settings.keys_dir / "delegated"
         if settings.mode == "sandbox" and settings.sandbox_url is not None:
             await ask_sandbox(folder, settings.sandbox_url)
         if delegated := await asyncio.to_thread(stored_signers, folder):
-            signers[TrustMode.DELEGATED] = DelegatedSigners(delegated)
+            found[TrustMode.DELEGATED] = responder(TrustMode.DELEGATED, DelegatedSigners(delegated))
     except RevocationError as error:  # the locally trusted responder, production's default, goes on
         app[LOG].warning("component.failed", component="delegated_ocsp", **failure(error))
-    after = AfterNextUpdate(settings.ocsp_after_next_update)
-    app[RESPONDERS] = {
-        mode: Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], after_next_update=after)
-        for mode, signer in signers.items()
-    }
+    app[RESPONDERS] = found
     yield
 
 
@@ -143,26 +166,4 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def upstream(app: web.Application) -> AsyncIterator[None]:
-    """The client of other OCSP responders, where an address of one is set."""
-    settings = await asyncio.to_thread(upstream_settings, app[SETTINGS])
-    if settings is None:
-        yield
-        return
-    from platform_api.upstream_ocsp.asking import Upstream
-    from platform_api.upstream_ocsp.transport import OcspTransport
-
-    async with OcspTransport(
-        concurrency=settings.concurrency, timeout_s=settings.timeout_s, prefer_get=settings.prefer_get
-    ) as transport:
-        opened = Upstream(
-            settings, transport, app[AUTHORITIES], app[CLOCK], log=app[LOG], metrics=app[METRICS]
-        )
-        app[UPSTREAM] = opened
-        try:
-            yield
-        finally:
-            await opened.close()
-
-
-CONTEXTS: Final = (clock, keys, database, snapshots, responders, jlis, upstream)
+CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis, upstream)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from platform_api.clock import FollowedClock
 from platform_api.db.failures import DATABASE_ANSWERS_NOT
-from platform_api.keys import AUTHORITIES, CLOCK, METRICS, POOL, STORE
+from platform_api.keys import AUTHORITIES, CLOCK, METRICS, PLACE, POOL, STORE
 from platform_api.metrics import CONTENT_TYPE
 from platform_api.operations import Answer, ResponseModel, operation
 from revocation.metrics import Freshness, SetFreshness, set_freshness
@@ -31,6 +31,8 @@ Reason = Literal[
     "LISTS_STALE_SOON",
     "LISTS_ABSENT",
     "CLOCK_NOT_FOLLOWED",
+    "STOPPING",
+    "BEHIND",
 ]
 
 
@@ -61,6 +63,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     ),
     "LISTS_STALE_SOON": Meaning("", "a list has used 75 % of its life: its successor is overdue"),
     "CLOCK_NOT_FOLLOWED": Meaning("", "the sandbox does not tell its time; real time is used"),
+    "STOPPING": Meaning("the server was told to stop and takes no new connections soon", ""),
+    "BEHIND": Meaning("this worker cannot open the set that the others answer from", ""),
 }
 
 
@@ -106,7 +110,12 @@ async def get_health(request: web.Request) -> Health:
     other_statuses=(503,),
 )
 async def get_readiness(request: web.Request) -> Answer:
-    app = request.app
+    body = await readiness(request.app)
+    return Answer(body, status=503 if body.reasons else 200)
+
+
+async def readiness(app: web.Application) -> Readiness:
+    """What this process can answer now; the database gets two seconds."""
     snapshot = app[STORE].current()
     reasons, warnings = lists_readiness(
         None if snapshot is None else set_freshness(snapshot, app[AUTHORITIES], app[CLOCK].now())
@@ -116,16 +125,19 @@ async def get_readiness(request: web.Request) -> Answer:
     if app[STORE].refusal is not None:
         # By a superseded set nobody is good; by the newest good one all goes on, and somebody must look.
         (reasons if snapshot is not None and snapshot.superseded else warnings).append("SNAPSHOT_REFUSED")
+    if app[STORE].behind:
+        reasons.append("BEHIND")
+    if app[PLACE].shared.stopping:
+        reasons.append("STOPPING")
     clock = app[CLOCK]
     if isinstance(clock, FollowedClock) and not clock.followed:
         warnings.append("CLOCK_NOT_FOLLOWED")
-    body = Readiness(
+    return Readiness(
         status="not_ready" if reasons else "ready",
         reasons=reasons,
         warnings=warnings,
         set_seq=None if snapshot is None else snapshot.seq,
     )
-    return Answer(body, status=503 if reasons else 200)
 
 
 def lists_readiness(whole: SetFreshness | None) -> tuple[list[Reason], list[Reason]]:

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from platform_api.config import Settings
     from platform_api.db.transactions import Pool
     from platform_api.institutions.api_keys import KeyHasher
+    from platform_api.institutions.callers import Callers
     from platform_api.jlis.gateway import Gateway
     from platform_api.logs import Dropped, Log
     from platform_api.metrics import Metrics
+    from platform_api.ocsp.ordinary import Ordinary
+    from platform_api.ocsp.server import Face
     from platform_api.sealing import Sealer
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
     from platform_api.upstream_ocsp.asking import Upstream
+    from platform_api.workers.place import Place
     from revocation.authorities import Authorities
     from revocation.clock import Clock
     from revocation.ocsp.responder import Responder, TrustMode
@@ -33,6 +37,9 @@ LOG: web.AppKey[Log] = web.AppKey("log")
 DROPPED: web.AppKey[Dropped] = web.AppKey("dropped")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 
+#: Where this process stands among those that answer as one: counters, the serving word.
+PLACE: web.AppKey[Place] = web.AppKey("place")
+
 #: asyncpg pool of the role ``jpki_app``; reach rows only through ``db.transactions.tenant``.
 POOL: web.AppKey[Pool] = web.AppKey("pool")
 #: ``app[STORE].current()``: the newest snapshot seen, without any I/O.
@@ -41,6 +48,8 @@ AUTHORITIES: web.AppKey[Authorities] = web.AppKey("authorities")
 SEALER: web.AppKey[Sealer] = web.AppKey("sealer")
 TAGGER: web.AppKey[Tagger] = web.AppKey("tagger")
 KEY_HASHER: web.AppKey[KeyHasher] = web.AppKey("key_hasher")
+#: Who may ask OCSP; a sandbox, which answers everybody, does not look at it.
+CALLERS: web.AppKey[Callers] = web.AppKey("callers")
 #: The port to J-LIS (``platform_api.jlis.gateway``).
 JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:
@@ -50,9 +59,17 @@ RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
 #: Other OCSP responders that may be asked; absent where no address of one is set.
 UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")
 
+#: What answers OCSP, by the ordinary route; its ``answers`` are the fast path's as well.
+OCSP: web.AppKey[Ordinary] = web.AppKey("ocsp")
+
+#: What a listening socket is given (``ocsp/server.py``).
+FACE: web.AppKey[Face] = web.AppKey("face")
+
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+#: Set on a request that is answered as OCSP: its headers are exactly those of the fast path.
+OCSP_ANSWER: web.RequestKey[bool] = web.RequestKey("ocsp_answer", bool)
 QUERY: web.RequestKey[BaseModel] = web.RequestKey("query", BaseModel)

@@ -35,11 +35,21 @@ class Dropped:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.count = 0
+        self._word = memoryview(bytearray(8)).cast("Q")
+
+    @property
+    def count(self) -> int:
+        return int(self._word[0])
 
     def add(self, n: int) -> None:
         with self._lock:
-            self.count += n
+            self._word[0] += n
+
+    def count_in(self, word: memoryview) -> None:
+        """Go on in this word (format "Q"), which others read: what it says already stays in it."""
+        with self._lock:
+            word[0] += self._word[0]
+            self._word = word
 
 
 class AllowList:
@@ -64,17 +74,23 @@ class AllowList:
 
 
 def make_log(
-    stream: TextIO | None = None, *, clock: Clock | None = None, dropped: Dropped | None = None
+    stream: TextIO | None = None,
+    *,
+    clock: Clock | None = None,
+    dropped: Dropped | None = None,
+    worker: int | None = None,
 ) -> Log:
     """A logger to ``stream`` (default: standard error, because standard output belongs to the ready line).
 
-    Lines carry the machine's own time, also in sandbox mode: they are compared with other machines' logs.
+    Lines carry the machine's own time, also in sandbox mode: they are compared with other machines' logs;
+    and which of several workers wrote them.
     """
+    of_worker = {} if worker is None else {"worker": worker}
     time_of_day = clock or SystemClock()
 
     def stamp(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
         at = time_of_day.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {"at": at, **event_dict}
+        return {"at": at, **of_worker, **event_dict}
 
     log: Log = structlog.wrap_logger(
         structlog.WriteLogger(stream or sys.stderr),

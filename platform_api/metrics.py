@@ -1,5 +1,6 @@
 """Prometheus metrics. Labels come from closed sets: route templates, methods, statuses, CA ids; no values.
 
+What is counted lies in the memory that all workers share, so whichever of them is scraped tells the sums.
 Freshness is told per CA, not per list: a list stands for a municipality.
 """
 
@@ -9,82 +10,66 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from platform_api.upstream_ocsp.outcomes import Outcome
+from platform_api.workers.collector import SharedCollector
+from platform_api.workers.counts import Count
+from platform_api.workers.place import Place
 from revocation.metrics import set_freshness
 
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
     from platform_api.snapshots import CurrentSnapshot
-    from platform_api.upstream_ocsp.outcomes import Outcome
     from revocation.authorities import Authorities
     from revocation.clock import Clock
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
+
+#: Where nothing was to be sent, nothing is counted.
+_UPSTREAM: Final = {
+    Outcome.ANSWERED: Count.UPSTREAM_ANSWERED,
+    Outcome.OVER_BUDGET: Count.UPSTREAM_OVER_BUDGET,
+    Outcome.PAUSED: Count.UPSTREAM_PAUSED,
+    Outcome.FAILED: Count.UPSTREAM_FAILED,
+    Outcome.REFUSED: Count.UPSTREAM_REFUSED,
+}
 
 
 class Metrics:
     """One registry for one application; nothing is registered in the process-wide one."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
+        place = place or Place.alone()
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "jpki_http_requests",
-            "HTTP requests by route template.",
-            ("route", "method", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "jpki_http_request_seconds",
-            "Seconds from the head of a request to the end of its answer.",
-            ("route",),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._malformed = Counter(
-            "jpki_http_malformed_requests",
-            "Requests that were no HTTP; counted instead of logged.",
-            registry=self.registry,
-        )
-
-        self._upstream = Counter(
-            "jpki_upstream_ocsp",
-            "Certificates that another OCSP responder was to be asked about, by how it ended; "
-            "kept: answered from an answer of the last minutes.",
-            ("ca", "outcome"),
-            registry=self.registry,
-        )
-        self._incidents = Counter(
-            "jpki_upstream_ocsp_incidents",
-            "Answers of another OCSP responder that contradict our lists: somebody must look.",
-            ("ca",),
-            registry=self.registry,
-        )
+        self.registry.register(SharedCollector(place.shared))
+        self._part = place.part
 
     def request_done(self, *, route: str, method: str, status: int, seconds: float) -> None:
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._part.request_done(route=route, method=method, status=status, seconds=seconds)
 
     def request_malformed(self) -> None:
-        self._malformed.inc()
+        self._part.add(Count.HTTP_MALFORMED)
 
-    def upstream_asked(self, ca_id: str, outcome: Outcome) -> None:
-        self._upstream.labels(ca_id, outcome.value).inc()
+    def upstream_asked(self, outcome: Outcome) -> None:
+        count = _UPSTREAM.get(outcome)
+        if count is not None:
+            self._part.add(count)
 
-    def upstream_kept(self, ca_id: str) -> None:
-        self._upstream.labels(ca_id, "kept").inc()
+    def upstream_kept(self) -> None:
+        self._part.add(Count.UPSTREAM_KEPT)
 
-    def upstream_incident(self, ca_id: str) -> None:
-        self._incidents.labels(ca_id).inc()
+    def upstream_incident(self) -> None:
+        self._part.add(Count.UPSTREAM_INCIDENTS)
 
     def follow(
         self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped
     ) -> None:
-        """Add what is read at each scrape."""
-        self.registry.register(_AtScrape(snapshots, authorities, clock.now, dropped))
+        """Add what is read at each scrape; what the log drops is counted with the rest from now on."""
+        dropped.count_in(self._part.counts[Count.LOG_DROPPED : Count.LOG_DROPPED + 1])
+        self.registry.register(_AtScrape(snapshots, authorities, clock.now))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
@@ -96,17 +81,12 @@ class _AtScrape(Collector):
         snapshots: CurrentSnapshot,
         authorities: Authorities,
         now: Callable[[], datetime],
-        dropped: Dropped,
     ) -> None:
         self._snapshots = snapshots
         self._authorities = authorities
         self._now = now
-        self._dropped = dropped
 
     def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily(
-            "jpki_log_dropped", "Log events and fields outside the allow-list.", value=self._dropped.count
-        )
         whole = set_freshness(self._snapshots.current(), self._authorities, self._now())
         yield GaugeMetricFamily(
             "revocation_set_seq", "Number of the set that answers; 0 for none.", value=whole.set_seq

@@ -15,7 +15,7 @@ from aiohttp import web
 from platform_api.db.failures import CONNECTION_LOST
 from platform_api.institutions.api_keys import LEAKED_KEY
 from platform_api.institutions.authentication import refuse_key_in_address
-from platform_api.keys import CLOCK, KEY_HASHER, LOG, METRICS, POOL, PRINCIPAL, REQUEST_ID
+from platform_api.keys import CLOCK, KEY_HASHER, LOG, METRICS, OCSP_ANSWER, POOL, PRINCIPAL, REQUEST_ID
 from platform_api.logs import failure
 from platform_api.problems import Problem, language_of
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
@@ -127,7 +127,7 @@ def _rendered(request: web.Request, problem: Problem) -> tuple[web.Response, str
 
 
 def _finish(request: web.Request, response: web.StreamResponse, code: str | None, seconds: float) -> None:
-    if not response.prepared:
+    if not response.prepared and not (request.get(OCSP_ANSWER) and code is None):
         response.headers["X-Request-Id"] = request[REQUEST_ID]
         response.headers["Server"] = "jpki-status"  # not which Python and which library in which version
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

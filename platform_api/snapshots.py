@@ -1,247 +1,143 @@
-"""What this process answers from: the newest snapshot and the authorities, found beside the event loop.
+"""What this process answers from: the newest snapshot that the serving word allows, and its authorities.
 
-A look is a stat of two files in a worker thread. Handlers take what is there, without waiting, without I/O.
-The snapshot is read before the authorities, and both are adopted in one step of the loop: the authorities
-are never older than the set, and a partition that only the newer file knows is "no list yet", never "good".
+Handlers take what is there, without waiting, without I/O; ``follower.py`` brings what is new. Of several
+workers none answers from a new set before all have prepared it (``workers/serving.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from platform_api.logs import failure
-from revocation.authorities import Authorities, Authority, Generation, ListScope
-from revocation.clock import Clock, jst_day
-from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from platform_api.workers.place import Place
 
 if TYPE_CHECKING:
-    from platform_api.logs import Log
-    from revocation.recorded_acts import RecordedAct
+    from platform_api.workers.serving import Serving
+    from revocation.authorities import Authorities
+    from revocation.errors import RevocationError
     from revocation.snapshot.current import Snapshot
-    from revocation.snapshot.store import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What is answered from together; the authorities are never older than the set."""
+
+    snapshot: Snapshot | None
+    authorities: Authorities | None
+
+    @property
+    def seq(self) -> int:
+        return 0 if self.snapshot is None else self.snapshot.seq
 
 
 class CurrentSnapshot:
-    """The newest snapshot that this process has seen."""
+    """The newest snapshot that this process may answer from.
 
-    def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
+    A new one is taken in two steps: it is prepared, and it answers as soon as the serving word, which all
+    workers share, has its number (at once where this process is alone). So no worker answers from an older
+    set than one that any worker has answered from. Of the event loop; ``current`` costs one comparison.
+    """
+
+    def __init__(self, serving: Serving | None = None) -> None:
+        self._serving: Final = serving or Place.alone().serving
+        self._held: Answering | None = None
+        self._prepared: Answering | None = None
+        self._seen_behind: Snapshot | None = None
         self._newer = asyncio.Event()
         #: Why the published set is not the one that answers; None when all is well.
         self.refusal: RevocationError | None = None
+        #: Awaited before this process says that it has prepared a set and its authorities.
+        self.on_prepare: Callable[[Snapshot, Authorities], Awaitable[None]] | None = None
+        #: Called in the very step in which what is answered from becomes another; also for authorities alone.
+        self.on_flip: Callable[[], None] | None = None
+        #: The same for the follower, before ``on_flip``: what was answered from, and what is.
+        self.flipped: Callable[[Answering | None, Answering], None] | None = None
 
     def current(self) -> Snapshot | None:
-        return self._snapshot
+        """What to answer from now; while this process is ``behind``, superseded: nothing is good by it."""
+        self.flip()
+        snapshot = None if self._held is None else self._held.snapshot
+        if snapshot is None or snapshot.seq >= self._serving.word:
+            return snapshot
+        behind = self._seen_behind
+        if behind is None or behind.seq != snapshot.seq:
+            self._seen_behind = behind = snapshot.seen_as(superseded=True)
+        return behind
 
-    def adopt(self, snapshot: Snapshot | None) -> bool:
-        """Take a newer snapshot; an older one never replaces a newer one.
+    @property
+    def behind(self) -> bool:
+        """Another worker may have answered from a newer set than we have: OCSP says tryLater."""
+        self.flip()
+        return (0 if self._held is None else self._held.seq) < self._serving.word
 
-        The same set is taken again where a damaged one was published above it, or that has been repaired:
-        what may be said by a set depends on it (``Snapshot.superseded``).
-        """
-        held = self._snapshot
-        if snapshot is None or (held is not None and snapshot.seq < held.seq):
+    def flip(self) -> bool:
+        """Answer from what is prepared, if the word allows it by now; True when it does."""
+        prepared = self._prepared
+        if prepared is None or prepared.seq > self._serving.word:
             return False
-        if held is not None and snapshot.seq == held.seq:
-            if snapshot.superseded is not held.superseded:
-                self._snapshot = snapshot
-            return False
-        self._snapshot = snapshot
-        self._newer.set()
-        self._newer = asyncio.Event()
+        before, self._held, self._prepared = self._held, prepared, None
+        if self.flipped is not None:
+            self.flipped(before, prepared)
+        if self.on_flip is not None:
+            self.on_flip()
+        if prepared.seq > (0 if before is None else before.seq):
+            self._newer.set()
+            self._newer = asyncio.Event()
         return True
+
+    async def prepare(self, snapshot: Snapshot | None, authorities: Authorities | None = None) -> None:
+        """``adopt``, after ``on_prepare`` of what is new; where that raises, nothing is adopted."""
+        news = self._news(snapshot, authorities)
+        if news is None:
+            return
+        if self.on_prepare is not None and news.snapshot is not None and news.authorities is not None:
+            await self.on_prepare(news.snapshot, news.authorities)
+        self.adopt(snapshot, authorities)
+
+    def adopt(self, snapshot: Snapshot | None, authorities: Authorities | None = None) -> bool:
+        """Say that these are prepared, and answer from them as soon as the word allows it; None: as before.
+
+        True for a newer set; an older one never replaces a newer one. The same set is taken again where a
+        damaged one was published above it, or that has been repaired: what may be said by a set depends on
+        it (``Snapshot.superseded``).
+        """
+        newest = self._prepared or self._held
+        news = self._news(snapshot, authorities)
+        if news is None:
+            return False
+        self._prepared = news
+        if news.snapshot is not None:
+            self._serving.prepared(news.seq)
+        self.flip()
+        return news.seq > (0 if newest is None else newest.seq)
+
+    def _news(self, snapshot: Snapshot | None, authorities: Authorities | None) -> Answering | None:
+        """What would be answered from; None where it is what we have or have prepared."""
+        newest = self._prepared or self._held or Answering(None, None)
+        before = newest.snapshot
+        if snapshot is None or (
+            before is not None
+            and (
+                snapshot.seq < before.seq
+                or (snapshot.seq == before.seq and snapshot.superseded is before.superseded)
+            )
+        ):
+            snapshot = before
+        if authorities is None:
+            authorities = newest.authorities
+        if snapshot is before and authorities is newest.authorities:
+            return None
+        return Answering(snapshot, authorities)
 
     async def wait_newer(self, seq: int, timeout_s: float) -> Snapshot | None:
         """The current snapshot as soon as its number is above ``seq``, or as it is when the time is over."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._snapshot is None or self._snapshot.seq <= seq:
+                self.flip()
+                while (0 if self._held is None else self._held.seq) <= seq:
                     await self._newer.wait()
         except TimeoutError:
             pass
-        return self._snapshot
-
-
-class FollowedAuthorities(Authorities):
-    """``Authorities`` that change when ``authorities.json`` or the day does; whoever holds them need not
-    know.
-    """
-
-    __slots__ = ("_now",)
-
-    def __init__(self) -> None:
-        super().__init__(())
-        self._now = Authorities(())
-
-    def adopt(self, authorities: Authorities) -> None:
-        self._now = authorities
-
-    @property
-    def version(self) -> int:
-        return self._now.version
-
-    @property
-    def acts(self) -> tuple[RecordedAct, ...]:
-        return self._now.acts
-
-    def __iter__(self) -> Iterator[Authority]:
-        return iter(self._now)
-
-    def __len__(self) -> int:
-        return len(self._now)
-
-    def by_id(self, ca_id: str) -> Authority | None:
-        return self._now.by_id(ca_id)
-
-    def by_issuer_key(self, key_id: bytes) -> tuple[Authority, Generation] | None:
-        return self._now.by_issuer_key(key_id)
-
-    def by_ocsp_issuer(
-        self, hash_name: str, name_hash: bytes, key_hash: bytes
-    ) -> tuple[Authority, Generation] | None:
-        return self._now.by_ocsp_issuer(hash_name, name_hash, key_hash)
-
-    def expected_lists(self) -> tuple[ListScope, ...]:
-        return self._now.expected_lists()
-
-    def dump(self, path: Path) -> None:
-        self._now.dump(path)
-
-
-class Follower:
-    """Looks for news in a worker thread and adopts them in the loop."""
-
-    def __init__(
-        self,
-        store: SnapshotStore,
-        authorities_file: Path,
-        snapshots: CurrentSnapshot,
-        authorities: FollowedAuthorities,
-        log: Log,
-        clock: Clock,
-        *,
-        rule: Callable[[Authority], None] | None = None,
-    ) -> None:
-        """``rule``: what the deployment asks of every CA; a file with one that breaks it is refused."""
-        self._rule = rule
-        self._store = store
-        self._file = authorities_file
-        self._snapshots = snapshots
-        self._authorities = authorities
-        self._log = log
-        self._clock = clock
-        self._seen: tuple[int, int, int] | None = None
-        self._refused: InputRefused | None = None
-        #: The newest that this process has seen: the version only rises.
-        self._loaded: Authorities | None = None
-        self._day: date | None = None
-        self._last_refusal: str | None = None
-        self._last_broken: str | None = None
-
-    async def look(self) -> None:
-        """One look; what cannot be trusted is refused and the last good state goes on."""
-        snapshot, refusal, authorities, broken = await asyncio.to_thread(self._read)
-        if authorities is not None:
-            self._authorities.adopt(authorities)
-            self._log.info("authorities.adopted", n=len(authorities))
-        if broken is not None and broken.code != self._last_broken:
-            self._log.error("authorities.refused", **failure(broken))
-        self._last_broken = None if broken is None else broken.code
-        if self._snapshots.adopt(snapshot) and snapshot is not None:
-            self._log.info("snapshot.adopted", set_seq=snapshot.seq, n=snapshot.entries)
-        self._snapshots.refusal = refusal
-        code = None if refusal is None else refusal.code
-        if refusal is not None and code != self._last_refusal:
-            self._log.error("snapshot.refused", **failure(refusal))
-        self._last_refusal = code
-
-    def _read(
-        self,
-    ) -> tuple[Snapshot | None, RevocationError | None, Authorities | None, RevocationError | None]:
-        try:
-            snapshot, refusal = self._store.current(), self._store.refusal
-        except RevocationError as error:
-            snapshot, refusal = None, error
-        return snapshot, refusal, *self._changed_authorities()
-
-    def _changed_authorities(self) -> tuple[Authorities | None, RevocationError | None]:
-        """The authorities as they stand today, when the file or the JST day is another than at the last look
-        (a partition opens, or closes into its successor, at midnight without anybody's doing); and why the
-        file was not taken. The day applies to what is loaded, also while the file cannot be read.
-        """
-        day = jst_day(self._clock.now())
-        changed, broken = self._reload()
-        if self._loaded is None or (not changed and day == self._day):
-            return None, broken
-        self._day = day
-        return self._loaded.on(day), broken
-
-    def _reload(self) -> tuple[bool, RevocationError | None]:
-        """Load the file where it is another one. Only a definite answer makes it seen: after a passing fault
-        the same file is tried again at the next look.
-        """
-        try:
-            status = self._file.stat()
-        except FileNotFoundError:
-            # Before the first night there are none.
-            return False, None if self._loaded is None else _unreadable("no file where there was one")
-        except OSError as error:
-            return False, _unreadable(error.strerror or "an I/O error")
-        token = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if token == self._seen:
-            return False, self._refused
-        try:
-            loaded = Authorities.load(self._file)
-            self._check(loaded)
-        except InputRefused as refusal:
-            self._seen, self._refused = token, refusal
-            return False, refusal
-        except RevocationError as error:
-            return False, error
-        self._seen, self._refused, self._loaded = token, None, loaded
-        return True, None
-
-    def _check(self, loaded: Authorities) -> None:
-        if self._loaded is not None and loaded.version < self._loaded.version:
-            raise InputRefused(
-                "AUTHORITIES_OLDER",
-                expected=f"version {self._loaded.version} of authorities.json or a newer one",
-                got=f"version {loaded.version}",
-                remedy="an older file was put back: restore the newest backup; what was loaded goes on",
-            )
-        if self._rule is not None:
-            for authority in loaded:
-                self._rule(authority)
-
-    @asynccontextmanager
-    async def following(self, every_s: float) -> AsyncIterator[None]:
-        """One look before the first answer, then one every ``every_s`` seconds."""
-        await self.look()
-        task = asyncio.create_task(self._forever(every_s))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _forever(self, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
-            try:
-                await self.look()
-            except OSError as error:  # out of descriptors, say: the last good state goes on
-                self._log.error("component.failed", component="follower", **failure(error))
-
-
-def _unreadable(got: str) -> OutsideFailed:
-    return OutsideFailed(
-        "AUTHORITIES_UNREADABLE",
-        expected="a readable authorities file",
-        got=got,
-        remedy="check the data folder and its permissions, or restore the newest backup of the file",
-    )
+        return self.current()

@@ -361,6 +361,10 @@ class Authorities:
         """By a CertID's two hashes, which must belong together (RFC 6960 section 4.1.1)."""
         return self._by_ocsp.get((hash_name, name_hash, key_hash))
 
+    def ocsp_issuers(self) -> list[tuple[str, bytes, bytes, Authority, Generation]]:
+        """(hash name, name hash, key hash) of every CertID that is of a key of ours, and whose."""
+        return [(*hashes, *found) for hashes, found in self._by_ocsp.items()]
+
     def expected_lists(self) -> tuple[ListScope, ...]:
         return tuple(scope for authority in self for scope in authority.expected_lists())
 

@@ -10,17 +10,24 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from platform_api.cli import institution_bindings, institution_keys
+from platform_api.cli.institution_acts import as_owner, open_database_of
+from platform_api.cli.institution_keys import Entitled, OcspBurst, OcspRate, OfPurpose
 from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
+from platform_api.institutions.model import Entitlement, OcspPurpose
 from revocation.exits import Exit
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
+    from platform_api.db.transactions import Connection
     from platform_api.institutions.model import Institution, Service
 
 institutions = typer.Typer(no_args_is_help=True, help="Institutions, their services and API keys.")
 
 
 def register(app: typer.Typer) -> None:
+    institution_keys.register(institutions)
+    institution_bindings.register(institutions)
     app.add_typer(institutions, name="institution")
 
 
@@ -37,6 +44,10 @@ def create(
     purposes: Annotated[
         list[str] | None, typer.Option("--purpose", help="Allowed purposes; may be repeated.")
     ] = None,
+    entitlement: Entitled = Entitlement.REGISTERED,
+    ocsp_purpose: OfPurpose = OcspPurpose.CURRENT_STATUS_CHECK,
+    ocsp_rate: OcspRate = None,
+    ocsp_burst: OcspBurst = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -46,8 +57,15 @@ def create(
     """
     from platform_api.config import load_settings
 
+    limits: dict[str, Any] = {
+        "entitlement": entitlement,
+        "ocsp_purpose": ocsp_purpose,
+        "ocsp_rate_per_s": ocsp_rate,
+        "ocsp_burst": ocsp_burst,
+    }
+    settings = load_settings(data_dir=data)
     record = run_async(
-        _create(load_settings(data_dir=data), name, service, legal_basis, kinds or [], purposes or [])
+        _create(settings, name, service, legal_basis, kinds or [], purposes or [], limits), as_json=as_json
     )
     if as_json:
         emit(record)
@@ -65,13 +83,20 @@ def revoke_key(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """End an API key at once.
+    """End an API key at once, and everything that is bound to it.
 
+    OCSP, which remembers callers for a moment, stops within the server's caller_ttl_s (5 seconds).
     Example: jpki institution revoke-key --institution-id 5f0c… --key-id 91aa…
     """
     from platform_api.config import load_settings
+    from platform_api.institutions import administration
 
-    ended = run_async(_revoke(load_settings(data_dir=data), institution_id, key_id))
+    async def act(owner: Connection, now: datetime) -> bool:
+        return await administration.revoke_api_key(
+            owner, institution_id=institution_id, key_id=key_id, now=now
+        )
+
+    ended = run_async(as_owner(load_settings(data_dir=data), act), as_json=as_json)
     if as_json:
         emit({"key_id": str(key_id), "revoked": ended})
     else:
@@ -80,11 +105,17 @@ def revoke_key(
 
 
 async def _create(
-    settings: Settings, name: str, service: str, legal_basis: str, kinds: list[str], purposes: list[str]
+    settings: Settings,
+    name: str,
+    service: str,
+    legal_basis: str,
+    kinds: list[str],
+    purposes: list[str],
+    limits: dict[str, Any],
 ) -> dict[str, Any]:
     from platform_api.clock import service_clock
     from platform_api.institutions import administration
-    from platform_api.institutions.model import KINDS, Entitlement, Mode
+    from platform_api.institutions.model import KINDS, Mode
     from platform_api.key_fingerprints import require_known_keys
     from platform_api.key_set import open_keys
     from platform_api.sealing import Sealer
@@ -93,7 +124,7 @@ async def _create(
     async with service_clock(settings.sandbox_url) as clock:
         now: datetime = clock.now()
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=now)
-        async with _database(settings, clock) as database:
+        async with open_database_of(settings, clock) as database:
             tried: tuple[Institution, Service, UUID, str] | None = None
 
             async def once() -> tuple[Institution, Service, UUID, str]:
@@ -125,8 +156,8 @@ async def _create(
                         institution_id=tenant,
                         label="first key",
                         scopes=administration.ALL_SCOPES,
-                        entitlement=Entitlement.REGISTERED,
                         now=now,
+                        **limits,
                     )
                     tried = institution, made, key_id, key.text
                 return tried
@@ -147,31 +178,3 @@ async def _is_there(database: Any, institution_id: UUID) -> bool:
     async with database.owner() as owner, owner.transaction():
         await set_tenant(owner, institution_id)
         return await institution_mode(owner, institution_id) is not None
-
-
-async def _revoke(settings: Settings, institution_id: UUID, key_id: UUID) -> bool:
-    from platform_api.clock import service_clock
-    from platform_api.institutions.administration import revoke_api_key
-
-    async with service_clock(settings.sandbox_url) as clock, _database(settings, clock) as database:
-
-        async def once() -> bool:
-            async with database.owner() as owner:
-                return await revoke_api_key(
-                    owner, institution_id=institution_id, key_id=key_id, now=clock.now()
-                )
-
-        ended: bool = await database.while_served(once)
-        return ended
-
-
-def _database(settings: Settings, clock: Any) -> Any:
-    from platform_api.db.database import open_database
-
-    return open_database(
-        data_dir=settings.data_dir,
-        clock=clock,
-        dsn=settings.dsn,
-        owner_dsn=settings.owner_dsn,
-        detector_dsn=settings.detector_dsn,
-    )

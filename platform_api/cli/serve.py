@@ -17,6 +17,12 @@ def serve(
     data: Data = DEFAULT_DATA,
     host: Annotated[str | None, typer.Option(help="Address to listen on (else the setting).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (else the setting).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer as one (else the setting).")
+    ] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(help="Port for metrics and health of all workers (else the setting).")
+    ] = None,
     _json: JsonLines = False,
 ) -> None:
     """Serve the JSON API, OCSP, health and metrics until it is told to stop.
@@ -26,5 +32,6 @@ def serve(
     from platform_api.config import load_settings
     from platform_api.serve import run
 
-    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    raise typer.Exit(run(load_settings(data_dir=data, **given)))
+    raise typer.Exit(
+        run(load_settings(data_dir=data, host=host, port=port, workers=workers, admin_port=admin_port))
+    )

@@ -56,9 +56,11 @@ class EmbeddedPostgres:
     Any number of tasks may call ``ensure`` and ``stop``: one of them acts, the others wait and find it done.
     """
 
-    def __init__(self, data_dir: Path, *, extra_settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, data_dir: Path, *, extra_settings: tuple[str, ...] = (), guest: bool = False) -> None:
+        """``guest``: never run the cluster here; another process, the supervisor, does."""
         self.folder = ClusterFolder(data_dir)
         self._extra_settings = extra_settings
+        self._guest = guest
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -89,7 +91,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                if self._lock is not None or await to_the_end(self._take_lock):
+                if self._lock is not None or (not self._guest and await to_the_end(self._take_lock)):
                     await self._start(deadline)
                     return
             except BaseException:

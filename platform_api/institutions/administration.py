@@ -21,6 +21,7 @@ from platform_api.institutions.model import (
     Entitlement,
     Institution,
     Mode,
+    OcspPurpose,
     Purpose,
     Scope,
     Service,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 FIRST_EPOCH: Final = 1
 ALL_SCOPES: Final = frozenset(scope.value for scope in Scope)
 ALL_PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
+#: Above any rate that a server gives, and far below what the column holds.
+MOST_LIMIT: Final = 10_000_000
 
 
 async def create_institution(
@@ -94,9 +97,18 @@ async def create_api_key(
     now: datetime,
     entitlement: Entitlement = Entitlement.REGISTERED,
     expires_at: datetime | None = None,
+    ocsp_purpose: OcspPurpose = OcspPurpose.CURRENT_STATUS_CHECK,
+    ocsp_rate_per_s: int | None = None,
+    ocsp_burst: int | None = None,
 ) -> tuple[UUID, ApiKey]:
-    """A new key: its id, and the key itself, which is kept nowhere and so can be shown only now."""
+    """A new key: its id, and the key itself, which is kept nowhere and so can be shown only now.
+
+    Its OCSP questions have the one purpose given here. Rate (requests a second) and burst (requests at once)
+    are the server's where they are None.
+    """
     allowed = _known(scopes, ALL_SCOPES, "scope")
+    if not all(limit is None or 1 <= limit <= MOST_LIMIT for limit in (ocsp_rate_per_s, ocsp_burst)):
+        raise _refused(f"an OCSP rate and burst of 1 to {MOST_LIMIT}")
     async with owner.transaction():
         await set_tenant(owner, institution_id)
         mode = await store.institution_mode(owner, institution_id)
@@ -113,6 +125,9 @@ async def create_api_key(
             scopes=allowed,
             entitlement=entitlement,
             expires_at=expires_at,
+            ocsp_purpose=ocsp_purpose,
+            ocsp_rate_per_s=ocsp_rate_per_s,
+            ocsp_burst=ocsp_burst,
             now=now,
         )
     return key_id, key

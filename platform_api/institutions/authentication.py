@@ -39,12 +39,11 @@ async def authenticate(
     if (
         record is None
         or not hmac.compare_digest(record.key_hash, key_hash)
-        or record.revoked_at is not None
-        or (record.expires_at is not None and record.expires_at <= now)
+        or not record.living(now)
         or record.principal.mode != key.mode.value
     ):
         raise _unauthorized()
-    if now < record.contract_from or (record.contract_until is not None and now >= record.contract_until):
+    if not record.in_contract(now):
         raise Problem(
             403,
             "CONTRACT_NOT_IN_FORCE",

@@ -28,6 +28,13 @@ class Purpose(StrEnum):
     FOUR_INFORMATION = "four_information"
 
 
+class OcspPurpose(StrEnum):
+    """The purposes that an OCSP question may have; its key has exactly one of them."""
+
+    CURRENT_STATUS_CHECK = Purpose.CURRENT_STATUS_CHECK.value
+    SIGNATURE_VERIFICATION = Purpose.SIGNATURE_VERIFICATION.value
+
+
 class Entitlement(StrEnum):
     """For which certificates an OCSP or serial-only question may be asked (design §10)."""
 

@@ -131,6 +131,15 @@ async def insert_watched(
     )
 
 
+async def is_registered(connection: Connection, tags: Iterable[bytes]) -> bool:
+    """Does a registration of this tenant watch the certificate of these tags, whatever state it is in?
+
+    Asked of a function: the application may not read tags (see 0005_ocsp_callers.sql).
+    """
+    found: bool = await connection.fetchval("SELECT is_registered($1)", list(tags))
+    return found
+
+
 async def delete_watched(connection: Connection, registration_id: UUID, slot: str) -> None:
     """The certificate and, by cascade, its tags."""
     await connection.execute(

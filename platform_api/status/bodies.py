@@ -17,7 +17,7 @@ MaxAge = Annotated[int, Field(ge=1, le=31_536_000)]
 
 
 class SerialForm(RequestModel):
-    """A certificate by its numbers; needs the entitlement ``any``."""
+    """A certificate by its numbers; needs the entitlement ``any``, or its registration."""
 
     ca_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     issuer_key: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None

@@ -16,7 +16,7 @@ from platform_api.certificates.wire import (
 )
 from platform_api.db.transactions import tenant
 from platform_api.institutions.model import Entitlement, Principal
-from platform_api.keys import AUTHORITIES, POOL
+from platform_api.keys import AUTHORITIES, POOL, TAGGER
 from platform_api.operations import Answer, operation, principal_of
 from platform_api.problems import Problem, forbidden, language_of, not_found
 from platform_api.registrations import store as registrations
@@ -62,9 +62,7 @@ async def check_certificate(request: web.Request, body: CheckRequest) -> Answer:
         found = _presented(request, principal, body.certificate, body.max_age_s)
     else:
         assert body.serial is not None  # noqa: S101 - exactly one form, by validation
-        if principal.entitlement != Entitlement.ANY:
-            raise forbidden("entitlement:any")
-        identity = _identity(body.serial, principal, request.config_dict[AUTHORITIES])
+        identity = await _numbered(request, principal, body.serial)
         found = _status(request, identity, None, None, body.max_age_s)
     checked = request.get(CHECKED)
     found, upstream = await beside_responder(request, checked, found, body.method, body.max_age_s)
@@ -119,6 +117,22 @@ async def _registered(
     require_kind(principal, current.kind)
     watched = current.identity
     return _status(request, watched.identity, watched.partition, watched.validity, max_age_s)
+
+
+async def _numbered(request: web.Request, principal: Principal, form: SerialForm) -> CertificateIdentity:
+    """By its numbers alone: any certificate, or one that the institution itself has registered. Another is
+    404, as if there were none: that it is registered elsewhere is nobody's business.
+    """
+    if principal.entitlement == Entitlement.PRESENTED:
+        raise forbidden("entitlement:any")
+    app = request.config_dict
+    identity = _identity(form, principal, app[AUTHORITIES])
+    if principal.entitlement != Entitlement.ANY:
+        tags = [tag.value for tag in app[TAGGER].tags(identity)]
+        async with tenant(app[POOL], principal.institution_id) as connection:
+            if not await registrations.is_registered(connection, tags):
+                raise not_found()
+    return identity
 
 
 def _identity(form: SerialForm, principal: Principal, authorities: Authorities) -> CertificateIdentity:

@@ -1,139 +1,38 @@
-"""An OCSP request (RFC 6960 section 4.1), decoded or refused. The parser is cryptography's.
+"""An OCSP request (RFC 6960 section 4.1), decoded or refused; the parser is our own and reads DER alone.
 
-It reads requests with exactly one CertID, which is what RFC 9919 section 3.1.1 asks clients to send.
-Policy for what the RFCs leave open: a requestorName and a request signature are ignored (RFC 9919), since
-who may ask is decided by the HTTP side; unknown extensions that are not critical are ignored.
+It reads what RFC 6960 allows, so also several CertIDs and a signature, though RFC 9919 section 3.1 asks
+clients for one CertID and none. What stands in the request and says nothing to us is checked for its form
+and left out: requestorName, extensions that we do not know and that are not critical, those of one Request.
+What is accepted beside strict DER, because clients send it: an explicit ``version v1``, hash parameters NULL
+or absent, a nonce that is no OCTET STRING (RFC 2560).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509 import ocsp
-from cryptography.x509.oid import ObjectIdentifier, OCSPExtensionOID
+from revocation.ocsp._request import read_request
+from revocation.ocsp.cert_id import OcspRequest
+from revocation.ocsp.request_faults import malformed
 
-from revocation.der import SEQUENCE, DerReader, encoded
-from revocation.errors import InputRefused
-
-#: A request with one CertID and every extension that we know stays far below; larger ones are not parsed.
+#: A request with the most CertIDs, every extension that we know and a client's signature with its
+#: certificates stays below; of a larger one nothing is looked at.
 MAX_REQUEST_OCTETS: Final = 16 * 1024
+
+#: Against one small request that costs many signatures' work; a responder may have a lower limit.
+MOST_CERT_IDS: Final = 32
 
 #: RFC 9654 section 2.1: a responder must refuse 0 and more than 128 octets.
 MAX_NONCE_OCTETS: Final = 128
 
-_BASIC: Final = ObjectIdentifier("1.3.6.1.5.5.7.48.1.1")
-_KNOWN: Final = frozenset({OCSPExtensionOID.NONCE, OCSPExtensionOID.ACCEPTABLE_RESPONSES})
-
-_EXPLICIT_V1: Final = b"\xa0\x03\x02\x01\x00"
-_REQUESTOR_NAME: Final = 0xA1
-_EXTENSIONS: Final = 0xA0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OcspRequest:
-    """The one CertID of a request, and its nonce; the representation hides the serial."""
-
-    hash_algorithm: hashes.HashAlgorithm
-    issuer_name_hash: bytes
-    issuer_key_hash: bytes
-    serial_number: int
-    nonce: bytes | None
-
-    def __repr__(self) -> str:
-        return f"OcspRequest({self.hash_algorithm.name}, serial=hidden)"
-
 
 def decode_request(der: bytes) -> OcspRequest:
-    """Whole or refused: ``MALFORMED_REQUEST``, or ``CERT_ID_UNSUPPORTED`` for a hash that we do not know."""
-    if not 0 < len(der) <= MAX_REQUEST_OCTETS:
-        raise malformed(f"1 to {MAX_REQUEST_OCTETS} octets", f"{len(der)} octets")
-    try:
-        request = ocsp.load_der_ocsp_request(_without_explicit_version(der))
-        algorithm = request.hash_algorithm
-        extensions = request.extensions
-    except UnsupportedAlgorithm as error:
-        raise InputRefused(
-            "CERT_ID_UNSUPPORTED",
-            expected="a CertID by SHA-1, SHA-256, SHA-384 or SHA-512",
-            got="another hash",
-            remedy="ask with SHA-256 (RFC 9919 section 3.1.1)",
-        ) from error
-    except NotImplementedError as error:
-        raise malformed("exactly one CertID", "none or several") from error
-    except (ValueError, x509.DuplicateExtension) as error:
-        # Strict DER: lengths, trailing octets, minimal integers, each extension once, version v1.
-        raise malformed("an OCSPRequest in DER (RFC 6960 section 4.1.1)", "something else") from error
-    lengths = {len(request.issuer_name_hash), len(request.issuer_key_hash)}
-    if lengths != {algorithm.digest_size}:
-        raise malformed("hashes as long as their algorithm's", "others")
-    _check_single_extensions(_without_explicit_version(der))
-    return OcspRequest(
-        hash_algorithm=algorithm,
-        issuer_name_hash=request.issuer_name_hash,
-        issuer_key_hash=request.issuer_key_hash,
-        serial_number=request.serial_number,
-        nonce=_nonce(extensions),
-    )
+    """Decode whole or not at all.
 
-
-def _nonce(extensions: x509.Extensions) -> bytes | None:
-    """Check requestExtensions; the nonce among them. Whether it is marked critical does not matter."""
-    nonce: bytes | None = None
-    for extension in extensions:
-        value = extension.value
-        if extension.critical and extension.oid not in _KNOWN:
-            # RFC 6960 section 4.1.2: a critical extension that is not understood must not be ignored.
-            raise malformed("no unknown critical extension", "one")
-        if isinstance(value, x509.OCSPNonce):
-            nonce = value.nonce
-            if not 1 <= len(nonce) <= MAX_NONCE_OCTETS:
-                raise malformed(
-                    f"a nonce of 1 to {MAX_NONCE_OCTETS} octets (RFC 9654)", f"{len(nonce)} octets"
-                )
-        elif isinstance(value, x509.OCSPAcceptableResponses) and _BASIC not in value:
-            # RFC 6960 section 4.4.3: we have no other response type than the basic one.
-            raise malformed("id-pkix-ocsp-basic among the acceptable responses", "others only")
-    return nonce
-
-
-def _without_explicit_version(der: bytes) -> bytes:
-    """Drop an explicit ``version v1``: DER leaves a DEFAULT out, yet OpenSSL and Go accept it, so we do."""
-    try:
-        outer = DerReader(der).enter(SEQUENCE, "OCSPRequest")
-        start, end = outer.element(SEQUENCE, "tbsRequest")
-    except InputRefused:
-        return der  # the parser says what is wrong
-    if der[start : start + len(_EXPLICIT_V1)] != _EXPLICIT_V1:
-        return der
-    tbs = encoded(SEQUENCE, der[start + len(_EXPLICIT_V1) : end])
-    return encoded(SEQUENCE, tbs + der[end : outer.end]) + der[outer.end :]
-
-
-def _check_single_extensions(der: bytes) -> None:
-    """singleRequestExtensions, which the parser checks for form and does not show (RFC 6960 section 4.1.1).
-
-    serviceLocator (section 4.4.6) is ignored like every other that is not critical.
+    Raises ``InputRefused`` with code ``MALFORMED_REQUEST``; its texts say which part is wrong at which byte
+    offset, never what stands there. An unknown hash algorithm is not malformed: its ``hash_name`` is None.
     """
-    tbs = DerReader(der).enter(SEQUENCE, "OCSPRequest").enter(SEQUENCE, "tbsRequest")
-    if tbs.peek() == _REQUESTOR_NAME:
-        tbs.header("requestorName")
-    request = tbs.enter(SEQUENCE, "requestList").enter(SEQUENCE, "Request")
-    request.element(SEQUENCE, "reqCert")
-    if request.peek() != _EXTENSIONS:
-        return
-    extensions = request.enter(_EXTENSIONS, "singleRequestExtensions").enter(SEQUENCE, "Extensions")
-    while extensions.peek() != -1:
-        extension = extensions.enter(SEQUENCE, "Extension")
-        extension.oid("extnID")
-        if extension.peek() == 0x01 and extension.boolean("critical"):
-            raise malformed("no critical extension of a single request", "one")
-
-
-def malformed(expected: str, got: str) -> InputRefused:
-    return InputRefused(
-        "MALFORMED_REQUEST", expected=expected, got=got, remedy="send one CertID as RFC 9919 section 3.1 says"
-    )
+    found = read_request(der)
+    if isinstance(found, OcspRequest):
+        return found
+    raise malformed(*found)

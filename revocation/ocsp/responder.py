@@ -1,75 +1,54 @@
 """OCSP: a request and a snapshot in, an answer out (RFC 6960; profile RFC 9919; nonce RFC 9654).
 
-Signed are only ``good``, ``revoked`` and, for a serial that was never issued, ``unknown``. Where nothing can
-be said the answer is an unsigned error. thisUpdate is the list's, never now, and nextUpdate never lies
-beyond the list's, so that nobody can keep an answer for longer than the list itself may be believed.
+What is said of each certificate is decided in ``judging.py``; here it becomes one response, whole or refused
+whole: a SingleResponse for each CertID, in the order of the request, under one signature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
-from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
-
-from revocation.answers import AFTER_NEXT_UPDATE, SIGNED, AfterNextUpdate, OcspWord, answer_for
-from revocation.authorities import Authorities, Authority, Generation
+from revocation.authorities import Authorities
 from revocation.clock import Clock
-from revocation.coverage import CLOCK_TOLERANCE
-from revocation.errors import InputRefused, OwnFault, RevocationError
-from revocation.identity import CertificateIdentity, serial_from_int
-from revocation.ocsp.request import OcspRequest, decode_request
+from revocation.errors import InputRefused, OutsideFailed, RevocationError
+from revocation.identity import CertificateIdentity
+from revocation.ocsp.cert_id import CertId, OcspRequest
+from revocation.ocsp.judging import (
+    INTERNAL_ERROR,
+    TRY_LATER,
+    UNAUTHORIZED,
+    Judged,
+    identity_of,
+    joined,
+    judge,
+)
+from revocation.ocsp.policy import NoncePolicy, ResponderPolicy, SignedRequests, TrustMode
+from revocation.ocsp.request import decode_request
+from revocation.ocsp.requestors import is_by_requestor
+from revocation.ocsp.signer_expiry import Expiry
 from revocation.ocsp.signing import ResponderIdentity, Signer
-from revocation.reasons import CRLReason
 from revocation.snapshot.current import Snapshot
-from revocation.status import CertificateStatus, Evidence, Status, certificate_status
+from revocation.status import Status
 
+__all__ = ["ERRORS", "Judged", "OcspAnswer", "Responder", "ResponderPolicy", "TrustMode", "error_answer"]
 
-class TrustMode(StrEnum):
-    """How clients come to trust the responder's certificate (RFC 6960 section 4.2.2.2)."""
+SUCCESSFUL: Final = "successful"
+MALFORMED_REQUEST: Final = "malformed_request"
+SIG_REQUIRED: Final = "sig_required"
 
-    LOCAL = "local"
-    DELEGATED = "delegated"
-
-
-#: The unsigned answers of the table.
-_ERROR_OF: Final[Mapping[OcspWord, OCSPResponseStatus]] = {
-    OcspWord.TRY_LATER: OCSPResponseStatus.TRY_LATER,
-    OcspWord.UNAUTHORIZED: OCSPResponseStatus.UNAUTHORIZED,
-}
-#: The signed ones.
-_CERT_STATUS_OF: Final[Mapping[OcspWord, OCSPCertStatus]] = {
-    OcspWord.GOOD: OCSPCertStatus.GOOD,
-    OcspWord.REVOKED: OCSPCertStatus.REVOKED,
-    OcspWord.UNKNOWN: OCSPCertStatus.UNKNOWN,
-}
-
-_REASON_FLAGS: Final[Mapping[int, x509.ReasonFlags]] = {
-    CRLReason.unspecified: x509.ReasonFlags.unspecified,
-    CRLReason.key_compromise: x509.ReasonFlags.key_compromise,
-    CRLReason.ca_compromise: x509.ReasonFlags.ca_compromise,
-    CRLReason.affiliation_changed: x509.ReasonFlags.affiliation_changed,
-    CRLReason.superseded: x509.ReasonFlags.superseded,
-    CRLReason.cessation_of_operation: x509.ReasonFlags.cessation_of_operation,
-    CRLReason.certificate_hold: x509.ReasonFlags.certificate_hold,
-    CRLReason.privilege_withdrawn: x509.ReasonFlags.privilege_withdrawn,
-    CRLReason.aa_compromise: x509.ReasonFlags.aa_compromise,
-    # removeFromCRL (8) in a complete list is an anomaly, and 7 or above 10 mean nothing: revoked, no reason.
-}
-
-#: The earliest time that the builder writes; an older revocationDate is answered as this one.
-_EARLIEST: Final = datetime(1950, 1, 1, tzinfo=UTC)
-
-_ERRORS: Final[Mapping[OCSPResponseStatus, bytes]] = {
-    status: ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
-    for status in OCSPResponseStatus
-    if status is not OCSPResponseStatus.SUCCESSFUL
+#: OCSPResponse { responseStatus } alone, unsigned (RFC 6960 section 4.2.1); 4 is not used.
+ERRORS: Final[Mapping[str, bytes]] = {
+    name: bytes([0x30, 3, 0x0A, 1, number])
+    for name, number in (
+        (MALFORMED_REQUEST, 1),
+        (INTERNAL_ERROR, 2),
+        (TRY_LATER, 3),
+        (SIG_REQUIRED, 5),
+        (UNAUTHORIZED, 6),
+    )
 }
 
 
@@ -78,17 +57,33 @@ class OcspAnswer:
     """The response's octets, and what an HTTP side needs to know for headers, caches and metering."""
 
     der: bytes
-    #: "successful", "malformed_request", "try_later", "unauthorized", "internal_error".
+    #: "successful", or a key of ``ERRORS``.
     response_status: str
+    #: Of several certificates the oldest.
     this_update: datetime | None = None
+    #: Of several certificates the earliest.
     next_update: datetime | None = None
     produced_at: datetime | None = None
     #: Signed and without a nonce: another client may get the same octets until ``next_update``.
     cacheable: bool = False
-    #: What was said, for those who count; None in an error.
-    status: Status | None = None
-    #: Our fault behind an internal_error, for the log of whoever serves.
+    #: What was said of each, for those who count; none in an error.
+    statuses: tuple[Status, ...] = ()
+    #: Our fault behind an internal_error, or a key's behind a try_later, for the log of whoever serves.
     fault: RevocationError | None = None
+
+    @property
+    def status(self) -> Status | None:
+        """What was said of the first, mostly the only certificate; None in an error."""
+        return self.statuses[0] if self.statuses else None
+
+
+def error_answer(name: str, fault: RevocationError | None = None) -> OcspAnswer:
+    """An unsigned answer: no certificate status, nothing to cache."""
+    return _PLAIN[name] if fault is None else OcspAnswer(ERRORS[name], name, fault=fault)
+
+
+#: Made once: a flood of what we do not answer costs nothing.
+_PLAIN: Final = {name: OcspAnswer(der, name) for name, der in ERRORS.items()}
 
 
 class Responder:
@@ -100,17 +95,19 @@ class Responder:
         signers: Mapping[TrustMode, Signer],
         clock: Clock,
         *,
-        after_next_update: AfterNextUpdate = AfterNextUpdate.TRY_LATER,
+        policy: ResponderPolicy = ResponderPolicy(),  # noqa: B008 - frozen
     ) -> None:
-        self._not_in_force: Final = AFTER_NEXT_UPDATE[after_next_update]
+        """Raises ``InputRefused`` where a certificate may not sign for its generation, or none is valid now:
+        at start, not on the first request. One that ends later makes ``try_later``, and alarms before."""
+        self.policy: Final = policy
         self._authorities: Final = authorities
         self._signers: Final = dict(signers)
         self._clock: Final = clock
-        # A certificate that may not sign for its generation is refused now, not on the first request.
+        now = clock.now()
         for signer in self._signers.values():
             for authority in authorities:
                 for generation in authority.generations:
-                    signer.identity_for(generation)
+                    signer.check(generation, now)
 
     def respond(
         self, request_der: bytes, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL
@@ -118,113 +115,113 @@ class Responder:
         """Answer any octets; never raises for what a client sent."""
         try:
             request = decode_request(request_der)
-        except InputRefused as error:
-            foreign = error.code == "CERT_ID_UNSUPPORTED"
-            return error_answer(
-                OCSPResponseStatus.UNAUTHORIZED if foreign else OCSPResponseStatus.MALFORMED_REQUEST
-            )
-        return self.answer(request, snapshot, mode)
-
-    def identity_of(self, request: OcspRequest) -> CertificateIdentity | None:
-        """Which certificate is asked about; None if no CA of ours can have issued it.
-
-        Both hashes must belong to one key of ours: after a key rollover the DN, and so the name hash,
-        is the same for both keys (RFC 6960 section 4.1.1).
-        """
-        found = self._issuer(request)
-        if found is None:
-            return None
-        try:
-            serial = serial_from_int(request.serial_number)
         except InputRefused:
-            return None  # RFC 5280 section 4.1.2.2: more than 20 octets
-        return CertificateIdentity(found[0].ca_id, found[1].key_id, serial)
+            return error_answer(MALFORMED_REQUEST)
+        return self.answer(request, snapshot, mode)
 
     def answer(
         self, request: OcspRequest, snapshot: Snapshot | None, mode: TrustMode = TrustMode.LOCAL
     ) -> OcspAnswer:
         """Answer a decoded request."""
-        found = self._issuer(request)
-        identity = self.identity_of(request)
-        signer = self._signers.get(mode)
-        responder = None if found is None or signer is None else signer.identity_for(found[1])
-        if identity is None or responder is None:
-            # RFC 6960 section 2.3: not authoritative, or nobody may sign for this issuer.
-            return error_answer(OCSPResponseStatus.UNAUTHORIZED)
-        now = self._clock.now()
+        if (error := self.refused(request)) is not None:
+            return error_answer(error)
+        return self.sign([self.judge(each, snapshot, mode) for each in request.cert_ids], request.nonce)
+
+    def identity_of(self, cert_id: CertId) -> CertificateIdentity | None:
+        """Which certificate is asked about; None if no CA of ours can have issued it."""
+        return identity_of(cert_id, self._authorities)
+
+    def judge(
+        self,
+        cert_id: CertId,
+        snapshot: Snapshot | None,
+        mode: TrustMode = TrustMode.LOCAL,
+        authorities: Authorities | None = None,
+    ) -> Judged:
+        """What is to be said of one certificate now; makes no signature and never raises for a CertID.
+
+        ``authorities``: those that go with the snapshot, where they are not this responder's yet.
+        """
+        return judge(
+            cert_id,
+            snapshot,
+            mode,
+            authorities=self._authorities if authorities is None else authorities,
+            signer=self._signers.get(mode),
+            policy=self.policy,
+            now=self._clock.now(),
+        )
+
+    def sign(self, judged: Sequence[Judged], nonce: bytes | None = None) -> OcspAnswer:
+        """One answer for all of them, of one request and one mode; ``nonce`` as in ``OcspRequest``.
+
+        Takes as long as the signer's key does (``judged[0].identity.key.slow``). An error of any of them is
+        the answer's.
+        """
+        whole = judged[0] if len(judged) == 1 else joined(judged)
+        if whole.error is not None:
+            return error_answer(whole.error, whole.fault)
+        identity, next_update, now = whole.identity, whole.next_update, self._clock.now()
+        if identity is None or next_update is None or not identity.valid_at(now) or next_update <= now:
+            return error_answer(TRY_LATER)  # it waited too long since it was judged
+        echoed = nonce if self.policy.nonce is NoncePolicy.ECHO else None
         try:
-            status = certificate_status(identity, authorities=self._authorities, snapshot=snapshot, now=now)
-        except OwnFault as fault:
-            return error_answer(OCSPResponseStatus.INTERNAL_ERROR, fault)
-        word = answer_for(status).ocsp
-        evidence = status.evidence
-        if word is OcspWord.NOT_IN_FORCE or (
-            # After nextUpdate not even "revoked" may be signed: its nextUpdate would lie in the past.
-            word in SIGNED and (evidence is None or not _may_be_said(evidence, now))
-        ):
-            word = self._not_in_force
-        if word not in SIGNED or evidence is None:
-            return error_answer(_ERROR_OF[word])
-        if not responder.valid_at(now):
-            return error_answer(OCSPResponseStatus.TRY_LATER)
-        if request.serial_number < 0:
-            return error_answer(OCSPResponseStatus.UNAUTHORIZED)  # the builder has no negative serials
-        return _signed(request, status, word, evidence, responder)
-
-    def _issuer(self, request: OcspRequest) -> tuple[Authority, Generation] | None:
-        return self._authorities.by_ocsp_issuer(
-            request.hash_algorithm.name, request.issuer_name_hash, request.issuer_key_hash
+            der = self.signed_octets(
+                whole.single, identity, whole.mode, now, echoed, extended_revoke=whole.extended_revoke
+            )
+        except OutsideFailed as failure:
+            return error_answer(TRY_LATER, failure)
+        except RevocationError as fault:
+            return error_answer(INTERNAL_ERROR, fault)
+        return OcspAnswer(
+            der,
+            SUCCESSFUL,
+            this_update=whole.this_update,
+            next_update=next_update,
+            produced_at=now.replace(microsecond=0),
+            cacheable=echoed is None,
+            statuses=tuple([each.status for each in judged if each.status is not None]),
         )
 
+    def includes_certificate(self, mode: TrustMode) -> bool:
+        """Do answers in this mode carry the signer's certificate?
 
-def error_answer(status: OCSPResponseStatus, fault: RevocationError | None = None) -> OcspAnswer:
-    """An unsigned answer (RFC 6960 section 4.2.1): no certificate status, nothing to cache."""
-    return OcspAnswer(_ERRORS[status], status.name.lower(), fault=fault)
+        A delegate's is nowhere else to be found (RFC 6960 section 4.2.2.3).
+        """
+        return mode is TrustMode.DELEGATED or self.policy.certificate_in_local
 
+    def signed_octets(
+        self,
+        singles: bytes,
+        identity: ResponderIdentity,
+        mode: TrustMode,
+        now: datetime,
+        nonce: bytes | None,
+        *,
+        extended_revoke: bool = False,
+    ) -> bytes:
+        """A whole response of SingleResponse elements that were judged before.
 
-def _may_be_said(evidence: Evidence, now: datetime) -> bool:
-    return (
-        evidence.next_update is not None
-        and now < evidence.next_update
-        and evidence.this_update <= now + CLOCK_TOLERANCE
-    )
+        Whoever asks has seen that both they and the signer are in their time. Raises what the key does:
+        ``OutsideFailed``, ``OwnFault``.
+        """
+        template = identity.template(with_certificate=self.includes_certificate(mode))
+        data = template.to_be_signed(singles, now, nonce, extended_revoke)
+        return template.response(data, identity.key.sign(data))
 
+    def expiries(self) -> list[Expiry]:
+        """When each signer's last certificate ends, for metrics and alarms (faults.md, T09)."""
+        now = self._clock.now()
+        return [expiry for signer in self._signers.values() for expiry in signer.expiries(now)]
 
-def _signed(
-    request: OcspRequest,
-    status: CertificateStatus,
-    word: OcspWord,
-    evidence: Evidence,
-    responder: ResponderIdentity,
-) -> OcspAnswer:
-    revoked_at = None if status.revoked_at is None else max(status.revoked_at, _EARLIEST)
-    builder = (
-        ocsp.OCSPResponseBuilder()
-        .add_response_by_hash(
-            issuer_name_hash=request.issuer_name_hash,
-            issuer_key_hash=request.issuer_key_hash,
-            serial_number=request.serial_number,
-            algorithm=request.hash_algorithm,
-            cert_status=_CERT_STATUS_OF[word],
-            this_update=evidence.this_update,
-            next_update=evidence.next_update,
-            revocation_time=revoked_at,
-            revocation_reason=None if status.reason is None else _REASON_FLAGS.get(status.reason),
-        )
-        # RFC 9919 section 3.2.1: byKey. The certificate goes along in both modes: OpenSSL finds the
-        # signer there, also when it then trusts it by -VAfile.
-        .responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
-        .certificates([responder.certificate])
-    )
-    if request.nonce is not None:
-        builder = builder.add_extension(x509.OCSPNonce(request.nonce), critical=False)
-    response = builder.sign(responder.key, responder.hash_algorithm)
-    return OcspAnswer(
-        response.public_bytes(Encoding.DER),
-        "successful",
-        this_update=evidence.this_update,
-        next_update=evidence.next_update,
-        produced_at=response.produced_at_utc,
-        cacheable=request.nonce is None,
-        status=status.status,
-    )
+    def refused(self, request: OcspRequest) -> str | None:
+        """The error for a request that our policy does not take, whatever it asks about; or None."""
+        if len(request.cert_ids) > self.policy.most_cert_ids:
+            return MALFORMED_REQUEST
+        if self.policy.signed_requests is SignedRequests.IGNORE:
+            return None
+        if request.signature is None:
+            return SIG_REQUIRED if self.policy.signed_requests is SignedRequests.REQUIRE else None
+        if is_by_requestor(request.signature, self.policy.requestors, self._clock.now()):
+            return None
+        return UNAUTHORIZED

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.logs import make_log
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from platform_api.snapshots import CurrentSnapshot
 from revocation.authorities import Authorities
 from revocation.authority_acts import ClosePartitions
 from revocation.authority_proposals import AuthorityActs

@@ -14,8 +14,9 @@ import orjson
 import pytest
 
 from platform_api.authority_rules import require_real
+from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.logs import make_log
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from platform_api.snapshots import CurrentSnapshot
 from revocation.authorities import Authorities, Authority, Partition
 from revocation.authority_acts import AddAuthority
 from revocation.authority_proposals import AuthorityActs

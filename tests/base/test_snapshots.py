@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import orjson
 
+from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.key_set import open_keys
 from platform_api.keys import STORE
 from platform_api.logs import make_log
-from platform_api.snapshots import CurrentSnapshot, FollowedAuthorities, Follower
+from platform_api.snapshots import CurrentSnapshot
 from revocation.authorities import Authorities
 from revocation.clock import SystemClock
 from revocation.errors import OwnFault, RevocationError

@@ -13,13 +13,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from platform_api.config import Settings
+from platform_api.institutions.caller import CallerRules
+from platform_api.institutions.callers import Callers
 from platform_api.keys import (
     AUTHORITIES,
+    CALLERS,
     CLOCK,
     JLIS,
     KEY_HASHER,
     LOG,
     METRICS,
+    PLACE,
     POOL,
     RESPONDERS,
     SEALER,
@@ -31,6 +35,7 @@ from platform_api.keys import (
 from platform_api.logs import make_log
 from platform_api.metrics import Metrics
 from platform_api.middlewares import edge
+from platform_api.ocsp.context import ocsp
 from platform_api.routes import add_all
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, digest
@@ -110,7 +115,8 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
-    app[METRICS] = Metrics()
+    app[PLACE] = world.place
+    app[METRICS] = Metrics(app[PLACE])
     app[POOL] = world.database.app_pool
     app[STORE] = world.snapshots
     app[AUTHORITIES] = world.authorities
@@ -118,8 +124,10 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[TAGGER] = world.tagger
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
+    app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway
+    app.cleanup_ctx.append(ocsp)
     add_all(app)
     return app

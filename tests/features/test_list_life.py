@@ -12,11 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import ocsp
 
+from platform_api.follower import FollowedAuthorities
 from platform_api.institutions.model import Entitlement
-from platform_api.snapshots import FollowedAuthorities
 from revocation.answers import AfterNextUpdate
 from revocation.authorities import Authorities, CrlSigning
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from tests import pki
 from tests.base.postgres import TestDatabase, TestInstitution, make_institution
@@ -34,12 +34,14 @@ LISTED = 4711
 
 def responding(world: World, after: AfterNextUpdate = AfterNextUpdate.TRY_LATER) -> None:
     key = pki.key("p256", 95)
-    certificate = pki.ca_certificate(key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False)
+    certificate = pki.ca_certificate(
+        key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False, crl_sign=None
+    )
     world.responders[TrustMode.LOCAL] = Responder(
         world.authorities,
         {TrustMode.LOCAL: LocallyTrustedSigner(certificate, key)},
         world.clock,
-        after_next_update=after,
+        policy=ResponderPolicy(after_next_update=after),
     )
 
 

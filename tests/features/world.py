@@ -20,6 +20,7 @@ from platform_api.registrations.register import Registered, register
 from platform_api.registrations.watching import Watcher
 from platform_api.snapshots import CurrentSnapshot
 from platform_api.tagging import Tagger
+from platform_api.workers.place import Place
 from revocation.authorities import Authorities, Authority
 from revocation.clock import FixedClock
 from revocation.snapshot.current import Snapshot
@@ -39,12 +40,16 @@ class World:
     store: SnapshotStore
     authorities: Authorities
     authority: Authority
-    snapshots: CurrentSnapshot = field(default_factory=CurrentSnapshot)
+    place: Place = field(default_factory=Place.alone)
+    snapshots: CurrentSnapshot = field(init=False)
     clock: FixedClock = field(default_factory=lambda: FixedClock(sets.T0 + timedelta(hours=1)))
     tagger: Tagger = field(default_factory=lambda: Tagger(TAG_KEYS, 1))
     days: int = 0
     #: OCSP responders by mode, where a test needs them.
     responders: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.snapshots = CurrentSnapshot(self.place.serving)
 
     @property
     def watcher(self) -> Watcher:

@@ -1,10 +1,12 @@
-"""``python -m tests.fuzz walk|changes|index|all|coverage``: give those who read foreign octets such
-as nobody meant.
+"""``python -m tests.fuzz walk|changes|index|request|http|all|coverage``: give those who read foreign octets
+such as nobody meant.
 
-``walk``, ``changes`` and ``index`` are the targets, ``all`` these three, then ``coverage``. ``--executions``
-are those of the walk; of the comparison of two lists a tenth as many, unless it is asked for by its name; of
-the index a five-hundredth as many whole files, and a tenth as many images of sections. Ends with 1 where
-something was found or the coverage is below the bar. Builds go to ``build/fuzz``.
+``walk``, ``changes``, ``index``, ``request`` and ``http`` are the targets, ``all`` these, then ``coverage``.
+``--executions`` are those of the walk, of the walk over an OCSP request and of the HTTP splitter; of the
+comparison of two lists a tenth as many, unless it is asked for by its name; of the index a five-hundredth as
+many whole files, and a tenth as
+many images of sections. Ends with 1 where something was found or the coverage is below the bar. Builds go to
+``build/fuzz``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from tests.fuzz import changes_target, coverage, index_target, walk_target
+from tests.fuzz import changes_target, coverage, http_target, index_target, request_target, walk_target
 
 
 def _say(text: str) -> None:
@@ -79,21 +81,43 @@ def _index(chosen: argparse.Namespace) -> dict[str, Any]:
     return {**summary, "images": done, "images_per_cpu_second": rate}
 
 
+def _http(chosen: argparse.Namespace) -> dict[str, Any]:
+    answers = http_target.run(
+        seed=chosen.seed,
+        executions=chosen.executions,
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+    )
+    return _summary("http", answers)
+
+
+def _request(chosen: argparse.Namespace) -> dict[str, Any]:
+    answers = request_target.run(
+        seed=chosen.seed,
+        executions=chosen.executions,
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+        keep=chosen.keep,
+    )
+    return _summary("request", answers)
+
+
 def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:
     measured = coverage.measure(seed=chosen.seed, executions=min(chosen.executions, 1_000_000))
-    for name in ("corpus", "with_changes", "comparison"):
+    for name in ("corpus", "with_changes", "comparison", "request", "http"):
         one = measured[name]
         _say(f"coverage, {name}: {one['taken']} of {one['branches']} branches, {one['percent']} %")
         for file in one["files"].values():
             for line in file["missed"]:
                 _say(f"  never: {line}")
-    low = [name for name in ("corpus", "comparison") if measured[name]["percent"] < coverage.BAR]
+    reached = ("corpus", "comparison", "request", "http")
+    low = [name for name in reached if measured[name]["percent"] < coverage.BAR]
     return {"target": "coverage", "findings": len(low), **measured}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=("walk", "changes", "index", "coverage", "all"))
+    parser.add_argument("target", choices=("walk", "changes", "index", "request", "http", "coverage", "all"))
     parser.add_argument("--executions", type=int, default=1_000_000, help="see above; over all processes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -106,7 +130,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     chosen = parser.parse_args()
     started = time.monotonic()
-    targets = {"walk": _walk, "changes": _changes, "index": _index, "coverage": _coverage}
+    targets = {
+        "walk": _walk,
+        "changes": _changes,
+        "index": _index,
+        "request": _request,
+        "http": _http,
+        "coverage": _coverage,
+    }
     results = [targets[name](chosen) for name in targets if chosen.target in {name, "all"}]
     if chosen.json:
         _say(json.dumps({"fuzz": results, "seconds": round(time.monotonic() - started, 1)}))

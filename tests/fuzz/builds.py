@@ -103,6 +103,7 @@ def _sources(source: Path) -> list[Path]:
     return [
         source,
         *sorted((ROOT / "revocation").rglob("*.pxd")),
+        *sorted((ROOT / "platform_api").rglob("*.pxd")),
         *sorted((ROOT / "revocation").rglob("*.h")),
     ]
 
@@ -175,14 +176,16 @@ def asan(
     drivers: tuple[str, ...] = (),
     checked_drivers: tuple[str, ...] = (),
     traced: tuple[str, ...] = (),
+    traced_drivers: tuple[str, ...] = (),
     thorough: bool = True,
     plant: str = "",
 ) -> Build:
     """The product's modules with AddressSanitizer; ``plant`` names a fault of rig.c to be found.
 
     ``checked_drivers`` have inline code of the product in them, so they are built like it. ``traced`` ones
-    are built once more in ``traced/``, to see what an input reaches. ``thorough``: optimized as in
-    production. Otherwise not, and not traced: built in a third of the time, for the smoke test.
+    and ``traced_drivers`` are built once more in ``traced/``, to see what an input reaches. ``thorough``:
+    optimized as in production. Otherwise not, and not traced: built in a third of the time, for the smoke
+    test.
     """
     libraries = [library(name) for name in ("libasan.so", "libubsan.so")]
     if None in libraries:
@@ -198,6 +201,7 @@ def asan(
     if thorough:
         tracing = (*flags, "-fsanitize-coverage=trace-pc")
         jobs += [(product(one, tracing), folder / "traced") for one in traced]
+        jobs += [(driver(one, tracing), folder / "traced") for one in traced_drivers]
     _compile_all(jobs)
     # The rig is instrumented only where a fault is planted in it: its other half runs at every basic block.
     rig = (*_ASAN, f"-DPLANT_{plant}") if plant else _PLAIN
@@ -205,11 +209,13 @@ def asan(
     return Build(folder, (*found, compile_rig(BUILD / f"rig{plant.lower()}", rig)), sanitized=True)
 
 
-def gcov(*products: str, drivers: tuple[str, ...]) -> Build:
-    """The product's modules with a counter at every branch, not optimized: each condition is one branch."""
+def gcov(*products: str, drivers: tuple[str, ...], counted_drivers: tuple[str, ...] = ()) -> Build:
+    """The product's modules with a counter at every branch, not optimized: each condition is one branch.
+
+    ``counted_drivers`` have inline code of the product in them, so they are built like it.
+    """
     folder = BUILD / "gcov"
     counted = ("-O0", "-g1", "--coverage", "-fprofile-update=single")
-    _compile_all(
-        [(product(one, counted), folder) for one in products] + [(driver(one), folder) for one in drivers]
-    )
+    jobs = [(product(one, counted), folder) for one in products] + [(driver(one), folder) for one in drivers]
+    _compile_all(jobs + [(driver(one, counted), folder) for one in counted_drivers])
     return Build(folder, (compile_rig(BUILD / "rig", _PLAIN),), sanitized=False)

@@ -94,6 +94,33 @@ def changes(task: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def request(task: dict[str, Any]) -> dict[str, Any]:
+    """Many runs of the walk over a request; the last input is in the file ``last``."""
+    walked, loop = use(Path(task["folder"]), "_request_walked", "_request_loop")
+    with Path(task["last"]).open("r+b") as file:
+        shared = mmap.mmap(file.fileno(), LAST_INPUT_OCTETS)
+    traced = _traced(Path(task["folder"]) / "traced", "_request_walked") if task["guided"] else None
+    anchor = ctypes.c_char.from_buffer(shared)
+    seeds = [bytes.fromhex(text) for text in task["seeds"]]
+    answer: dict[str, Any] = loop.request_many(
+        walked,
+        seeds,
+        task["seed"],
+        task["executions"],
+        task["seconds"],
+        ctypes.addressof(anchor),
+        traced=traced,
+        sweeping=task["sweeping"],
+    )
+    if answer["input"] is not None:
+        answer["input"] = answer["input"].hex()
+    found = answer["new"]
+    edges = [sorted(one) for one in loop.reached_by([*seeds, *found], traced)] if traced else []
+    answer["known"] = sorted({edge for one in edges[: len(seeds)] for edge in one})
+    answer["new"] = [[one.hex(), reached] for one, reached in zip(found, edges[len(seeds) :], strict=True)]
+    return answer
+
+
 def index(task: dict[str, Any]) -> dict[str, Any]:
     """Many runs of the index reader."""
     names = [
@@ -105,12 +132,24 @@ def index(task: dict[str, Any]) -> dict[str, Any]:
     return index_child.run(task, loop)
 
 
+def http(task: dict[str, Any]) -> dict[str, Any]:
+    """Many request heads, chunked bodies and GET paths; the last one is in the file ``last``."""
+    _, loop = use(Path(task["folder"]), "_http_readers", "_http_loop")
+    with Path(task["last"]).open("r+b") as file:
+        file.truncate(loop.INPUT_OCTETS)
+        shared = mmap.mmap(file.fileno(), loop.INPUT_OCTETS)
+    anchor = ctypes.c_char.from_buffer(shared)
+    answer: dict[str, Any] = loop.split_many(
+        task["seed"], task["executions"], task["seconds"], ctypes.addressof(anchor)
+    )
+    return answer
+
+
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    sys.stdout.write(
-        json.dumps({"walk": walk, "changes": changes, "index": index}[task["target"]](task)) + "\n"
-    )
+    targets = {"walk": walk, "changes": changes, "index": index, "request": request, "http": http}
+    sys.stdout.write(json.dumps(targets[task["target"]](task)) + "\n")
 
 
 if __name__ == "__main__":

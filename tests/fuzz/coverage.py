@@ -1,5 +1,5 @@
-"""Which branches of the walk and of the comparison of two lists are reached: gcov over C code, by source
-lines.
+"""Which branches of the walk, the comparison of two lists and the HTTP splitter are reached: gcov over C
+code, by source lines.
 
 Counted are the branches in functions without Python objects (``nogil``), in whatever file of the product they
 stand; those of Cython's own code around them are not ours.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fuzz import builds, changes_target, walk_target
+from tests.fuzz import builds, changes_target, http_target, request_target, walk_target
 
 #: Percent of the branches that must be reached.
 BAR: Final = 95.0
@@ -62,7 +62,7 @@ def _measure(folder: Path) -> dict[str, Any]:
     for report in _reports(folder):
         name = report["file"]
         source = builds.ROOT / name
-        if not name.startswith("revocation/") or source.suffix not in {".pyx", ".pxd"}:
+        if not name.startswith(("revocation/", "platform_api/")) or source.suffix not in {".pyx", ".pxd"}:
             continue
         wanted = _nogil_lines(source)
         text = source.read_text().splitlines()
@@ -90,10 +90,14 @@ def _measure(folder: Path) -> dict[str, Any]:
 def measure(*, seed: int, executions: int) -> dict[str, Any]:
     """Coverage of the walk by corpus and seeds as they are, and with so many changed inputs in addition.
 
-    Then of the comparison, by a tenth as many pairs, at least a hundred thousand.
+    Then of the comparison, by a tenth as many pairs, at least a hundred thousand; of the walk over a request
+    by its corpus and seeds as they are; of the splitter by at least a hundred thousand.
     """
     build = builds.gcov(
-        walk_target.MODULE, changes_target.MODULE, drivers=(walk_target.LOOP, changes_target.LOOP)
+        walk_target.MODULE,
+        changes_target.MODULE,
+        drivers=(walk_target.LOOP, changes_target.LOOP, http_target.LOOP),
+        counted_drivers=(http_target.READERS,),
     )
     answer: dict[str, Any] = {"bar": BAR, "seed": seed}
 
@@ -103,10 +107,20 @@ def measure(*, seed: int, executions: int) -> dict[str, Any]:
     def compare(runs: int) -> dict[str, Any]:
         return changes_target.run_once(build, seed=seed, executions=runs, seconds=600)
 
+    def split(runs: int) -> dict[str, Any]:
+        return http_target.run_once(build, seed=seed, executions=runs, seconds=600)
+
+    requests = request_target.counted()
+
+    def request(runs: int) -> dict[str, Any]:
+        return request_target.run_once(requests, seed=seed, executions=runs, seconds=600, guided=False)
+
     measured: list[tuple[str, Callable[[int], dict[str, Any]], int]] = [
         ("corpus", walk, 0),
         ("with_changes", walk, executions),
         ("comparison", compare, max(100_000, executions // 10)),
+        ("http", split, max(100_000, executions)),
+        ("request", request, 0),
     ]
     for name, run, runs in measured:
         for old in build.folder.rglob("*.gcda"):

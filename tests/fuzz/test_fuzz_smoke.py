@@ -1,4 +1,4 @@
-"""The harness notices what it is there to notice; walk and comparison stand many changed inputs."""
+"""The harness notices what it is there to notice; what is fuzzed stands many changed inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fuzz import builds, changes_target, walk_target
+from tests.fuzz import builds, changes_target, http_target, walk_target
 from tests.fuzz.seeds import seeds
 
 
@@ -68,6 +68,33 @@ def test_planted_faults_are_found_in_the_comparison_and_it_has_none() -> None:
 
     assert told["finding"] == "an entry was lost or invented"
     assert told["input"]["new"] != told["input"]["old"]
+
+
+@pytest.mark.usefixtures("_sanitizers")
+def test_planted_faults_are_found_in_the_http_splitter_and_it_has_none() -> None:
+    """One octet read too far ends the child, and its input is kept; a wrong end is told; else nothing is."""
+    build = http_target.build(thorough=False)
+    over_read = http_target.build(thorough=False, plant="OVER_READ")
+    wrong = http_target.build(thorough=False, plant="WRONG_COUNT")
+    with ThreadPoolExecutor(2) as threads:
+        clean, died, told = threads.map(
+            lambda one: http_target.run_once(one, seed=7, executions=100_000, seconds=60),
+            (build, over_read, wrong),
+        )
+
+    assert clean["finding"] is None
+    assert clean["executions"] == 100_000
+    assert all(clean["heads"][verdict] > 1000 for verdict in ("partial", "whole", "odd"))
+    assert clean["heads"]["too_long"] > 0
+    assert all(clean["chunked"][verdict] > 100 for verdict in ("whole", "partial", "odd", "too_large"))
+    assert all(count > 1000 for count in clean["targets"].values())
+
+    assert died["finding"] == "the child died with status 77"
+    assert "heap-buffer-overflow" in died["report"]
+    assert died["input"]["octets"].startswith(b"G".hex())
+
+    assert told["finding"] == "another end of a head than the reference, or one outside of the octets"
+    assert told["input"]["octets"].startswith(b"H".hex())
 
 
 def test_the_corpus_is_small_and_each_file_is_named_for_its_content() -> None:

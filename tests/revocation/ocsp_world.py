@@ -21,16 +21,10 @@ from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
 from tests import pki
-from tests.pki import der_int, der_oid, extension, seq, tlv
+from tests.forged_requests import algorithm
+from tests.pki import der_int, seq, tlv
 from tests.revocation.sets import DAY, accepted, ca, every_list, record, scope, store, world
 
-NONCE = "1.3.6.1.5.5.7.48.1.2"
-HASH_OIDS = {
-    "sha1": "1.3.14.3.2.26",
-    "sha256": "2.16.840.1.101.3.4.2.1",
-    "sha384": "2.16.840.1.101.3.4.2.2",
-    "sha512": "2.16.840.1.101.3.4.2.3",
-}
 #: A real and recent moment, because OpenSSL compares with the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
 THIS_UPDATE = NOW - timedelta(hours=1)
@@ -38,7 +32,12 @@ CEILING = 0x00FFFFFF
 
 
 def responder_certificate(
-    key: Any, signer: pki.SigningGeneration | None, *, ocsp_signing: bool = True, start: datetime = NOW - DAY
+    key: Any,
+    signer: pki.SigningGeneration | None,
+    *,
+    ocsp_signing: bool = True,
+    start: datetime = NOW - DAY,
+    life: timedelta = 30 * DAY,
 ) -> x509.Certificate:
     """Self-signed, or delegated by a generation; with id-kp-OCSPSigning and nocheck, or without."""
     name = pki.x509_name(("C", "JP"), ("O", "JPKI-TEST"), ("CN", "OCSP responder"))
@@ -49,7 +48,7 @@ def responder_certificate(
         .public_key(key.public_key())
         .serial_number(77)
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=30))
+        .not_valid_after(start + life)
         .add_extension(x509.OCSPNoCheck(), critical=False)
     )
     if ocsp_signing:
@@ -109,10 +108,6 @@ def make_world(folder: Path, *, now: datetime = NOW) -> World:
     return World(authorities, authority, snapshot, clock, responder, local, delegated)
 
 
-def algorithm(name: str = "sha256", parameters: bytes = b"\x05\x00") -> bytes:
-    return seq(der_oid(HASH_OIDS[name]), parameters)
-
-
 def point_of(certificate: x509.Certificate) -> bytes:
     """subjectPublicKey of an EC certificate."""
     key = certificate.public_key()
@@ -132,23 +127,6 @@ def cert_id(
     name_hash = hashlib.new(hash_name, issuer.subject.public_bytes()).digest()
     key_hash = hashlib.new(hash_name, bits).digest()
     return seq(algorithm(hash_name, parameters), tlv(4, name_hash), tlv(4, key_hash), der_int(serial))
-
-
-def request(
-    *cert_ids: bytes,
-    version: bytes = b"",
-    requestor: bytes = b"",
-    extensions: tuple[bytes, ...] = (),
-    single: tuple[bytes, ...] = (),
-    signature: bytes = b"",
-) -> bytes:
-    singles = tlv(0xA0, seq(*single)) if single else b""
-    outer = tlv(0xA2, seq(*extensions)) if extensions else b""
-    return seq(seq(version, requestor, seq(*(seq(each, singles) for each in cert_ids)), outer), signature)
-
-
-def nonce(value: bytes, **options: bool) -> bytes:
-    return extension(NONCE, tlv(4, value), **options)
 
 
 def parsed(answer: OcspAnswer) -> ocsp.OCSPResponse:

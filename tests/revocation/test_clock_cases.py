@@ -15,7 +15,7 @@ from revocation.authorities import Authorities
 from revocation.clock import FixedClock, jst_day
 from revocation.coverage import CLOCK_TOLERANCE
 from revocation.metrics import set_freshness
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
 from revocation.status import CertificateStatus, Status, UnknownReason, certificate_status
@@ -44,7 +44,7 @@ class Service:
             self.authorities,
             {TrustMode.LOCAL: signer},
             self.clock,
-            after_next_update=AfterNextUpdate.UNAUTHORIZED if strict else AfterNextUpdate.TRY_LATER,
+            policy=ResponderPolicy(AfterNextUpdate.UNAUTHORIZED if strict else AfterNextUpdate.TRY_LATER),
         )
 
     def publish(self, day: int, listing: dict[int, int]) -> Snapshot:

@@ -24,7 +24,7 @@ from revocation.crl.archive import ListArchive
 from revocation.crl.fetch import FolderSource
 from revocation.ingest import Outcome, ingest_cycle
 from revocation.metrics import Freshness, set_freshness
-from revocation.ocsp.responder import Responder, TrustMode
+from revocation.ocsp.responder import Responder, ResponderPolicy, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
 from revocation.status import CertificateStatus, Status, UnknownReason, certificate_status
@@ -78,12 +78,12 @@ class Many:
     def ocsp(self, serial: int, *, at: datetime = NOW, lacking: bool = False, strict: bool = False) -> str:
         key = pki.key("p256", 60)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
-        signer = LocallyTrustedSigner(responder_certificate(key, None, start=T0 - DAY), key)
+        signer = LocallyTrustedSigner(responder_certificate(key, None, start=T0 - DAY, life=90 * DAY), key)
         responder = Responder(
             self.authorities,
             {TrustMode.LOCAL: signer},
             FixedClock(at),
-            after_next_update=AfterNextUpdate.UNAUTHORIZED if strict else AfterNextUpdate.TRY_LATER,
+            policy=ResponderPolicy(AfterNextUpdate.UNAUTHORIZED if strict else AfterNextUpdate.TRY_LATER),
         )
         answer = responder.respond(request(cert_id(serial)), self.lacking if lacking else self.whole)
         if answer.response_status != "successful":

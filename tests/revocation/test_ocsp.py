@@ -77,7 +77,7 @@ def test_zero_is_a_serial_that_nobody_issued(made: World) -> None:
 
 
 def test_times_are_the_lists_and_the_responder_is_named_by_key(made: World) -> None:
-    """thisUpdate and nextUpdate as on the list, whole seconds; byKey; the certificate goes along."""
+    """thisUpdate and nextUpdate as on the list, whole seconds; byKey; the certificate is the client's."""
     answer = made.ask(request(cert_id()))
     response = parsed(answer)
     assert (response.this_update_utc, response.next_update_utc) == (THIS_UPDATE, THIS_UPDATE + DAY)
@@ -86,7 +86,7 @@ def test_times_are_the_lists_and_the_responder_is_named_by_key(made: World) -> N
     assert response.responder_name is None
     # RFC 6960 section 4.2.1: KeyHash is SHA-1, whatever the CertID's hash.
     assert response.responder_key_hash == hashlib.sha1(point_of(made.local)).digest()  # noqa: S324
-    assert response.certificates == [made.local]
+    assert response.certificates == []
 
 
 def test_revoked_tells_reason_and_date(made: World) -> None:
@@ -111,9 +111,9 @@ def test_odd_reasons_are_revoked_all_the_same(
 
 
 def test_a_revocation_before_1950_has_a_well_formed_time(made: World) -> None:
-    """Item 68: the earliest time that can be written stands for it."""
+    """Item 68: GeneralizedTime has every year, so the list's own date is told."""
     response = parsed(made.ask(request(cert_id(23))))
-    assert response.revocation_time_utc == datetime(1950, 1, 1, tzinfo=UTC)
+    assert response.revocation_time_utc == datetime(1949, 1, 1, tzinfo=UTC)
 
 
 def test_the_second_generation_is_another_issuer(made: World) -> None:
@@ -162,10 +162,15 @@ def test_without_a_set_try_later(made: World) -> None:
 
 @pytest.mark.parametrize("start", [NOW - 60 * DAY, NOW + DAY], ids=["expired", "not-yet-valid"])
 def test_a_responder_certificate_out_of_its_dates_signs_nothing(made: World, start: datetime) -> None:
-    """T09: clients would refuse it; say tryLater instead."""
+    """T09: it is refused at start; where its time comes or ends later, clients are told tryLater."""
     key = ec.generate_private_key(ec.SECP256R1())
     signer = LocallyTrustedSigner(responder_certificate(key, None, start=start), key)
-    responder = Responder(made.authorities, {TrustMode.LOCAL: signer}, FixedClock(NOW))
+    clock = FixedClock(NOW)
+    with pytest.raises(InputRefused, match="valid now"):
+        Responder(made.authorities, {TrustMode.LOCAL: signer}, clock)
+    clock.set(start + DAY)
+    responder = Responder(made.authorities, {TrustMode.LOCAL: signer}, clock)
+    clock.set(NOW)
     assert responder.respond(request(cert_id()), made.snapshot).response_status == "try_later"
 
 

@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOST_SPANS = 96, DEEPEST = 6 };
+#ifndef MUTATE_DEEPEST
+#define MUTATE_DEEPEST 6
+#endif
+
+enum { MOST_SPANS = 96, DEEPEST = MUTATE_DEEPEST };
 
 /* Copies of our own octets: through memcpy and memmove the sanitizer would check each of them, for nothing. */
 static inline void copy(uint8_t *to, const uint8_t *from, int size)
@@ -135,9 +139,11 @@ static void exchange(draft *x, const span *spans, int parent, int from, int to, 
 static const uint8_t OCTETS[] = {0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x0A, 0x0D, 0x0F, 0x13, 0x14, 0x15, 0x17, 0x18,
                                  0x1D, 0x1F, 0x20, 0x23, 0x30, 0x31, 0x39, 0x3A, 0x55, 0x5A, 0x7F, 0x80, 0x81, 0x82,
                                  0x83, 0x84, 0x88, 0x89, 0xA0, 0xFE, 0xFF};
-static const uint8_t TAGS[] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A, 0x17, 0x18, 0x1F, 0x30, 0x31, 0x3F, 0xA0};
 static const uint8_t PAIRS[] = {0, 1, 2, 3, 4, 6, 9, 11, 12, 13, 19, 20, 21, 23, 24, 28, 29, 30, 31, 32, 49, 50, 59,
                                 60, 61, 99};
+
+#ifndef MUTATE_REQUESTS /* request_pieces.h has these of its own */
+static const uint8_t TAGS[] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A, 0x17, 0x18, 0x1F, 0x30, 0x31, 0x3F, 0xA0};
 
 /* Whole extensions, one for each rule of RFC 5280 section 5.3 that an entry can keep or break. */
 #define PIECE(text) {(const uint8_t *)(text), (int)sizeof(text) - 1}
@@ -165,6 +171,7 @@ static const struct {
     PIECE("\x30\x00"),
     PIECE("\x30\x12\x02\x01\x07\x17\x0D" "261119000000Z"),
 };
+#endif
 
 static void raw_change(draft *x, dice *d)
 {

@@ -71,3 +71,20 @@ int rig_told(const uint8_t *data, ptrdiff_t size, int outcome, const uint8_t *to
     (void)used;
     return outcome;
 }
+
+/* The same after the splitter of request heads, which has found one that ends at ``end`` where ``verdict`` is 1. */
+int rig_split(const uint8_t *data, ptrdiff_t size, int verdict, ptrdiff_t *end)
+{
+#ifdef PLANT_OVER_READ
+    if (verdict == 0 && size > 60 && data[0] == 'G')
+        return verdict + (*(const volatile uint8_t *)(data + size) & 0);
+#endif
+#ifdef PLANT_WRONG_COUNT
+    if (verdict == 1 && data[0] == 'H' && *end < size)
+        ++*end;
+#endif
+    (void)data;
+    (void)size;
+    (void)end;
+    return verdict;
+}

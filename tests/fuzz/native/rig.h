@@ -14,6 +14,7 @@ extern uint32_t rig_touched_count;
 extern uint32_t rig_previous;
 
 int rig_after(const uint8_t *data, ptrdiff_t size, int outcome, ptrdiff_t *count);
+int rig_split(const uint8_t *data, ptrdiff_t size, int verdict, ptrdiff_t *end);
 int rig_told(const uint8_t *data, ptrdiff_t size, int outcome, const uint8_t *told, ptrdiff_t *used);
 
 static inline void rig_start(void)

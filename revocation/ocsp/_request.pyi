@@ -1,0 +1,3 @@
+from revocation.ocsp.cert_id import OcspRequest
+
+def read_request(der: bytes) -> OcspRequest | tuple[int, int]: ...

@@ -1,0 +1,77 @@
+"""Request heads that the fast path must leave to aiohttp, each with its reason."""
+
+from __future__ import annotations
+
+from tests.features.real_heads import JAVA
+from tests.features.request_heads import head
+
+#: T44, the parser's part: what must never be answered as if it were ordinary, and aiohttp answers with 400.
+SMUGGLING = {
+    "length and coding": head("Content-Length: 5", "Transfer-Encoding: chunked"),
+    "coding and length": head("Transfer-Encoding: chunked", "Content-Length: 5"),
+    "an unknown coding": head("Transfer-Encoding: xchunked"),
+    "two lengths": head("Content-Length: 5", "Content-Length: 6"),
+    "the same length twice": head("Content-Length: 5", "content-length: 5"),
+    "a signed length": head("Content-Length: +4"),
+    "a list of lengths": head("Content-Length: 4, 4"),
+    "a length of two words": head("Content-Length: 4 4"),
+    "no length": head("Content-Length:"),
+    "a bare LF": b"POST / HTTP/1.1\nHost: a\n\n",
+    "a bare LF once": b"POST / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+    "a bare CR": b"POST / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n",
+    "obs-fold": head("X: a", " b"),
+    "space before the colon": head("Content-Length : 4"),
+    "space before the first name": b"POST / HTTP/1.1\r\n Host: a\r\nHost: a\r\n\r\n",
+    "no name": head(": a"),
+    "no colon": head("nothing"),
+    "a name that is no token": head("X(: a"),
+    "NUL in a value": head("X: a\x00b"),
+    "a control in a value": head("X: a\x0bb"),
+    "DEL in a value": head("X: a\x7fb"),
+    "no Host": head(host=None),
+    "two Hosts": head("Host: b"),
+    "another octet in the version": head(start="POST / HTTP/1.#"),
+    "HTTP/1.2": head(start="POST / HTTP/1.2"),
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a tab in the request line": head(start="POST\t/ HTTP/1.1"),
+    "TLS": bytes.fromhex("160301020001000200"),
+    "two codings": head("Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked"),
+    "two of a kind": head("Content-Type: a/b", "Content-Type: a/b"),
+}
+
+#: No error, but rare: aiohttp's to answer, with 405, 417, 101, or as any other request.
+LEFT_TO_AIOHTTP = {
+    "another method": head(start="PUT /ocsp HTTP/1.1"),
+    "a method in lower case": head(start="post /ocsp HTTP/1.1"),
+    "absolute-form": head(start="POST http://ocsp.example.jp/ocsp HTTP/1.1"),
+    "asterisk-form": head(start="OPTIONS * HTTP/1.1"),
+    "authority-form": head(start="CONNECT ocsp.example.jp:80 HTTP/1.1"),
+    "HTTP/0.9": head(start="GET /"),
+    "a fragment": head(start="GET /ocsp#x HTTP/1.1"),
+    "an octet beyond ASCII in the target": head(start="GET /\xe9 HTTP/1.1"),
+    "two spaces": head(start="POST  /ocsp HTTP/1.1"),
+    "an empty line before it": b"\r\n" + JAVA,
+    "an octet beyond ASCII in a value": head("X: \xe9"),
+    "a coding in upper case": head("Transfer-Encoding: CHUNKED"),
+    "a coding in HTTP/1.0": head("Transfer-Encoding: chunked", start="POST / HTTP/1.0"),
+    "white space behind a length": head("Content-Length: 5 "),
+    "a length of eleven digits": head("Content-Length: 00000000005"),
+    "an upgrade": head("Connection: upgrade", "Upgrade: websocket"),
+    "an Upgrade field alone": head("Upgrade: h2c"),
+    "two Connection fields": head("Connection: close", "Connection: close"),
+    "two connection options": head("Connection: keep-alive, close"),
+    "Proxy-Connection": head("Proxy-Connection: close"),
+    "another expectation": head("Expect: 200-ok"),
+    "an expectation in HTTP/1.0": head("Expect: 100-continue", start="POST / HTTP/1.0"),
+    "two Authorizations": head("Authorization: Bearer a", "Authorization: Bearer b"),
+    "an empty Authorization": head("Authorization: "),
+    "two If-None-Matches": head('If-None-Match: "a"', "If-None-Match: *"),
+    "two codings of content": head("Content-Encoding: identity", "Content-Encoding: identity"),
+    "an empty Host": head(host="Host:"),
+    "a Host with a user": head(host="Host: me@a"),
+    "a Host of two words": head(host="Host: a b"),
+    "a Host with a path": head(host="Host: a/b"),
+    "GET with a body": head("Content-Length: 5", start="GET /ocsp HTTP/1.1"),
+    "HEAD with chunks": head("Transfer-Encoding: chunked", start="HEAD /ocsp HTTP/1.1"),
+    "65 fields": head(*(f"X{number}: y" for number in range(64))),
+}
