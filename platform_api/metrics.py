@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from platform_api.upstream_ocsp.outcomes import Outcome
 from platform_api.workers.collector import SharedCollector
 from platform_api.workers.counts import Count
 from platform_api.workers.part import INCIDENT
@@ -23,7 +24,6 @@ from revocation.metrics import set_freshness
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
     from platform_api.snapshots import CurrentSnapshot
-    from platform_api.upstream_ocsp.outcomes import Outcome
     from revocation.authorities import Authorities
     from revocation.clock import Clock
 
