@@ -52,7 +52,9 @@ class Checking:
         return await self.service.call(self.institution, "POST", CHECK, body, expect=expect)
 
     def incidents(self) -> float:
-        found = self.metrics.registry.get_sample_value("jpki_upstream_ocsp_incidents_total")
+        found = self.metrics.registry.get_sample_value(
+            "jpki_upstream_ocsp_incidents_total", {"ca": "card-sign"}
+        )
         return found or 0.0
 
     def events(self) -> list[str]:
