@@ -119,7 +119,7 @@ async def following_tls(
         yield None
         return
     material = await asyncio.to_thread(files.read)
-    context = ReloadingContext(material)
+    context = await asyncio.to_thread(ReloadingContext, material)
     task = asyncio.create_task(_follow(files, material, context, log, check_s))
     try:
         yield context

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from platform_api.cli import authority, demo, doctor, institution, nightly, sandbox, serve, status
+from platform_api.cli import authority, demo, doctor, institution, nightly, responder, sandbox, serve, status
 from platform_api.cli.output import fail, foreseen
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 demo.register(app)
 serve.register(app)
+responder.register(app)
 nightly.register(app)
 sandbox.register(app)
 authority.register(app)

@@ -155,17 +155,20 @@ def _plain(value: Any) -> Any:
 
 
 def _show(records: list[dict[str, Any]]) -> None:
-    table = Table("key", "label", "entitlement", "OCSP purpose", "OCSP rate", "state", "bindings")
+    """Lines, not a table: an id that is cut short cannot be used in a command."""
+    out = console(as_json=False)
+    if not records:
+        out.print("there is no key of this institution")
     for one in records:
-        rate = f"{one['ocsp_rate_per_s'] or 'server'} / {one['ocsp_burst'] or 'server'}"
-        living = [bound for bound in one["bindings"] if bound["revoked_at"] is None]
-        table.add_row(
-            one["key_id"],
-            escape(one["label"]),
-            one["entitlement"],
-            one["ocsp_purpose"],
-            rate,
-            "living" if one["living"] else "ended",
-            "\n".join(f"{bound['binding_id']} {bound['of']}" for bound in living),
-        )
-    console(as_json=False).print(table if records else "there is no key of this institution")
+        limits = f"{one['ocsp_rate_per_s'] or 'server'} / {one['ocsp_burst'] or 'server'}"
+        lines = [
+            f"{one['key_id']} {'living' if one['living'] else 'ended'}: {escape(one['label'])}",
+            f"  {one['entitlement']}; {', '.join(one['scopes'])}",
+            f"  OCSP for {one['ocsp_purpose']}, rate / burst {limits}",
+        ]
+        lines += [
+            f"  {bound['kind']} {bound['of']} as {bound['binding_id']}"
+            for bound in one["bindings"]
+            if bound["revoked_at"] is None
+        ]
+        out.print("\n".join(lines), soft_wrap=True)

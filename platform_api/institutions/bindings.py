@@ -88,6 +88,8 @@ async def bindings_of(owner: Connection, institution_id: UUID) -> list[Binding]:
 def network_of(text: str) -> Network:
     """The network of this text; an IPv4 one also where it is written as an IPv6 one (RFC 4291 2.5.5.2)."""
     try:
+        if "%" in text:  # a zone: of one link only, and another host's elsewhere (RFC 4007)
+            raise ValueError
         network: Network = ipaddress.ip_network(text.strip(), strict=True)
     except ValueError:
         raise _refused("a network like 10.1.0.0/16 or 2001:db8:5::/48, host bits zero", "another") from None
@@ -135,7 +137,8 @@ async def _bind(
             await store.insert_binding(owner, binding)
         except asyncpg.UniqueViolationError:
             raise _refused("a certificate that is bound to no key", "a bound one") from None
-        except asyncpg.ExclusionViolationError:
+        except (asyncpg.ExclusionViolationError, asyncpg.DeadlockDetectedError):
+            # The latter: two overlapping ones at once, each waiting for the other.
             raise _refused("a network apart from every listed one", "one that overlaps") from None
     return binding, True
 

@@ -74,6 +74,8 @@ class CallerRules:
     networks: bool = False
     rate_per_s: int = 2000
     burst: int = 4000
+    #: Look-ups at a time of each kind; four kinds of them and one more share the pool with everything else.
+    asking: int = 2
 
     @classmethod
     def of(cls, settings: Settings) -> CallerRules:
@@ -84,6 +86,7 @@ class CallerRules:
             networks=settings.ocsp_networks,
             rate_per_s=settings.ocsp_rate_per_s,
             burst=settings.ocsp_burst,
+            asking=max(1, settings.pool_size // 5),
         )
 
     def caller(self, record: KeyRecord, slots: Slots) -> Caller:

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from platform_api.db.transactions import tenant
 from platform_api.institutions import store
 from platform_api.institutions.api_keys import ApiKey
 from platform_api.institutions.caller import Caller, CallerRules, Slots
+from platform_api.institutions.registered import MOST_AT_ONCE, RegisteredQuestions
 from platform_api.institutions.remembered import UNAVAILABLE, Entry, Question, Remembered, Unavailable
-from platform_api.registrations import store as registrations
+from platform_api.peers import Address, address_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 
 _MOST_CALLERS: Final = 10_000
 _MOST_ENTITLED: Final = 100_000
+#: Apart from a key's hash, which has 32 octets.
+_CERTIFICATE: Final = b"certificate"
 #: The two spellings of the scheme that clients send; any other is taken, but looked at each time.
 _SCHEMES: Final = ("Bearer ", "bearer ")
 
@@ -64,20 +65,21 @@ class Callers:
         self._clock = clock
         self._rules = rules
         self._slots = slots or Slots()
+
+        def usable_s(caller: Caller) -> float:
+            return caller.usable_s(clock.now())
+
+        times: dict[str, Any] = {"ttl_s": rules.ttl_s, "grace_s": rules.grace_s, "monotonic": monotonic}
         self._callers: Remembered[Caller] = Remembered(
-            ttl_s=rules.ttl_s,
-            grace_s=rules.grace_s,
-            most=_MOST_CALLERS,
-            monotonic=monotonic,
-            usable_s=lambda caller: caller.usable_s(clock.now()),
+            most=_MOST_CALLERS, usable_s=usable_s, most_asking=rules.asking, **times
         )
+        # Apart: whoever has a large network could push every key out of one memory, address by address.
+        self._addresses: Remembered[Caller] = Remembered(
+            most=_MOST_CALLERS, usable_s=usable_s, most_asking=1, **times
+        )
+        self._registered = RegisteredQuestions(pool, most_asking=2 * rules.asking)
         self._entitled: Remembered[bool] = Remembered(
-            ttl_s=rules.ttl_s,
-            grace_s=rules.grace_s,
-            most=_MOST_ENTITLED,
-            monotonic=monotonic,
-            most_asking=4,
-            most_waiting=256,
+            most=_MOST_ENTITLED, most_asking=2 * MOST_AT_ONCE, most_waiting=4 * MOST_AT_ONCE, **times
         )
         # By a hash under a key of this object alone: no memory of ours tells a header, or confirms a guess.
         self._spelling = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
@@ -98,6 +100,16 @@ class Callers:
             return None
         return entry.value
 
+    def known_by_certificate(self, certificate_sha256: bytes) -> Caller | None:
+        """As ``known``, for the client certificate of a connection that shows no header."""
+        entry = self._callers.fresh(_CERTIFICATE + certificate_sha256)
+        return None if entry is None else entry.value
+
+    def known_by_address(self, address: Address) -> Caller | None:
+        """As ``known``, for the ``address_of`` a connection that shows neither header nor certificate."""
+        entry = self._addresses.fresh(address.packed)
+        return None if entry is None else entry.value
+
     async def identify(
         self, authorization: str | None, certificate_sha256: bytes | None = None, peer: str | None = None
     ) -> Caller | Unavailable | None:
@@ -111,7 +123,7 @@ class Callers:
         if authorization is not None:
             return await self._of_key(authorization)
         if certificate_sha256 is not None:
-            key = b"certificate" + certificate_sha256
+            key = _CERTIFICATE + certificate_sha256
             return await self._callers.ask(key, partial(self._bound_certificate, certificate_sha256))
         if peer is not None and self._rules.networks:
             return await self._of_address(peer)
@@ -150,8 +162,9 @@ class Callers:
 
     async def close(self) -> None:
         """End the questions that are in flight."""
-        await self._callers.close()
-        await self._entitled.close()
+        for memory in (self._callers, self._addresses, self._entitled):
+            await memory.close()
+        await self._registered.close()
 
     async def _of_key(self, authorization: str) -> Caller | Unavailable | None:
         scheme, _, text = authorization.partition(" ")
@@ -180,8 +193,7 @@ class Callers:
         address = address_of(peer)
         if address is None:
             return None
-        key = b"address" + address.packed
-        return await self._callers.ask(key, partial(self._listed_address, address))
+        return await self._addresses.ask(address.packed, partial(self._listed_address, address))
 
     async def _presented_key(self, key_hash: bytes) -> Caller | None:
         record = await store.find_key(self._pool, key_hash)
@@ -192,7 +204,7 @@ class Callers:
     async def _bound_certificate(self, certificate_sha256: bytes) -> Caller | None:
         return self._caller(await store.find_key_of_certificate(self._pool, certificate_sha256))
 
-    async def _listed_address(self, address: store.Address) -> Caller | None:
+    async def _listed_address(self, address: Address) -> Caller | None:
         return self._caller(await store.find_key_of_address(self._pool, address))
 
     def _caller(self, record: KeyRecord | None) -> Caller | None:
@@ -212,8 +224,7 @@ class Callers:
         tags = tuple(tag.value for tag in self._tagger.tags(identity))
 
         async def question() -> bool | None:
-            async with tenant(self._pool, institution_id) as connection:
-                return True if await registrations.is_registered(connection, tags) else None
+            return True if await self._registered.ask(institution_id, tags) else None
 
         return question
 
@@ -233,17 +244,3 @@ class Callers:
             )
         )
         return subject.digest()
-
-
-def address_of(peer: str) -> store.Address | None:
-    """The address, an IPv4 one also where an IPv6 socket shows it mapped (RFC 4291 section 2.5.5.2).
-
-    None for anything else: a path of a local socket, and an address with a zone, which is of one link only.
-    """
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return None if address.scope_id is not None else address.ipv4_mapped or address
-    return address

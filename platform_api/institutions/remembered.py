@@ -23,8 +23,9 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.faults import DatabaseFailed
 
-#: How long a question may take before the database counts as away; it is a look-up by a unique index.
-ANSWER_WITHIN_S: Final = 1.0
+#: How long a question may take before the database counts as away; it is a look-up by a unique index. Less
+#: than half of the usual ``ttl_s``: a confirmation that fails is over before anybody must wait for it.
+ANSWER_WITHIN_S: Final = 2.0
 #: How long the database is left alone after it did not answer.
 LEFT_ALONE_S: Final = 1.0
 

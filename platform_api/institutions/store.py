@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from platform_api.db.transactions import acquired
 from platform_api.institutions.model import Entitlement, Institution, Mode, OcspPurpose, Principal, Service
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
     import asyncpg
 
     from platform_api.db.transactions import Connection, Pool
-
-    Address: TypeAlias = IPv4Address | IPv6Address
+    from platform_api.peers import Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -131,13 +131,26 @@ async def insert_watched(
     )
 
 
-async def is_registered(connection: Connection, tags: Iterable[bytes]) -> bool:
+async def is_registered(connection: Connection, tags: Sequence[bytes]) -> bool:
     """Does a registration of this tenant watch the certificate of these tags, whatever state it is in?
 
     Asked of a function: the application may not read tags (see 0005_ocsp_callers.sql).
     """
     found: bool = await connection.fetchval("SELECT is_registered($1)", list(tags))
     return found
+
+
+async def are_registered(connection: Connection, certificates: Sequence[Sequence[bytes]]) -> list[bool]:
+    """``is_registered`` for several certificates, each by its tags, in their order."""
+    numbered = [(number, tag) for number, tags in enumerate(certificates) for tag in tags]
+    rows = await connection.fetch(
+        "SELECT number, is_registered(array_agg(tag)) AS found"
+        " FROM unnest($1::integer[], $2::bytea[]) AS asked (number, tag) GROUP BY number",
+        [number for number, _ in numbered],
+        [tag for _, tag in numbered],
+    )
+    found = {row["number"]: row["found"] for row in rows}
+    return [found.get(number, False) for number in range(len(certificates))]
 
 
 async def delete_watched(connection: Connection, registration_id: UUID, slot: str) -> None:

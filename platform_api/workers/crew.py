@@ -148,7 +148,8 @@ class Crew:
         self._stopping.set()
         for worker in tuple(self._living.values()):
             worker.end(signal.SIGTERM)
-        _, late = await asyncio.wait(keeping, timeout=self._settings.shutdown_s + _CLOSING_S)
+        # ``shutdown_s`` for OCSP's connections, then as much for aiohttp's (``answering``).
+        _, late = await asyncio.wait(keeping, timeout=2 * self._settings.shutdown_s + _CLOSING_S)
         if late:
             for worker in tuple(self._living.values()):
                 worker.end(signal.SIGKILL)

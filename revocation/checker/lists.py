@@ -22,7 +22,7 @@ from revocation.crl.accept import (
 from revocation.crl.algorithms import algorithm_name, signature_verifies
 from revocation.crl.decode import DecodedList, Octets, decode_certificate_list
 from revocation.crl.distribution_points import IssuingDistributionPoint
-from revocation.crl.entries import RECORD_SIZE, Entries
+from revocation.crl.entries import FLAG_CERTIFICATE_ISSUER, RECORD_SIZE, Entries
 from revocation.crl.general_names import comparable
 from revocation.crl.issuers import runs_by_issuer
 from revocation.crl.verify import check_algorithms_agree
@@ -32,6 +32,9 @@ from revocation.errors import InputRefused
 WEAK_SIGNATURE: Final = "weak_signature"
 #: RFC 5280 section 5.1.2.4: an issuer writes UTCTime through 2049, but whoever reads must take either form.
 _ALWAYS: Final = frozenset((Tolerance.GENERALIZED_TIME_BEFORE_2050,))
+
+#: Where a record has its flags.
+_FLAGS_AT: Final = 22
 
 #: Refusals of the decoder that are no faults of form: the list was read, and is not to be used.
 _UNDERSTOOD: Final = frozenset(("UNKNOWN_CRITICAL_EXTENSION", "INDIRECT_NOT_SUPPORTED", "DER_SIGNATURE"))
@@ -125,6 +128,25 @@ class HeldList:
                 if at % RECORD_SIZE == 0:
                     yield records[at + 21]
                 at += 1
+
+    def records_of(self, issuer: bytes) -> bytes:
+        """The packed records (``crl/entries.py``) of every entry about certificates of this issuer, in order.
+
+        What whoever builds an index of the list takes. That an entry named its issuer itself (section 5.3.3)
+        is not among their flags: it is answered by the choice.
+        """
+        runs = self._runs.get(comparable(issuer), [])
+        records = self.list.entries.records
+        if runs == [(0, self.list.entries.count)]:
+            found = records
+        else:
+            found = b"".join(records[first * RECORD_SIZE : end * RECORD_SIZE] for first, end in runs)
+        flags = found[_FLAGS_AT::RECORD_SIZE]
+        if not any(flag & FLAG_CERTIFICATE_ISSUER for flag in set(flags)):
+            return found
+        kept = bytearray(found)
+        kept[_FLAGS_AT::RECORD_SIZE] = bytes(flag & ~FLAG_CERTIFICATE_ISSUER for flag in flags)
+        return bytes(kept)
 
 
 def check_usable(found: DecodedList[Entries]) -> Algorithm:

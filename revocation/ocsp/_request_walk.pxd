@@ -268,7 +268,7 @@ cdef inline int read_signature(const uint8_t *octets, int at, int end, RequestAt
 cdef inline int walk_request(const uint8_t *octets, Py_ssize_t size, RequestAt *found) noexcept nogil:
     """0 where these octets are one whole OCSPRequest: ``found`` says where; else the fault code, also there.
 
-    Of ``cert_ids`` only the first ``count`` are written. ``octets`` may be NULL where ``size`` is 0.
+    Of ``cert_ids`` only the first ``count`` mean anything. ``octets`` may be NULL where ``size`` is 0.
     """
     cdef Element outer, tbs
     found.fault = found.fault_at = found.count = found.nonce = found.nonce_length = found.is_signed = 0

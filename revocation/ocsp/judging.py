@@ -136,7 +136,7 @@ def judge(
         or evidence.this_update > now + CLOCK_TOLERANCE
     ):
         return _SIMPLE[_ERRORS[not_in_force]]
-    if not responder.valid_at(now) or responder.not_after <= now:
+    if not responder.valid_at(now):
         return _TRY_LATER
     return _said(cert_id, status, word, evidence.this_update, evidence.next_update, responder, mode, policy)
 

@@ -59,7 +59,8 @@ class ResponderIdentity:
         return self._whole if with_certificate else self._bare
 
     def valid_at(self, now: datetime) -> bool:
-        return self.not_before <= now <= self.not_after
+        """May it sign now? At its very last moment no answer of it could last."""
+        return self.not_before <= now < self.not_after
 
 
 class Signer(Protocol):

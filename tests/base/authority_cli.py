@@ -44,8 +44,13 @@ class Shell:
     """A folder to work in, and the command."""
 
     def __init__(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        group: str = "authority",
     ) -> None:
+        self._group = group
         self.folder = folder
         self._monkeypatch = monkeypatch
         self._capsys = capsys
@@ -58,7 +63,7 @@ class Shell:
         """As ``platform_api.cli.main`` does it; the command is built once (typer takes 80 ms for it)."""
         self._capsys.readouterr()
         try:
-            _jpki()(["authority", *words])
+            _jpki()([self._group, *words])
         except SystemExit as ended:
             code = int(ended.code or 0)
         except RevocationError as error:

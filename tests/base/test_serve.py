@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import pytest
 from platform_api.config import load_settings
 from platform_api.faults import AlreadyRunning, SetupRefused
 from platform_api.serve import run
+from tests.base.test_tls import SERVER
 
 ROOT = Path(__file__).parents[2]
 _CODE = (
@@ -152,3 +154,16 @@ def test_no_password_reaches_an_environment_or_a_command_line(folder: Path) -> N
             assert b"sesame" not in Path(f"/proc/{pid}/environ").read_bytes()
     finally:
         del os.environ["JPKI_TEST_SECRET"]
+
+
+def test_serves_https_with_the_files_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tls_certificate and tls_key the port speaks TLS, and plain HTTP gets no answer from it."""
+    certificate, key = SERVER.write(tmp_path, "server")
+    monkeypatch.setenv("JPKI_TLS_CERTIFICATE", str(certificate))
+    monkeypatch.setenv("JPKI_TLS_KEY", str(key))
+    trust = ssl.create_default_context(cafile=str(certificate))
+    with service(tmp_path / "data") as (_, port):
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}/healthz", context=trust, timeout=30) as answer:
+            assert json.load(answer)["status"] == "alive"
+        with pytest.raises(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30)

@@ -110,6 +110,10 @@ async def serving(
         yield Service(client, world)
 
 
+async def _end_questions(app: web.Application) -> None:
+    await app[CALLERS].close()
+
+
 def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app = web.Application(middlewares=[edge])
     app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
@@ -125,6 +129,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
     app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
+    app.on_cleanup.append(_end_questions)
     app[STOPPING] = asyncio.Event()
     if gateway is not None:
         app[JLIS] = gateway

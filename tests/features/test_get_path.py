@@ -6,11 +6,12 @@ from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from platform_api.ocsp.get_path import request_in_path
 from tests.features.get_path_oracle import request_by_the_library
+from tests.features.request_heads import UNTIMED
 
 #: Its base64 has every octet that may be encoded: ``+``, ``/``, ``//`` and ``=``.
 DER = bytes.fromhex("30fb") + bytes(range(249, 256)) * 6 + b"\x3e\x3f" + b"\xff" * 6 + b"\x00\x01\x02"
@@ -48,6 +49,7 @@ REFUSED = {
     "encoded three times": quote(quote(quote("MA+/", safe=""), safe=""), safe=""),
     "a line end": "MAMA\n",
     "too long": "M" * 8196,
+    "one character too long": "M" * 8192 + "=",
 }
 
 
@@ -97,6 +99,7 @@ _ENCODED = st.binary(max_size=40).map(lambda octets: b64encode(octets).decode())
     | st.lists(_SPELLING, max_size=20).map("".join)
     | st.lists(_SPELLING | _ENCODED | _ENCODED.map(quote), max_size=6).map("".join)
 )
+@settings(UNTIMED)
 @example("\ud800MA")
 @example("MA?é")
 def test_every_text_is_read_as_the_library_reads_it(text: str) -> None:

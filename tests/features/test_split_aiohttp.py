@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from platform_api.ocsp import _split
-from tests.features.aiohttp_parser import AiohttpReading, Message, Refused, event_loop
-from tests.features.request_heads import CONFUSING, STARTS, Ordinary, confusing, head, ordinary
-
-if TYPE_CHECKING:
-    from platform_api.ocsp._split import Head
-
-ROOM = 16_384
+from tests.features.agreement import differ_nowhere, split
+from tests.features.aiohttp_parser import AiohttpReading, Refused, event_loop
+from tests.features.request_heads import CONFUSING, STARTS, UNTIMED, Ordinary, confusing, head, ordinary
 
 
 @pytest.fixture(scope="module")
@@ -30,63 +25,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
         yield made
 
 
-def split(octets: bytes) -> tuple[Head, bytes, int] | None:
-    """The first message by our splitter: head, body and the octet behind it; None where it is not ours."""
-    verdict, found = _split.head(octets)
-    if verdict != _split.WHOLE:
-        return None
-    assert found is not None
-    rest = octets[found["head_end"] :]
-    if found["chunked"]:
-        verdict, body, used = _split.chunked(rest, ROOM)
-        if verdict != _split.WHOLE:
-            return None
-        assert body is not None
-        assert used is not None
-        return found, body, found["head_end"] + used
-    length = found["content_length"] or 0
-    if length > len(rest):
-        return None
-    return found, rest[:length], found["head_end"] + length
-
-
-def agree(found: Head, message: Message, body: bytes, end: int) -> None:
-    assert (message.method, message.target.encode("latin-1")) == (found["method"], found["target"])
-    assert message.minor_version == found["minor_version"]
-    assert message.keep_alive == found["keep_alive"]
-    assert message.chunked == found["chunked"]
-    assert not message.upgrade
-    length = message.headers.get("Content-Length")
-    assert found["content_length"] == (None if length is None else int(length))
-    for name in ("authorization", "if_none_match"):
-        value = message.headers.get(name.replace("_", "-"))
-        assert found[name] == (None if value is None else value.encode("latin-1"))  # type: ignore[literal-required]
-    assert (message.headers.get("Expect") is not None) == found["expect_continue"]
-    if found["content_encoding_identity"]:
-        assert not message.compressed
-        assert message.body == body
-    assert (message.head_end, message.end) == (found["head_end"], end)
-
-
-def differ_nowhere(octets: bytes, loop: asyncio.AbstractEventLoop) -> bool:
-    """True where the first message is ours; aiohttp must then agree about all of it."""
-    ours = split(octets)
-    if ours is None:
-        return False
-    found, body, end = ours
-    reading = AiohttpReading(loop)
-    if not found["content_encoding_identity"]:
-        # It would be unpacked, and is not ours to answer; the head is looked at nevertheless.
-        reading.feed(octets[: found["head_end"]], one_by_one=True)
-        assert [one.head_end for one in reading.messages] == [found["head_end"]]
-        return False
-    (message,) = reading.feed(octets[:end], one_by_one=True)
-    agree(found, message, body, end)
-    return True
-
-
 @given(ordinary())
-@settings(max_examples=300)
+@settings(UNTIMED, max_examples=300)
 def test_what_is_ordinary_is_whole_and_the_same_for_both(
     loop: asyncio.AbstractEventLoop, asked: Ordinary
 ) -> None:
@@ -114,7 +54,7 @@ def test_what_is_ordinary_is_whole_and_the_same_for_both(
 
 
 @given(confusing())
-@settings(max_examples=1500)
+@settings(UNTIMED, max_examples=1500)
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n12345")
 def test_whatever_is_ours_is_the_same_for_aiohttp(loop: asyncio.AbstractEventLoop, octets: bytes) -> None:
     """Of heads that were written to confuse, each that ours takes is taken by aiohttp with the same end."""
@@ -152,7 +92,7 @@ def test_every_octet_at_every_place(loop: asyncio.AbstractEventLoop) -> None:
 
 
 @given(ordinary(), ordinary(), st.data())
-@settings(max_examples=100)
+@settings(UNTIMED, max_examples=100)
 def test_two_in_a_row_end_where_one_does(
     loop: asyncio.AbstractEventLoop, first: Ordinary, second: Ordinary, data: st.DataObject
 ) -> None:

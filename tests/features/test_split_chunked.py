@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from platform_api.ocsp import _split
 from tests.features.aiohttp_parser import AiohttpReading, Refused, event_loop
-from tests.features.request_heads import head
+from tests.features.request_heads import UNTIMED, head
 
 ROOM = 16_384
 HEAD = head("Transfer-Encoding: chunked")
@@ -106,7 +106,7 @@ _PIECES = st.lists(st.binary(min_size=1, max_size=40), max_size=5)
     _SIZE,
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from([*b"\r\n 0;1afgx\x00"])), max_size=3),
 )
-@settings(max_examples=600)
+@settings(UNTIMED, max_examples=600)
 def test_whatever_is_ours_is_the_same_for_aiohttp(
     loop: asyncio.AbstractEventLoop, pieces: list[bytes], size: str, changes: list[tuple[int, int]]
 ) -> None:

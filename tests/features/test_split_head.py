@@ -12,7 +12,7 @@ from platform_api.ocsp import _split
 from tests.features.aiohttp_parser import AiohttpReading, Refused, event_loop
 from tests.features.odd_heads import LEFT_TO_AIOHTTP, SMUGGLING
 from tests.features.real_heads import CURL, JAVA, NSS, OPENSSL
-from tests.features.request_heads import Ordinary, confusing, head, ordinary
+from tests.features.request_heads import UNTIMED, Ordinary, confusing, head, ordinary
 
 MOST = 8192
 
@@ -167,7 +167,7 @@ def test_t50_ten_thousand_requests_in_one_piece() -> None:
 
 
 @given(ordinary().map(lambda asked: asked.head + asked.wire) | confusing())
-@settings(max_examples=200)
+@settings(UNTIMED, max_examples=200)
 def test_a_verdict_is_not_taken_back(octets: bytes) -> None:
     """PARTIAL up to some octet; from there on always the same verdict, with the same fields."""
     decided = None
@@ -182,6 +182,7 @@ def test_a_verdict_is_not_taken_back(octets: bytes) -> None:
 
 
 @given(ordinary())
+@settings(UNTIMED)
 def test_an_ordinary_head_has_its_end_where_it_was_written(asked: Ordinary) -> None:
     """The last octet of the empty line decides, not one before it, and none behind it."""
     assert verdict(asked.head[:-1]) == _split.PARTIAL

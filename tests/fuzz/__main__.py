@@ -2,11 +2,10 @@
 such as nobody meant.
 
 ``walk``, ``changes``, ``index``, ``request`` and ``http`` are the targets, ``all`` these, then ``coverage``.
-``--executions`` are those of the walk, of the walk over an OCSP request and of the HTTP splitter; of the
-comparison of two lists a tenth as many, unless it is asked for by its name; of the index a five-hundredth as
-many whole files, and a tenth as
-many images of sections. Ends with 1 where something was found or the coverage is below the bar. Builds go to
-``build/fuzz``.
+``--executions`` are those of the walk, of the walk over a request and of the HTTP splitter; of the comparison
+of two lists a tenth as many, unless it is asked for by its name; of the index a five-hundredth as many whole
+files, and a tenth as many images of sections. Ends with 1 where something was found or the coverage is below
+the bar. Builds go to ``build/fuzz``.
 """
 
 from __future__ import annotations
@@ -81,16 +80,6 @@ def _index(chosen: argparse.Namespace) -> dict[str, Any]:
     return {**summary, "images": done, "images_per_cpu_second": rate}
 
 
-def _http(chosen: argparse.Namespace) -> dict[str, Any]:
-    answers = http_target.run(
-        seed=chosen.seed,
-        executions=chosen.executions,
-        seconds=chosen.seconds,
-        processes=chosen.processes,
-    )
-    return _summary("http", answers)
-
-
 def _request(chosen: argparse.Namespace) -> dict[str, Any]:
     answers = request_target.run(
         seed=chosen.seed,
@@ -102,6 +91,23 @@ def _request(chosen: argparse.Namespace) -> dict[str, Any]:
     return _summary("request", answers)
 
 
+def _http(chosen: argparse.Namespace) -> dict[str, Any]:
+    answers = http_target.run(
+        seed=chosen.seed,
+        executions=chosen.executions,
+        seconds=chosen.seconds,
+        processes=chosen.processes,
+    )
+    agreed = http_target.run_agreement(
+        http_target.build(), seed=chosen.seed, executions=max(1, chosen.executions // 1000)
+    )
+    summary = _summary("http", answers)
+    _say(f"http, against aiohttp: {agreed.get('taken')} of {agreed.get('executions')} heads are ours")
+    if agreed["finding"]:
+        _say(f"FINDING: {agreed['finding']}; input {agreed.get('input')}")
+    return {**summary, "findings": summary["findings"] + bool(agreed["finding"]), "agreement": agreed}
+
+
 def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:
     measured = coverage.measure(seed=chosen.seed, executions=min(chosen.executions, 1_000_000))
     for name in ("corpus", "with_changes", "comparison", "request", "http"):
@@ -110,14 +116,22 @@ def _coverage(chosen: argparse.Namespace) -> dict[str, Any]:
         for file in one["files"].values():
             for line in file["missed"]:
                 _say(f"  never: {line}")
-    reached = ("corpus", "comparison", "request", "http")
-    low = [name for name in reached if measured[name]["percent"] < coverage.BAR]
+    bars = ("corpus", "comparison", "request", "http")
+    low = [name for name in bars if measured[name]["percent"] < coverage.BAR]
     return {"target": "coverage", "findings": len(low), **measured}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=("walk", "changes", "index", "request", "http", "coverage", "all"))
+    targets = {
+        "walk": _walk,
+        "changes": _changes,
+        "index": _index,
+        "request": _request,
+        "http": _http,
+        "coverage": _coverage,
+    }
+    parser.add_argument("target", choices=(*targets, "all"))
     parser.add_argument("--executions", type=int, default=1_000_000, help="see above; over all processes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -130,14 +144,6 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     chosen = parser.parse_args()
     started = time.monotonic()
-    targets = {
-        "walk": _walk,
-        "changes": _changes,
-        "index": _index,
-        "request": _request,
-        "http": _http,
-        "coverage": _coverage,
-    }
     results = [targets[name](chosen) for name in targets if chosen.target in {name, "all"}]
     if chosen.json:
         _say(json.dumps({"fuzz": results, "seconds": round(time.monotonic() - started, 1)}))

@@ -209,13 +209,16 @@ def asan(
     return Build(folder, (*found, compile_rig(BUILD / f"rig{plant.lower()}", rig)), sanitized=True)
 
 
-def gcov(*products: str, drivers: tuple[str, ...], counted_drivers: tuple[str, ...] = ()) -> Build:
+def gcov(*products: str, drivers: tuple[str, ...], checked_drivers: tuple[str, ...] = ()) -> Build:
     """The product's modules with a counter at every branch, not optimized: each condition is one branch.
 
-    ``counted_drivers`` have inline code of the product in them, so they are built like it.
+    ``checked_drivers`` have inline code of the product in them: its branches are counted there.
     """
     folder = BUILD / "gcov"
     counted = ("-O0", "-g1", "--coverage", "-fprofile-update=single")
-    jobs = [(product(one, counted), folder) for one in products] + [(driver(one), folder) for one in drivers]
-    _compile_all(jobs + [(driver(one, counted), folder) for one in counted_drivers])
+    _compile_all(
+        [(product(one, counted), folder) for one in products]
+        + [(driver(one, counted), folder) for one in checked_drivers]
+        + [(driver(one), folder) for one in drivers]
+    )
     return Build(folder, (compile_rig(BUILD / "rig", _PLAIN),), sanitized=False)

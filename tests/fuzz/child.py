@@ -145,10 +145,33 @@ def http(task: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def agreement(task: dict[str, Any]) -> dict[str, Any]:
+    """Many request heads, of which aiohttp's parser reads those that the splitter takes."""
+    _, loop = use(Path(task["folder"]), "_http_readers", "_http_loop")
+    from tests.features.agreement import differ_nowhere
+    from tests.features.aiohttp_parser import Refused, event_loop
+
+    taken = 0
+    with event_loop() as made:
+        for octets in loop.heads_made(task["seed"], task["executions"]):
+            try:
+                taken += differ_nowhere(octets, made)
+            except (AssertionError, Refused) as error:
+                return {"finding": f"aiohttp reads it in another way: {error!r}", "input": octets.hex()}
+    return {"finding": None, "executions": task["executions"], "taken": taken}
+
+
 def main() -> None:
     task = json.load(sys.stdin)
     os.nice(int(task.get("nice", 0)))
-    targets = {"walk": walk, "changes": changes, "index": index, "request": request, "http": http}
+    targets = {
+        "walk": walk,
+        "changes": changes,
+        "index": index,
+        "request": request,
+        "http": http,
+        "agreement": agreement,
+    }
     sys.stdout.write(json.dumps(targets[task["target"]](task)) + "\n")
 
 

@@ -90,14 +90,14 @@ def _measure(folder: Path) -> dict[str, Any]:
 def measure(*, seed: int, executions: int) -> dict[str, Any]:
     """Coverage of the walk by corpus and seeds as they are, and with so many changed inputs in addition.
 
-    Then of the comparison, by a tenth as many pairs, at least a hundred thousand; of the walk over a request
-    by its corpus and seeds as they are; of the splitter by at least a hundred thousand.
+    Then of the comparison, by a tenth as many pairs, and of the splitter, each at least a hundred thousand;
+    of the walk over a request by its corpus and seeds as they are.
     """
     build = builds.gcov(
         walk_target.MODULE,
         changes_target.MODULE,
-        drivers=(walk_target.LOOP, changes_target.LOOP, http_target.LOOP),
-        counted_drivers=(http_target.READERS,),
+        drivers=(walk_target.LOOP, changes_target.LOOP, http_target.LOOP, request_target.LOOP),
+        checked_drivers=(http_target.READERS, request_target.WALKED),
     )
     answer: dict[str, Any] = {"bar": BAR, "seed": seed}
 
@@ -107,20 +107,18 @@ def measure(*, seed: int, executions: int) -> dict[str, Any]:
     def compare(runs: int) -> dict[str, Any]:
         return changes_target.run_once(build, seed=seed, executions=runs, seconds=600)
 
+    def request(runs: int) -> dict[str, Any]:
+        return request_target.run_once(build, seed=seed, executions=runs, seconds=600, guided=False)
+
     def split(runs: int) -> dict[str, Any]:
         return http_target.run_once(build, seed=seed, executions=runs, seconds=600)
-
-    requests = request_target.counted()
-
-    def request(runs: int) -> dict[str, Any]:
-        return request_target.run_once(requests, seed=seed, executions=runs, seconds=600, guided=False)
 
     measured: list[tuple[str, Callable[[int], dict[str, Any]], int]] = [
         ("corpus", walk, 0),
         ("with_changes", walk, executions),
         ("comparison", compare, max(100_000, executions // 10)),
-        ("http", split, max(100_000, executions)),
         ("request", request, 0),
+        ("http", split, max(100_000, executions)),
     ]
     for name, run, runs in measured:
         for old in build.folder.rglob("*.gcda"):

@@ -28,11 +28,6 @@ def build(*, thorough: bool = True, plant: str = "") -> builds.Build:
     )
 
 
-def counted() -> builds.Build:
-    """With a counter at every branch of the walk."""
-    return builds.gcov(drivers=(LOOP,), counted_drivers=(WALKED,))
-
-
 def run_once(
     build: builds.Build,
     *,

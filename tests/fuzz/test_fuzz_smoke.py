@@ -72,7 +72,8 @@ def test_planted_faults_are_found_in_the_comparison_and_it_has_none() -> None:
 
 @pytest.mark.usefixtures("_sanitizers")
 def test_planted_faults_are_found_in_the_http_splitter_and_it_has_none() -> None:
-    """One octet read too far ends the child, and its input is kept; a wrong end is told; else nothing is."""
+    """One octet read too far ends the child, and its input is kept; a wrong end is told; else nothing is,
+    and aiohttp's parser agrees."""
     build = http_target.build(thorough=False)
     over_read = http_target.build(thorough=False, plant="OVER_READ")
     wrong = http_target.build(thorough=False, plant="WRONG_COUNT")
@@ -88,6 +89,10 @@ def test_planted_faults_are_found_in_the_http_splitter_and_it_has_none() -> None
     assert clean["heads"]["too_long"] > 0
     assert all(clean["chunked"][verdict] > 100 for verdict in ("whole", "partial", "odd", "too_large"))
     assert all(count > 1000 for count in clean["targets"].values())
+
+    agreed = http_target.run_agreement(build, seed=7, executions=2_000)
+    assert agreed["finding"] is None
+    assert agreed["taken"] > 200
 
     assert died["finding"] == "the child died with status 77"
     assert "heap-buffer-overflow" in died["report"]

@@ -21,9 +21,29 @@ from revocation.ocsp.responder import OcspAnswer, Responder, TrustMode
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner
 from revocation.snapshot.current import Snapshot
 from tests import pki
-from tests.forged_requests import algorithm
+from tests.forged_requests import HASH_OIDS, algorithm, nonce, request
 from tests.pki import der_int, seq, tlv
 from tests.revocation.sets import DAY, accepted, ca, every_list, record, scope, store, world
+
+__all__ = [
+    "CEILING",
+    "GOOD",
+    "HASH_OIDS",
+    "HELD",
+    "HIGH_BIT",
+    "NOW",
+    "REVOKED",
+    "THIS_UPDATE",
+    "World",
+    "algorithm",
+    "cert_id",
+    "make_world",
+    "nonce",
+    "parsed",
+    "point_of",
+    "request",
+    "responder_certificate",
+]
 
 #: A real and recent moment, because OpenSSL compares with the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -89,6 +109,7 @@ def make_world(folder: Path, *, now: datetime = NOW) -> World:
         + record(21, 8)
         + record(22, 99)
         + record(23, 4, datetime(1949, 1, 1, tzinfo=UTC))
+        + record(24, 0)
     )
     lists = every_list(authority, this_update=THIS_UPDATE)
     lists[scope(authority, 1)] = accepted(listing, this_update=THIS_UPDATE, lives=DAY)

@@ -311,7 +311,7 @@ def test_item_36_preferred_signature_algorithms(critical: bool) -> None:
     assert decode_request(request(ONE, extensions=(one,))) == PLAIN
 
 
-@pytest.mark.parametrize("name", general_names())
+@pytest.mark.parametrize("name", [*general_names()])
 def test_item_37_requestor_name(name: bytes) -> None:
     """bad-inputs.md, item 37: any kind of name is as if it were absent (RFC 9919 section 3.1.2)."""
     assert decode_request(request(ONE, requestor=requestor(name))) == PLAIN

@@ -9,6 +9,7 @@ from asn1crypto import ocsp as asn1_ocsp
 
 from revocation.clock import FixedClock
 from revocation.errors import OwnFault
+from revocation.identity import CertificateIdentity
 from revocation.ocsp.judging import Judged
 from revocation.ocsp.request import decode_request
 from revocation.ocsp.responder import ERRORS, OcspAnswer, Responder, ResponderPolicy, TrustMode
@@ -19,6 +20,7 @@ from tests.pki import extension, seq, tlv
 from tests.revocation.ocsp_world import (
     CEILING,
     GOOD,
+    HASH_OIDS,
     HELD,
     NOW,
     REVOKED,
@@ -166,6 +168,18 @@ def test_a_nonce_and_several_certificates(made: World) -> None:
     told = asn1_ocsp.OCSPResponse.load(answer.der)["response_bytes"]["response"].parsed["tbs_response_data"]
     assert [each["extn_value"].contents for each in told["response_extensions"]] == [tlv(4, b"n" * 32)]
     assert not answer.cacheable
+
+
+def test_whose_certificate_a_cert_id_names(made: World) -> None:
+    """By any hash the same identity; None for a stranger's, an unknown hash and more than 20 octets."""
+    generation = made.authority.generations[1]
+    for hash_name in HASH_OIDS:
+        asked = cert_id(b"\x00\xff", hash_name=hash_name, generation=1)
+        found = made.responder.identity_of(decode_request(request(asked)).cert_ids[0])
+        assert found == CertificateIdentity(made.authority.ca_id, generation.key_id, b"\x00\xff")
+    md5 = seq(seq(pki.der_oid("1.2.840.113549.2.5")), tlv(4, bytes(16)), tlv(4, bytes(16)), pki.der_int(1))
+    for asked in (foreign(), md5, cert_id(b"\x01" * 21)):
+        assert made.responder.identity_of(decode_request(request(asked)).cert_ids[0]) is None
 
 
 def test_representations_hide_serials(made: World) -> None:

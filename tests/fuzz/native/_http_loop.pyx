@@ -270,5 +270,24 @@ def split_many(uint64_t seed, uint64_t executions, double seconds, size_t room):
             free(bench.rooms[i])
 
 
+def heads_made(uint64_t seed, int count):
+    """So many heads, with what stands behind them, as ``split_many`` makes them: for another parser to read."""
+    cdef http_maker made
+    memset(&made, 0, sizeof(http_maker))
+    made.d.state = seed * <uint64_t>0xD1342543DE82EF95 + 1
+    made.now = <http_input *>calloc(1, sizeof(http_input))
+    if made.now == NULL:
+        raise MemoryError
+    try:
+        answer = []
+        while len(answer) < count:
+            http_next(&made)
+            if made.now.kind == HEAD_KIND:
+                answer.append(made.now.data[:made.now.size])
+        return answer
+    finally:
+        free(made.now)
+
+
 #: Of ``http_input``: whoever maps the memory must give so much.
 INPUT_OCTETS = sizeof(http_input)

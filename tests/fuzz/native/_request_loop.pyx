@@ -114,6 +114,7 @@ def request_many(walked, seeds, uint64_t seed, uint64_t executions, double secon
         for size in (0, MAX_REQUEST_OCTETS + 1):
             memset(shared + 8, 0x30, size)
             bench.inputs.now.size = size
+            note(shared, bench.inputs)
             found = found or run(&bench, False, False)
             done += 1
         # The seeds themselves, so that only what is new beside them counts as found.

@@ -135,10 +135,12 @@ static void make_target(http_maker *m)
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_ ";
     static const char *const PIECES_OF_TEXT[] = {"%2B", "%2f", "%3D", "%252B", "%252f", "%20", "%253d", "%41", "=", "%",
                                                  "%%", "%4", "?x", "%3F", "%25"};
-    int kind = below(&m->d, 4096), size = kind ? below(&m->d, 160) : 8150 + below(&m->d, 60);
+    /* Some are around the longest text, of which most without escapes, which would make it another length. */
+    int kind = below(&m->d, 512), size = kind ? below(&m->d, 160) : 8180 + below(&m->d, 20);
+    int escapes = kind || below(&m->d, 4) == 0;
     m->x.room = HTTP_ROOM;
     for (; size > 0; size--)
-        if (below(&m->d, 40) == 0)
+        if (escapes && below(&m->d, 40) == 0)
             say(m, ONE_OF(&m->d, PIECES_OF_TEXT));
         else
             add(m, alphabet + below(&m->d, below(&m->d, 8) ? 64 : 67), 1);
