@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from platform_api.upstream_ocsp.outcomes import Outcome
 from platform_api.workers.collector import SharedCollector
 from platform_api.workers.counts import Count
+from platform_api.workers.part import INCIDENT
 from platform_api.workers.place import Place
 from revocation.metrics import set_freshness
 
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
     from revocation.clock import Clock
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-#: Where nothing was to be sent, nothing is counted.
-_UPSTREAM: Final = {
-    Outcome.ANSWERED: Count.UPSTREAM_ANSWERED,
-    Outcome.OVER_BUDGET: Count.UPSTREAM_OVER_BUDGET,
-    Outcome.PAUSED: Count.UPSTREAM_PAUSED,
-    Outcome.FAILED: Count.UPSTREAM_FAILED,
-    Outcome.REFUSED: Count.UPSTREAM_REFUSED,
-}
 
 
 class Metrics:
@@ -53,16 +45,14 @@ class Metrics:
     def request_malformed(self) -> None:
         self._part.add(Count.HTTP_MALFORMED)
 
-    def upstream_asked(self, outcome: Outcome) -> None:
-        count = _UPSTREAM.get(outcome)
-        if count is not None:
-            self._part.add(count)
+    def upstream_asked(self, ca_id: str, outcome: Outcome) -> None:
+        self._part.upstream(ca_id, outcome.value)
 
-    def upstream_kept(self) -> None:
-        self._part.add(Count.UPSTREAM_KEPT)
+    def upstream_kept(self, ca_id: str) -> None:
+        self._part.upstream(ca_id, "kept")
 
-    def upstream_incident(self) -> None:
-        self._part.add(Count.UPSTREAM_INCIDENTS)
+    def upstream_incident(self, ca_id: str) -> None:
+        self._part.upstream(ca_id, INCIDENT)
 
     def follow(
         self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped

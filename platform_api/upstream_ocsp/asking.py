@@ -91,7 +91,7 @@ class Upstream:
 
     def incident(self, ca_id: str) -> None:
         """A word and our lists contradict each other: counted and logged for somebody to look at."""
-        self._metrics.upstream_incident()
+        self._metrics.upstream_incident(ca_id)
         self._log.error("upstream.incident", ca_id=ca_id)
 
     async def ask(self, identity: CertificateIdentity, budget: Budget) -> Asked:
@@ -106,10 +106,10 @@ class Upstream:
         name = self._kept.name_of(identity)
         word = self._kept.find(name, self._clock.now())
         if word is not None:
-            self._metrics.upstream_kept()
+            self._metrics.upstream_kept(authority.ca_id)
             return Asked(Outcome.ANSWERED, word)
         asked = await self._joined(name, url, authority.ca_id, issuer, identity.serial, budget)
-        self._metrics.upstream_asked(asked.outcome)
+        self._metrics.upstream_asked(authority.ca_id, asked.outcome)
         return asked
 
     async def _joined(

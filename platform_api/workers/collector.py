@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from platform_api.workers.counts import LATENCY_BUCKETS, LATENCY_NS, CallerCount, Count
 from platform_api.workers.layout import SECONDS, Slot, State
-from platform_api.workers.part import request_labels
+from platform_api.workers.part import INCIDENT, request_labels
 from platform_api.workers.shared import Shared
 
 _NS: Final = 1e9
@@ -49,15 +49,6 @@ _COUNTERS: Final = {
     Count.OVERLOADED: ("overloaded", "Requests answered tryLater because of too much load."),
     Count.BEHIND: ("behind", "Requests answered tryLater by a worker behind the others' set."),
 }
-#: How asking another responder ended; labels are those of ``upstream_ocsp.outcomes.Outcome``, and "kept".
-_UPSTREAM: Final = {
-    Count.UPSTREAM_ANSWERED: "answered",
-    Count.UPSTREAM_KEPT: "kept",
-    Count.UPSTREAM_OVER_BUDGET: "over_budget",
-    Count.UPSTREAM_PAUSED: "paused",
-    Count.UPSTREAM_FAILED: "failed",
-    Count.UPSTREAM_REFUSED: "refused",
-}
 _GAUGES: Final = {
     Count.CACHE_OCTETS: ("cache_octets", "Octets held by the cache of signed answers."),
     Count.CACHE_ENTRIES: ("cache_entries", "Signed answers in the cache."),
@@ -74,8 +65,8 @@ class SharedCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._http()
         yield from self._ocsp()
-        yield from self._upstream()
         yield self._callers()
+        yield from self._upstream()
         yield from self._workers()
 
     def _http(self) -> Iterator[Metric]:
@@ -137,22 +128,6 @@ class SharedCollector(Collector):
             sum_value=total(Count.LATENCY_SUM_NS) / _NS,
         )
 
-    def _upstream(self) -> Iterator[Metric]:
-        asked = CounterMetricFamily(
-            "jpki_upstream_ocsp",
-            "Certificates that another OCSP responder was to be asked about, by how it ended; "
-            "kept: by an answer of the last minutes.",
-            labels=("outcome",),
-        )
-        for count, outcome in _UPSTREAM.items():
-            asked.add_metric((outcome,), self._shared.total(count))
-        yield asked
-        yield CounterMetricFamily(
-            "jpki_upstream_ocsp_incidents",
-            "Answers of another OCSP responder that contradict our lists: somebody must look.",
-            value=self._shared.total(Count.UPSTREAM_INCIDENTS),
-        )
-
     def _callers(self) -> Metric:
         """By institution: its keys are summed, so that a new key does not begin a new series."""
         sums: dict[str, list[int]] = {}
@@ -169,6 +144,26 @@ class SharedCollector(Collector):
                 for count in CallerCount:
                     metered.add_metric((name, count.name.lower()), values[count])
         return metered
+
+    def _upstream(self) -> Iterator[Metric]:
+        asked = CounterMetricFamily(
+            "jpki_upstream_ocsp",
+            "Certificates that another OCSP responder was to be asked about, by how it ended; "
+            "kept: answered from an answer of the last minutes.",
+            labels=("ca", "outcome"),
+        )
+        incidents = CounterMetricFamily(
+            "jpki_upstream_ocsp_incidents",
+            "Answers of another OCSP responder that contradict our lists: somebody must look.",
+            labels=("ca",),
+        )
+        for key, (count,) in sorted(self._shared.upstream().items()):
+            ca_id, _, outcome = key.decode(errors="replace").partition(" ")
+            if outcome == INCIDENT:
+                incidents.add_metric((ca_id,), count)
+            elif count:
+                asked.add_metric((ca_id or "other", outcome or "other"), count)
+        yield from (asked, incidents)
 
     def _workers(self) -> Iterator[Metric]:
         slots = [self._shared.slot(index) for index in range(self._shared.workers)]

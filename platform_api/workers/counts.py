@@ -94,16 +94,6 @@ class Count(IntEnum):
     LATENCY_9 = auto()
     LATENCY_10 = auto()
     LATENCY_11 = auto()
-    #: Certificates that another OCSP responder was to be asked about, by how it ended.
-    UPSTREAM_ANSWERED = auto()
-    #: Answered from a word of the last minutes.
-    UPSTREAM_KEPT = auto()
-    UPSTREAM_OVER_BUDGET = auto()
-    UPSTREAM_PAUSED = auto()
-    UPSTREAM_FAILED = auto()
-    UPSTREAM_REFUSED = auto()
-    #: Its word and our lists contradict each other.
-    UPSTREAM_INCIDENTS = auto()
 
 
 #: What goes up and down: set to 0 when a new worker takes the block of a dead one.
