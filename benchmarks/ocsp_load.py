@@ -101,9 +101,10 @@ def load(
 ) -> Load:
     """Ask the server on loopback; ``processes`` are those whose time counts as the server's."""
     cuts = [0] * len(requests) if pieces is None else list(pieces)
+    run = client().run  # compiled before anybody waits for a request
     with _connected(port, connections) as sockets, on_core(CLIENT_CORE):
         before = sum(map(cpu_seconds, processes))
-        found: dict[str, Any] = client().run(
+        found: dict[str, Any] = run(
             [one.fileno() for one in sockets], list(requests), cuts, seconds, rate, least
         )
         spent = sum(map(cpu_seconds, processes)) - before

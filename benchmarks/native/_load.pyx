@@ -21,7 +21,7 @@ cdef extern from "sys/epoll.h" nogil:
     int epoll_create1(int flags)
     int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
     int epoll_wait(int epfd, epoll_event *events, int most, int timeout)
-    enum: EPOLL_CTL_ADD, EPOLLIN
+    enum: EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t send(int fd, const void *octets, size_t size, int flags)
@@ -185,7 +185,7 @@ def run(list descriptors, list requests, list pieces, double seconds, double rat
                     if got < 0 and errno == EAGAIN:
                         continue
                     errors += 1
-                    close(one.fd)
+                    epoll_ctl(poll, EPOLL_CTL_DEL, one.fd, NULL)
                     one.fd = -1
                     continue
                 one.held += got

@@ -5,7 +5,7 @@ from typing import Any, Final
 from platform_api.ocsp._caller_view import Entitlements
 from platform_api.ocsp._epoch import Epoch
 from platform_api.ocsp._protocol import FastProtocol
-from revocation.ocsp._cache import AnswerCache
+from revocation.ocsp.cache import AnswerCache
 
 class FastPath:
     epoch: Final[Epoch]

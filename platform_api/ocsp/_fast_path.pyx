@@ -40,7 +40,7 @@ from platform_api.workers._count cimport (
     COUNT_TRY_LATER,
     COUNT_UNAUTHORIZED,
 )
-from revocation.ocsp._cache cimport SERIAL_ROOM
+from revocation.ocsp._cache cimport SERIAL_ROOM, UNSIGNED_FORM
 from revocation.ocsp._request_at cimport HASH_UNKNOWN, MAX_REQUEST_OCTETS, CertIdAt
 from revocation.ocsp._request_walk cimport walk_request
 
@@ -217,6 +217,7 @@ cdef class FastPath:
         cdef Found kept
         cdef Frame frame
         cdef int issuer, known
+        cdef bint has_nonce
         cdef uint64_t question
         if walk_request(body, length, &found):
             return self.error(head, MALFORMED_REQUEST, view)
@@ -255,14 +256,18 @@ cdef class FastPath:
                 self.counts[COUNT_CALLERS_REFUSED] += 1
                 return self.error(head, UNAUTHORIZED, view)
         key.form = cert_id.hash_kind | cert_id.parameters << 2 | <uint8_t>(mode << 3)
+        has_nonce = found.nonce_length > 0 and self.nonces
         if not self.cache.find(&key, self.epoch.number, &kept):
-            self.counts[COUNT_CACHE_MISS] += 1
-            return self.ask(head, body, length, mode, view, wanted, (<uint8_t *>&key)[: sizeof(key)])
+            key.form |= UNSIGNED_FORM
+            if not has_nonce or not self.cache.find(&key, self.epoch.number, &kept):
+                key.form &= ~UNSIGNED_FORM
+                self.counts[COUNT_CACHE_MISS] += 1
+                return self.ask(head, body, length, mode, view, wanted, (<uint8_t *>&key)[: sizeof(key)])
         frame = <Frame>self.epoch.frames[kept.frame]
         if self.now > frame.until:
             return self.ask(head, body, length, mode, view, wanted, (<uint8_t *>&key)[: sizeof(key)])
         self.counts[COUNT_CACHE_HIT] += 1
-        if found.nonce_length and self.nonces:
+        if has_nonce:
             said = self.answers.with_nonce(
                 frame,
                 kept.octets[kept.single_at : kept.single_at + kept.single_length],

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from platform_api.workers.part import Part
     from revocation.authorities import Authority
     from revocation.clock import Clock
-    from revocation.ocsp._cache import AnswerCache
+    from revocation.ocsp.cache import AnswerCache
 
 #: The trust modes by the numbers that stand in the cache's keys.
 MODES: Final = (TrustMode.LOCAL, TrustMode.DELEGATED)
@@ -62,6 +62,9 @@ GOOD: Final = 0
 REVOKED: Final = 1
 UNKNOWN: Final = 2
 _KINDS: Final[Mapping[Status, int]] = {Status.GOOD: GOOD, Status.UNKNOWN: UNKNOWN}
+
+#: In the form of a cache's key: nothing signed (``_cache.pxd``).
+UNSIGNED_FORM: Final = 0x10
 
 #: Of an answer that nobody keeps.
 _NO_TAG: Final = bytes(32)
@@ -234,8 +237,27 @@ class Answers:
         kind = max(_KINDS.get(status, REVOKED) for status in answer.statuses)
         if not answer.cacheable:
             self._part.counts[Count.NONCE] += 1
+            if key is not None:
+                self._remember_judged(responder, epoch, judged[0], kind, mode, key)
             return Signed(_NO_TAG, answer.der, self._plain, kind, False)
         return self._storable(responder, epoch, judged, answer, kind, mode, key)
+
+    def _remember_judged(
+        self, responder: Responder, epoch: Epoch, judged: Judged, kind: int, mode: int, key: bytes
+    ) -> None:
+        """For the next who asks it with a nonce: nothing but a signature is left to do then."""
+        identity, this_update, next_update = judged.identity, judged.this_update, judged.next_update
+        if identity is None or this_update is None or next_update is None or judged.extended_revoke:
+            return
+        key = bytes([key[0] | UNSIGNED_FORM]) + key[1:]
+        if kind != REVOKED and not self._cache.asked_before(key, epoch.number):
+            return
+        included = responder.includes_certificate(MODES[mode])
+        make = frame_for(identity, this_update, next_update, included=included)
+        number = epoch.frame((identity, this_update, next_update, included), make)
+        if number >= 0:
+            single = judged.single
+            self._cache.put_answer(key, epoch.number, _NO_TAG, single, number, 0, len(single), kind)
 
     def _storable(
         self,

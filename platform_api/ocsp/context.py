@@ -16,7 +16,7 @@ from platform_api.ocsp.ordinary import Ordinary
 from platform_api.ocsp.server import Face, Limits
 from platform_api.ocsp.signing_threads import SigningThreads
 from platform_api.ocsp.warming import Warming
-from revocation.ocsp._cache import AnswerCache
+from revocation.ocsp.cache import AnswerCache
 from revocation.ocsp.policy import TrustMode
 
 #: ``/ocsp`` answers with the locally trusted signer, ``/ocsp/delegated`` with the CA's delegates.

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 from multidict import CIMultiDict
 
 from platform_api.ocsp._epoch import Epoch, Signed
-from platform_api.ocsp.answers import MALFORMED_REQUEST, TRY_LATER, UNAUTHORIZED, Answers, Said
+from platform_api.ocsp.answers import (
+    MALFORMED_REQUEST,
+    TRY_LATER,
+    UNAUTHORIZED,
+    UNSIGNED_FORM,
+    Answers,
+    Said,
+)
 from platform_api.workers.counts import CallerCount, Count
 from revocation.authorities import OCSP_HASHES
 from revocation.der import SEQUENCE, DerReader
@@ -25,7 +32,7 @@ from revocation.ocsp.request import decode_request
 if TYPE_CHECKING:
     from platform_api.ocsp._caller_view import CallerView
     from platform_api.workers.part import Part
-    from revocation.ocsp._cache import AnswerCache
+    from revocation.ocsp.cache import AnswerCache
     from revocation.ocsp.cert_id import CertId
 
 MEDIA_TYPE: Final = "application/ocsp-response"
@@ -100,19 +107,22 @@ class Ordinary:
                 if epoch is not self.answers.epoch:
                     return await self._said(octets, mode, view)
             key = answer_key(request.cert_ids[0], identity, epoch, mode)
-            kept = self._kept(key, epoch)
+            has_nonce = request.nonce is not None and self.answers.nonces
+            kept = self._kept(key, epoch, unsigned=has_nonce)
             if kept is not None:
                 found, single = kept
-                if request.nonce is None or not self.answers.nonces:
+                if request.nonce is None or not has_nonce:
                     return found
                 signed = self.answers.with_nonce(found.frame, single, request.nonce, found.kind, mode)
                 return signed if isinstance(signed, Signed | int) else await signed
         said = self.answers.ask(octets, mode, key, caller)
         return said if isinstance(said, Signed | int) else await said
 
-    def _kept(self, key: bytes, epoch: Epoch) -> tuple[Signed, bytes] | None:
-        """What was signed before, and the SingleResponse in it."""
+    def _kept(self, key: bytes, epoch: Epoch, *, unsigned: bool) -> tuple[Signed, bytes] | None:
+        """What was signed before, and the SingleResponse in it; ``unsigned``: that alone is enough."""
         found = self._cache.answer(key, epoch.number)
+        if found is None and unsigned:
+            found = self._cache.answer(bytes([key[0] | UNSIGNED_FORM]) + key[1:], epoch.number)
         if found is None:
             self._part.counts[Count.CACHE_MISS] += 1
             return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from platform_api.workers.part import Part
-    from revocation.ocsp._cache import AnswerCache
+    from revocation.ocsp.cache import AnswerCache
     from revocation.ocsp.policy import TrustMode
 
 _BACKLOG: Final = 4096

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from platform_api.ocsp.answers import MODES, Answers
+from platform_api.ocsp.answers import MODES, UNSIGNED_FORM, Answers
 from revocation.authorities import OCSP_HASHES
 from revocation.der import INTEGER, OCTET_STRING, SEQUENCE, encoded
 from revocation.ocsp.cert_id import CertId
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from platform_api.ocsp._epoch import Epoch
     from platform_api.ocsp.epochs import Epochs
     from revocation.authorities import Authorities
-    from revocation.ocsp._cache import AnswerCache
+    from revocation.ocsp.cache import AnswerCache
     from revocation.ocsp.policy import TrustMode
     from revocation.ocsp.responder import Responder
     from revocation.snapshot.current import Snapshot
@@ -116,6 +116,8 @@ class Questions:
     def of(self, key: bytes) -> tuple[bytes, int, CertId] | None:
         """(key in the coming epoch, trust mode's number, CertID); None for an issuer that is gone."""
         form, length, issuer = key[0], key[1], int.from_bytes(key[2:4], "little")
+        if form & UNSIGNED_FORM:
+            return None
         number = self._numbers[issuer]
         hash_name, has_null, mode = OCSP_HASHES[form & 3], form >> 2 & 1, form >> 3
         hashes = self._hashes.get((hash_name, self._before.issuers[issuer][1].key_id))

@@ -18,7 +18,7 @@ from platform_api.ocsp.signing_threads import SigningThreads
 from platform_api.ocsp.warming import Warming
 from platform_api.snapshots import Answering, CurrentSnapshot
 from platform_api.workers.place import Place
-from revocation.ocsp._cache import AnswerCache  # the service's own memory, as ocsp/context.py takes it
+from revocation.ocsp.cache import AnswerCache  # the service's own memory, as ocsp/context.py takes it
 from revocation.ocsp.policy import ResponderPolicy, TrustMode
 from revocation.ocsp.responder import Responder
 

@@ -7,10 +7,13 @@ cdef enum:
     #: RFC 5280 section 4.1.2.2: longer serial numbers are never issued, and never kept here.
     SERIAL_ROOM = 20
     TAG_OCTETS = 32
+    UNSIGNED_FORM = 0x10
 
 cdef struct AnswerKey:
     # 24 octets without padding, compared and hashed whole: what is not used is zero.
-    uint8_t form  # hash algorithm, its parameters, trust mode: an answer echoes the CertID's octets
+    # Hash algorithm (2 bits), its parameters (1), trust mode (1): an answer echoes the CertID's octets.
+    # UNSIGNED_FORM: only what was judged, for who signs it with a nonce.
+    uint8_t form
     uint8_t serial_length
     uint16_t issuer  # which row of the epoch's issuers
     uint8_t serial[SERIAL_ROOM]

@@ -35,7 +35,7 @@ from platform_api.workers.counts import Count
 from platform_api.workers.place import Place
 from revocation.authorities import Authorities
 from revocation.clock import Clock
-from revocation.ocsp._cache import AnswerCache
+from revocation.ocsp.cache import AnswerCache
 from revocation.ocsp.policy import TrustMode
 from revocation.ocsp.responder import Responder
 from revocation.snapshot.current import Snapshot

@@ -101,6 +101,7 @@ def _refused() -> list[bytes]:
         b"\x30\x80" + one[2:] + b"\0\0",
         b"\x30\x81" + one[1:],
         b"\x30\x82\0" + one[1:],
+        b"\x30\x81" + request(_short(b"\x01" * 105))[1:],
         b"\x30\x84\xff\xff\xff\xff" + one[2:],
         one + b"\0",
         one[:-1],

@@ -28,6 +28,7 @@ from tests.revocation.ocsp_decoding import fault_of
 _DECLARED = Path(_request.__file__).with_name("_request_at.pxd")
 ONE = some_cert_id()
 WHOLE = request(ONE)
+LONGEST_SHORT = request(some_cert_id(b"\1" * 34))
 HASHES = (tlv(4, b"n" * 32), tlv(4, b"k" * 32))
 
 
@@ -54,6 +55,7 @@ PROVOKED: dict[str, tuple[RequestFault, bytes]] = {
     "an inner length beyond the outer": (F.TRUNCATED, seq(b"\x30\x05\x30\x00")),
     "indefinite": (F.LENGTH_INDEFINITE, b"\x30\x80" + WHOLE[2:] + b"\0\0"),
     "a length in one octet too many": (F.LENGTH_FORM, b"\x30\x81" + WHOLE[1:]),
+    "a length of 127 octets in two": (F.LENGTH_FORM, b"\x30\x81" + LONGEST_SHORT[1:]),
     "a length that begins with 00": (F.LENGTH_FORM, b"\x30\x82\0" + WHOLE[1:]),
     "octets behind it": (F.TRAILING, WHOLE + b"\0"),
     "something else behind tbsRequest": (F.TRAILING, seq(WHOLE[2:], NULL)),
