@@ -313,6 +313,15 @@ class Answers:
         self._counts[Count.OVERLOADED] += 1
         return TRY_LATER
 
+    def broke(self, error: Exception) -> None:
+        """A fault of ours that nobody foresaw: its type and place, for the operator."""
+        self._log.error("component.failed", component="ocsp", **failure(error))
+
+    def internal_error(self) -> int:
+        """The unsigned answer to what broke."""
+        self._counts[Count.INTERNAL_ERROR] += 1
+        return STATUS_NUMBERS["internal_error"]
+
     def _failed(self, error: RevocationError) -> int:
         self._log.error("component.failed", component="ocsp", **failure(error))
         return TRY_LATER if isinstance(error, OutsideFailed) else STATUS_NUMBERS["internal_error"]
