@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from platform_api.logs import failure
 from platform_api.workers.layout import Slot, State
@@ -15,8 +15,6 @@ from platform_api.workers.serving import FlipRule
 from revocation.errors import OwnFault, RevocationError
 
 if TYPE_CHECKING:
-    from platform_api.config import Settings
-    from platform_api.listening import SharedPort
     from platform_api.logs import Log
     from platform_api.workers.shared import Shared
 
@@ -30,13 +28,27 @@ _STEADY_S: Final = 60.0
 _PATIENCE_PARTS: Final = 20
 
 
+#: Starts worker number n, which calls what it is given whenever it has prepared a set or is ready.
+Spawn = Callable[[int, Callable[[], None]], Awaitable[WorkerProcess]]
+
+
+class CrewSettings(Protocol):
+    """What a crew asks of the settings of those who start it."""
+
+    @property
+    def snapshot_flip_wait_s(self) -> float: ...
+
+    @property
+    def shutdown_s(self) -> float: ...
+
+
 class Crew:
     """The workers by index; ``running`` starts and stops them."""
 
-    def __init__(self, settings: Settings, shared: Shared, port: SharedPort, log: Log) -> None:
+    def __init__(self, settings: CrewSettings, shared: Shared, spawn: Spawn, log: Log) -> None:
         self._settings = settings
         self._shared = shared
-        self._port = port
+        self._spawn = spawn
         self._log = log
         self._rule = FlipRule(settings.snapshot_flip_wait_s)
         self._again: asyncio.TimerHandle | None = None
@@ -45,6 +57,11 @@ class Crew:
         #: Each was ready once: from now on one that ends is started again instead of ending everything.
         self._begun = False
         self._living: dict[int, WorkerProcess] = {}
+
+    @property
+    def living(self) -> tuple[WorkerProcess, ...]:
+        """Also those that are only starting."""
+        return tuple(self._living.values())
 
     @property
     def ready(self) -> tuple[WorkerProcess, ...]:
@@ -97,7 +114,7 @@ class Crew:
         """Exit status and the code of what kept it from starting. Before all have begun that is raised."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        worker = await WorkerProcess.spawn(index, self._settings, self._shared, self._port, self._advance)
+        worker = await self._spawn(index, self._advance)
         self._living[index] = worker
         if self._stopping.is_set():
             worker.end(signal.SIGTERM)

@@ -7,6 +7,7 @@ serving word, and starts a worker again that ends. Killed, it takes the workers 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from platform_api.logs import LibraryMessages, make_log, take_over_logging
 from platform_api.ready_line import say_ready
 from platform_api.workers.admin import administered
 from platform_api.workers.crew import Crew
+from platform_api.workers.order import Order
+from platform_api.workers.process import COMMAND, WorkerProcess
 from platform_api.workers.shared import Shared
 
 if TYPE_CHECKING:
@@ -68,7 +71,13 @@ async def _start(
             detector_dsn=settings.detector_dsn,
         )
     )
-    crew = Crew(settings, shared, port, log)
+
+    async def spawn(index: int, woken: Callable[[], None]) -> WorkerProcess:
+        return await WorkerProcess.spawn(
+            COMMAND, lambda pid, *fds: Order(settings, index, pid, *fds), shared, port, woken
+        )
+
+    crew = Crew(settings, shared, spawn, log)
     admin_port = await held.enter_async_context(administered(settings, crew, shared))
     await held.enter_async_context(crew.running())
     return admin_port

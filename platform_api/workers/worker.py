@@ -8,12 +8,11 @@ nobody to raise it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -26,29 +25,21 @@ from platform_api.workers.control import Channel, refusal_record
 from platform_api.workers.order import Order
 from platform_api.workers.place import Place
 from platform_api.workers.shared import Shared
+from platform_api.workers.tied import end_with
 from revocation.errors import OwnFault, RevocationError
 from revocation.exits import DONE, OWN_FAULT
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-_PR_SET_PDEATHSIG: Final = 1
-
 
 def main() -> int:
     """The exit code; why it could not start goes to the supervisor, which says it."""
     order = Order.read(sys.stdin.buffer)
-    _end_with(order.supervisor)
+    end_with(order.supervisor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work(order))
-
-
-def _end_with(supervisor: int) -> None:
-    """Killed by the kernel as soon as the supervisor is gone, however it goes (prctl(2))."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:  # it went before we asked
-        os._exit(OWN_FAULT)
 
 
 async def work(order: Order) -> int:
