@@ -11,7 +11,9 @@ import shutil
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import orjson
 
 from platform_api.responder.given import Given, check_file
 from revocation.errors import OutsideFailed
@@ -74,25 +76,52 @@ def _close(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def record_of(given: Given) -> dict[str, Any]:
-    """As JSON values."""
-    return {
-        "certificates": [str(path) for path in given.certificates],
-        "lists": [str(path) for path in given.lists],
-        "signers": [[str(certificate), str(key)] for certificate, key in given.signers],
-        "tolerances": sorted(given.tolerances),
-        "all_lists": given.all_lists,
-        "newest_signs_all": given.newest_signs_all,
-    }
+class Newest:
+    """Which copies the supervisor has taken last, and under which number: a file in its folder.
+
+    Written whole or not at all; ``read`` and ``is_unread`` are for one worker.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path: Final = folder / "newest.json"
+        self._read: tuple[int, int] | None = None
+
+    def write(self, number: int, given: Given) -> None:
+        """The next number for these copies. Blocking, and short."""
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(
+            orjson.dumps(
+                {
+                    "number": number,
+                    "certificates": list(map(str, given.certificates)),
+                    "lists": list(map(str, given.lists)),
+                    "signers": [list(map(str, pair)) for pair in given.signers],
+                    "tolerances": sorted(given.tolerances),
+                    "all_lists": given.all_lists,
+                    "newest_signs_all": given.newest_signs_all,
+                }
+            )
+        )
+        fresh.replace(self._path)
+
+    def is_unread(self) -> bool:
+        """Is it another than was read last? One stat(2)."""
+        return _facts(self._path.stat()) != self._read
+
+    def read(self) -> tuple[int, Given]:
+        with self._path.open("rb") as file:
+            # Of this very file: another may be put in its place meanwhile.
+            self._read = _facts(os.fstat(file.fileno()))
+            record = orjson.loads(file.read())
+        return record["number"], Given(
+            certificates=tuple(map(Path, record["certificates"])),
+            lists=tuple(map(Path, record["lists"])),
+            signers=tuple((Path(certificate), Path(key)) for certificate, key in record["signers"]),
+            tolerances=frozenset(record["tolerances"]),
+            all_lists=record["all_lists"],
+            newest_signs_all=record["newest_signs_all"],
+        )
 
 
-def given_of(record: dict[str, Any]) -> Given:
-    """The way back."""
-    return Given(
-        certificates=tuple(map(Path, record["certificates"])),
-        lists=tuple(map(Path, record["lists"])),
-        signers=tuple((Path(certificate), Path(key)) for certificate, key in record["signers"]),
-        tolerances=frozenset(record["tolerances"]),
-        all_lists=record["all_lists"],
-        newest_signs_all=record["newest_signs_all"],
-    )
+def _facts(found: os.stat_result) -> tuple[int, int]:
+    return found.st_ino, found.st_mtime_ns

@@ -54,10 +54,6 @@ class Wanted:
     clock: Clock
     #: Processes that answer as one.
     workers: int = 1
-    #: Seconds that workers wait for one that cannot make a new set.
-    snapshot_flip_wait_s: float = 5.0
-    #: Seconds that running requests get when it is told to stop.
-    shutdown_s: float = SHUTDOWN_S
 
 
 def run(wanted: Wanted, say: Say) -> int:

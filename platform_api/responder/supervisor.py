@@ -7,7 +7,6 @@ made a world of them. So none answers from an older list than any has answered f
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,15 +18,14 @@ from aiohttp import web
 from platform_api.listening import Address, sharing
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
 from platform_api.responder.admin import create_admin
-from platform_api.responder.applications import set_up
+from platform_api.responder.applications import SHUTDOWN_S, set_up
 from platform_api.responder.beside import beside
-from platform_api.responder.bundle import Bundles, record_of
+from platform_api.responder.bundle import Bundles, Newest
 from platform_api.responder.follow import Follower
 from platform_api.responder.serve import LOOK_S, Say, Wanted, ready_record, refused_record
-from platform_api.responder.worker import Order
 from platform_api.responder.world import World, load
 from platform_api.workers.crew import Crew
-from platform_api.workers.process import WorkerProcess
+from platform_api.workers.order import Launch
 from platform_api.workers.shared import Shared
 from revocation.clock import FixedClock
 from revocation.errors import RevocationError
@@ -35,7 +33,8 @@ from revocation.errors import RevocationError
 if TYPE_CHECKING:
     from platform_api.logs import Log
 
-_COMMAND: Final = (sys.executable, "-m", "platform_api.responder.worker")
+#: Seconds that workers wait for one that cannot make a new set.
+_FLIP_WAIT_S: Final = 5.0
 
 
 async def supervise(stop: asyncio.Event, wanted: Wanted, say: Say) -> None:
@@ -67,22 +66,27 @@ async def supervise(stop: asyncio.Event, wanted: Wanted, say: Say) -> None:
         if admin is not None:
             operators = await opened.enter_async_context(set_up(create_admin(worlds, wanted.clock, shared)))
             await web.SockSite(operators, admin).start()
-        handed = _Handed(wanted, bundles, world)
+        newest = Newest(Path(folder))
 
-        async def spawn(index: int, woken: Callable[[], None]) -> WorkerProcess:
-            number = handed.number
-            worker = await WorkerProcess.spawn(
-                _COMMAND, lambda *place: handed.order(index, *place), shared, port, woken
-            )
-            if handed.number != number:
-                handed.tell(worker)  # taken while it was being started
-            return worker
+        def hand_out() -> None:
+            """What was taken last: to the workers there are, and to those that are started again."""
+            assert bundles.newest is not None  # noqa: S101 - the first world is made of copies
+            newest.write(worlds.current.snapshot.seq, bundles.newest)
 
-        crew = Crew(wanted, shared, spawn, log)
+        hand_out()
+        clock = wanted.clock
+        at = clock.now().isoformat() if isinstance(clock, FixedClock) else None
+        launch = Launch(
+            "platform_api.responder.worker",
+            {"folder": folder, "anonymous": wanted.anonymous, "at": at, "wait_s": _FLIP_WAIT_S},
+            shutdown_s=SHUTDOWN_S,
+            flip_wait_s=_FLIP_WAIT_S,
+        )
+        crew = Crew(launch, shared, port, log)
         await opened.enter_async_context(crew.running())
         admin_port = None if admin is None else admin.getsockname()[1]
         say(ready_record(worlds, wanted, port=port.port, admin_port=admin_port))
-        following = asyncio.create_task(_follow(worlds, handed, crew, shared, say, log))
+        following = asyncio.create_task(_follow(worlds, hand_out, shared, say, log))
         try:
             await stop.wait()
         finally:
@@ -101,41 +105,7 @@ async def _unless(stop: asyncio.Event, loading: asyncio.Future[World]) -> World 
     return loading.result()
 
 
-class _Handed:
-    """What a worker that starts now is told."""
-
-    def __init__(self, wanted: Wanted, bundles: Bundles, world: World) -> None:
-        self._wanted: Final = wanted
-        self._bundles: Final = bundles
-        self.adopt(world)
-
-    def adopt(self, world: World) -> None:
-        """This world was made of the newest copies."""
-        newest = self._bundles.newest
-        assert newest is not None  # noqa: S101 - the first world is made of copies
-        self.number = world.snapshot.seq
-        self.given = record_of(newest)
-
-    def tell(self, worker: WorkerProcess) -> None:
-        worker.tell("world", number=self.number, given=self.given)
-
-    def order(self, index: int, supervisor: int, shared: int, listener: int, control: int) -> Order:
-        clock = self._wanted.clock
-        return Order(
-            index=index,
-            anonymous=self._wanted.anonymous,
-            at=clock.now().isoformat() if isinstance(clock, FixedClock) else None,
-            wait_s=self._wanted.snapshot_flip_wait_s,
-            number=self.number,
-            given=self.given,
-            supervisor=supervisor,
-            shared=shared,
-            listener=listener,
-            control=control,
-        )
-
-
-async def _follow(worlds: Follower, handed: _Handed, crew: Crew, shared: Shared, say: Say, log: Log) -> None:
+async def _follow(worlds: Follower, hand_out: Callable[[], None], shared: Shared, say: Say, log: Log) -> None:
     waited_for = 0
     while True:
         await asyncio.sleep(LOOK_S)
@@ -148,10 +118,8 @@ async def _follow(worlds: Follower, handed: _Handed, crew: Crew, shared: Shared,
         except Exception as error:  # a fault of ours in reading a file ends no answers from those in hand
             _log_failure(log, error)
             continue
-        handed.adopt(worlds.current)
-        waited_for = handed.number
-        for worker in crew.living:
-            handed.tell(worker)
+        hand_out()
+        waited_for = worlds.current.snapshot.seq
 
 
 def _log_failure(log: Log, error: Exception) -> None:

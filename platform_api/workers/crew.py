@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from platform_api.logs import failure
 from platform_api.workers.layout import Slot, State
@@ -15,7 +15,9 @@ from platform_api.workers.serving import FlipRule
 from revocation.errors import OwnFault, RevocationError
 
 if TYPE_CHECKING:
+    from platform_api.listening import SharedPort
     from platform_api.logs import Log
+    from platform_api.workers.order import Launch
     from platform_api.workers.shared import Shared
 
 #: What a worker may need beside ``shutdown_s`` to close its database connections and everything else.
@@ -28,40 +30,21 @@ _STEADY_S: Final = 60.0
 _PATIENCE_PARTS: Final = 20
 
 
-#: Starts worker number n, which calls what it is given whenever it has prepared a set or is ready.
-Spawn = Callable[[int, Callable[[], None]], Awaitable[WorkerProcess]]
-
-
-class CrewSettings(Protocol):
-    """What a crew asks of the settings of those who start it."""
-
-    @property
-    def snapshot_flip_wait_s(self) -> float: ...
-
-    @property
-    def shutdown_s(self) -> float: ...
-
-
 class Crew:
     """The workers by index; ``running`` starts and stops them."""
 
-    def __init__(self, settings: CrewSettings, shared: Shared, spawn: Spawn, log: Log) -> None:
-        self._settings = settings
+    def __init__(self, launch: Launch, shared: Shared, port: SharedPort, log: Log) -> None:
+        self._launch = launch
         self._shared = shared
-        self._spawn = spawn
+        self._port = port
         self._log = log
-        self._rule = FlipRule(settings.snapshot_flip_wait_s)
+        self._rule = FlipRule(launch.flip_wait_s)
         self._again: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._all = asyncio.Event()
         #: Each was ready once: from now on one that ends is started again instead of ending everything.
         self._begun = False
         self._living: dict[int, WorkerProcess] = {}
-
-    @property
-    def living(self) -> tuple[WorkerProcess, ...]:
-        """Also those that are only starting."""
-        return tuple(self._living.values())
 
     @property
     def ready(self) -> tuple[WorkerProcess, ...]:
@@ -114,7 +97,7 @@ class Crew:
         """Exit status and the code of what kept it from starting. Before all have begun that is raised."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        worker = await self._spawn(index, self._advance)
+        worker = await WorkerProcess.spawn(index, self._launch, self._shared, self._port, self._advance)
         self._living[index] = worker
         if self._stopping.is_set():
             worker.end(signal.SIGTERM)
@@ -157,7 +140,7 @@ class Crew:
             self._again.cancel()
             self._again = None
         if self._rule.waits and not self._stopping.is_set():
-            part_s = self._settings.snapshot_flip_wait_s / _PATIENCE_PARTS
+            part_s = self._launch.flip_wait_s / _PATIENCE_PARTS
             self._again = loop.call_later(part_s, self._advance)
 
     async def _stop(self, keeping: list[asyncio.Task[None]]) -> None:
@@ -166,7 +149,7 @@ class Crew:
         for worker in tuple(self._living.values()):
             worker.end(signal.SIGTERM)
         # ``shutdown_s`` for OCSP's connections, then as much for aiohttp's (``answering``).
-        _, late = await asyncio.wait(keeping, timeout=2 * self._settings.shutdown_s + _CLOSING_S)
+        _, late = await asyncio.wait(keeping, timeout=2 * self._launch.shutdown_s + _CLOSING_S)
         if late:
             for worker in tuple(self._living.values()):
                 worker.end(signal.SIGKILL)

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_api.workers.control import Channel, refusal_of
+from platform_api.workers.order import Launch, Order
 
 if TYPE_CHECKING:
     from platform_api.listening import SharedPort
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
     from revocation.errors import RevocationError
 
 _STANDARD_ERROR: Final = 2
-#: Of the service's own workers.
-COMMAND: Final = (sys.executable, "-m", "platform_api.workers.worker")
-
-
-class WrittenOrder(Protocol):
-    """What a worker reads from its standard input."""
-
-    def write(self, pipe: IO[bytes]) -> None: ...
 
 
 class WorkerProcess:
@@ -46,21 +39,16 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls,
-        command: Sequence[str],
-        order: Callable[[int, int, int, int], WrittenOrder],
-        shared: Shared,
-        port: SharedPort,
-        woken: Callable[[], None],
+        cls, index: int, launch: Launch, shared: Shared, port: SharedPort, woken: Callable[[], None]
     ) -> WorkerProcess:
-        """``order``: made of our process id and the descriptors of shared memory, listener and channel.
-        ``woken``: called whenever it has prepared a set or is ready."""
+        """``woken``: called whenever it has prepared a set or is ready."""
         if shared.descriptor is None:
             raise AssertionError("expected memory that can be inherited")
         ours, theirs = socket.socketpair()
         with theirs, port.bind() as listener:
             inherited = (shared.descriptor, listener.fileno(), theirs.fileno())
-            process = _begun(command, order(os.getpid(), *inherited), inherited)
+            order = Order(launch.given, index, os.getpid(), *inherited)
+            process = _begun(launch.module, order, inherited)
         return cls(process, await Channel.over(ours), woken)
 
     async def ended(self) -> int:
@@ -119,10 +107,6 @@ class WorkerProcess:
         finally:
             del self._asked[number]
 
-    def tell(self, say: str, **more: Any) -> None:
-        """Something else, of whoever has workers of another kind."""
-        self._channel.send(say, **more)
-
     def flip(self) -> None:
         """Tell it that the serving word has risen."""
         self._channel.send("flip")
@@ -132,12 +116,10 @@ class WorkerProcess:
             self._process.send_signal(number)
 
 
-def _begun(
-    command: Sequence[str], order: WrittenOrder, inherited: tuple[int, ...]
-) -> subprocess.Popen[bytes]:
+def _begun(module: str, order: Order, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Short: the child is made by vfork(2), and its pipe holds the whole order."""
     process = subprocess.Popen(
-        command,
+        (sys.executable, "-m", module),
         stdin=subprocess.PIPE,
         stdout=_STANDARD_ERROR,
         pass_fds=inherited,

@@ -7,7 +7,6 @@ serving word, and starts a worker again that ends. Killed, it takes the workers 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,7 @@ from platform_api.logs import LibraryMessages, make_log, take_over_logging
 from platform_api.ready_line import say_ready
 from platform_api.workers.admin import administered
 from platform_api.workers.crew import Crew
-from platform_api.workers.order import Order
-from platform_api.workers.process import COMMAND, WorkerProcess
+from platform_api.workers.order import Launch
 from platform_api.workers.shared import Shared
 
 if TYPE_CHECKING:
@@ -71,13 +69,15 @@ async def _start(
             detector_dsn=settings.detector_dsn,
         )
     )
-
-    async def spawn(index: int, woken: Callable[[], None]) -> WorkerProcess:
-        return await WorkerProcess.spawn(
-            COMMAND, lambda pid, *fds: Order(settings, index, pid, *fds), shared, port, woken
-        )
-
-    crew = Crew(settings, shared, spawn, log)
-    admin_port = await held.enter_async_context(administered(settings, crew, shared))
+    launch = Launch(
+        "platform_api.workers.worker",
+        settings.model_dump(),
+        shutdown_s=settings.shutdown_s,
+        flip_wait_s=settings.snapshot_flip_wait_s,
+    )
+    crew = Crew(launch, shared, port, log)
+    admin_port = await held.enter_async_context(
+        administered(settings.admin_host, settings.admin_port, crew, shared)
+    )
     await held.enter_async_context(crew.running())
     return admin_port

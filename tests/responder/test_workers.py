@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import ocsp
 
-from platform_api.responder.bundle import Bundles, given_of, record_of
+from platform_api.responder.bundle import Bundles, Newest
 from revocation.errors import OutsideFailed
 from revocation.exits import Exit
 from tests import pki
@@ -89,7 +89,7 @@ def test_refused_as_one_process_refuses(tmp_path: Path) -> None:
 
 
 def test_copies_are_what_the_files_were(tmp_path: Path) -> None:
-    """Whatever is done to the files after that; as JSON and back; no file of a key on any disk."""
+    """Whatever is done to the files after that; handed on with their number; no key on any disk."""
     ca = pki.make_ca(generations=1, kind="p256", first_key=470)
     wanted = given(tmp_path, [ca], {"ca.crl": crl(ca)})
     folder = tmp_path / "names"
@@ -98,8 +98,15 @@ def test_copies_are_what_the_files_were(tmp_path: Path) -> None:
     assert [path.name for path in copies.files()] == [path.name for path in wanted.files()]
     for path in wanted.files():
         path.write_bytes(b"")
-    assert word(made(given_of(record_of(copies))), ca, REVOKED) == "REVOKED"
     assert all(path.is_symlink() for path in folder.rglob("*") if not path.is_dir())
+    Newest(folder).write(7, copies)
+    newest = Newest(folder)
+    assert newest.is_unread()
+    assert newest.read() == (7, copies)
+    assert not newest.is_unread()
+    Newest(folder).write(8, copies)
+    assert newest.is_unread()
+    assert word(made(newest.read()[1]), ca, REVOKED) == "REVOKED"
     wanted.lists[0].unlink()
     with pytest.raises(OutsideFailed, match="FILE_UNREADABLE"):
         Bundles(folder / "other").take(wanted)
