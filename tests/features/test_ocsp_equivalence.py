@@ -1,4 +1,4 @@
-"""The fast path and the ordinary route say the same, octet by octet, whatever is asked and however it comes."""
+"""The fast path and the ordinary route say the same, octet by octet, whatever is asked, however it comes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.features.ocsp_routes import (
 from tests.features.odd_heads import LEFT_TO_AIOHTTP, SMUGGLING
 from tests.features.request_heads import UNTIMED, head
 from tests.forged_requests import bare_nonce, nonce, request, requestor, signature_of, some_cert_id
-from tests.revocation.ocsp_world import CEILING, GOOD, HASH_OIDS, HELD, HIGH_BIT, REVOKED, cert_id
+from tests.revocation.ocsp_world import CEILING, HASH_OIDS, HELD, HIGH_BIT, REVOKED, cert_id
 
 pytestmark = pytest.mark.timeout(300)
 
