@@ -76,7 +76,8 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
         left = asyncio.all_tasks(loop)  # aiohttp's, of connections that have just ended
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=BOUND_S))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
