@@ -30,7 +30,7 @@ def _tests() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     return found
 
 
-@pytest.mark.parametrize("case", [*FAULTS, *(f"item_{number}" for number in ITEMS)])
+@pytest.mark.parametrize("case", [*FAULTS, *(f"item_{number:02}" for number in ITEMS)])
 def test_every_named_case_has_its_test_and_a_claim(case: str) -> None:
     """A test has the case's number in its name, says what it claims, and may not be skipped."""
     found = [node for name, node in _tests() if name == case]

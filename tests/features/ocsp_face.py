@@ -97,7 +97,8 @@ async def faces(
     settings = await asyncio.to_thread(Settings)  # it looks for a file
     app = web.Application(middlewares=[edge])
     app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = settings, clock, log, Metrics()
-    app[POOL], app[KEY_HASHER] = None, None  # type: ignore[assignment] # no address here has a key in it
+    nothing: Any = None  # no address here has a key in it
+    app[POOL], app[KEY_HASHER] = nothing, nothing
     app[OCSP] = Ordinary(answers, cache, part, word, shared_caches=asking is None)
     handlers.add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

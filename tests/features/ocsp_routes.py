@@ -180,6 +180,7 @@ async def said_by_both(
     """
     async with wire(made.ports[FAST]) as fast, wire(made.ports[ORDINARY]) as ordinary:
         ended = dict.fromkeys(ROUTES, False)
+        said: dict[str, tuple[list[bytes], bool]] = {}
         wires: dict[str, Wire] = {FAST: fast, ORDINARY: ordinary}
         for route, one in wires.items():
             try:

@@ -304,8 +304,8 @@ def test_item_20_another_name(both: Running, route: str) -> None:
 @pytest.mark.parametrize("size", [0, 19, 20, 31, 33, 64])
 def test_item_21_a_hash_of_another_length(both: Running, route: str, size: int) -> None:
     """bad-inputs.md, item 21: malformedRequest, whichever of the two is wrong."""
-    for one in ({"name_hash": bytes(size)}, {"key_hash": bytes(size)}):
-        assert said(both, route, request(some_cert_id(**one))) == ["malformed_request"]
+    for one in (some_cert_id(name_hash=bytes(size)), some_cert_id(key_hash=bytes(size))):
+        assert said(both, route, request(one)) == ["malformed_request"]
 
 
 def test_item_22_the_high_bit(both: Running, route: str) -> None:
