@@ -36,6 +36,9 @@ def responder(
         list[Path], typer.Option(help="Its private key, plain PEM or DER; one for each --signer, in order.")
     ],
     port: Annotated[int, typer.Option(help="TCP port to listen on; 0 takes a free one.")] = 2560,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that answer as one on the same port.")
+    ] = 1,
     anonymous: Annotated[
         bool,
         typer.Option(
@@ -68,6 +71,13 @@ def responder(
             help="Say that a CA's newest key signs the lists for the certificates of its older keys too.",
         ),
     ] = False,
+    serial_ceiling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="Say that none of these CAs issued a serial above: the answer is then unknown, not good.",
+        ),
+    ] = None,
     tolerate: Annotated[
         list[str] | None,
         typer.Option(help=f"Let a quirk of the lists pass: {', '.join(_TOLERATED)}; may come again."),
@@ -109,6 +119,7 @@ def responder(
         frozenset(tolerate or ()),
         all_lists=all_lists,
         newest_signs_all=newest_signs_all,
+        serial_ceiling=_ceiling(serial_ceiling),
     )
     wanted = Wanted(
         given,
@@ -117,6 +128,7 @@ def responder(
         admin_port,
         anonymous,
         SystemClock() if at is None else FixedClock(moment_of(at)),
+        workers,
     )
     raise typer.Exit(run(wanted, _say_json if as_json else _say))
 
@@ -130,6 +142,16 @@ def _check_words(
         raise _misused(f"--tolerate with {', '.join(_TOLERATED)}", f"{len(unknown)} other names")
     if host is not None and not anonymous:
         raise _misused("--host only with --anonymous", "--host alone")
+
+
+def _ceiling(text: str | None) -> int | None:
+    from revocation.errors import InputRefused
+    from revocation.identity import serial_from_hex
+
+    try:
+        return None if text is None else int.from_bytes(serial_from_hex(text), "big")
+    except InputRefused:
+        raise _misused("--serial-ceiling as hexadecimal digits", "another text") from None
 
 
 def _misused(expected: str, got: str) -> Exception:

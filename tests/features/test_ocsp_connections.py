@@ -47,7 +47,8 @@ async def test_what_fails_for_one_is_never_told_another(
         patched.setattr(made.answers, "ask", fail)
         async with wire(made.ports[FAST]) as failing:
             await failing.send(KNOWN + post(request(cert_id(4711))))
-            await failing.until_closed()
+            assert await failing.answer() == before
+            assert (await failing.answer()).body == ERRORS["internal"]
     found = await asked(made.ports[FAST], post(b""), KNOWN, methods=("POST", "POST"))
     assert found[0].body == ERRORS["malformed"]
     assert found[1] == before
