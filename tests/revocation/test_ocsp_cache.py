@@ -51,17 +51,11 @@ class Memory(RuleBasedStateMachine):
 
     @rule(which=KEYS, epoch=st.integers(1, 3), octets=ANSWERS)
     def keep(self, which: bytes, epoch: int, octets: bytes) -> None:
-        """What is there stays; else this one is found from now on."""
-        before = self.cache.answer(which, epoch)
+        """This one is found from now on, whatever was there before gives way."""
         assert put(self.cache, which, epoch, octets)
-        after = self.cache.answer(which, epoch)
-        assert after is not None
-        if before is None:
-            self.put[which, epoch] = octets
-            self.since[which, epoch] = 0
-            assert after[1] == octets
-        else:
-            assert after == before
+        self.put[which, epoch] = octets
+        found = self.cache.answer(which, epoch)
+        assert found == (tag_of(octets), octets, 3, 1, min(len(octets), 5), 0)
         for other in self.since:
             self.since[other] += 1
         self.since[which, epoch] = 0
