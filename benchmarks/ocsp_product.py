@@ -146,7 +146,7 @@ class Product:
             (folder / name).chmod(0o600)
         command = [
             *(sys.executable, "-m", "platform_api.cli", "responder", "--json", "--port", "0", "--anonymous"),
-            *("--ca", str(folder / "ca.pem"), "--crl", str(folder / "lists" / "1.crl")),
+            *("--ca", str(folder / "ca.pem"), "--crl", str(next((folder / "lists").glob("*.crl")))),
             *("--signer", str(folder / "ocsp.pem"), "--signer-key", str(folder / "ocsp.key")),
         ]
         with running(command, ready="responder", folder=folder) as (process, line):
