@@ -40,6 +40,9 @@ def responder(
         ),
     ],
     port: Annotated[int, typer.Option(help="TCP port to listen on; 0 takes a free one.")] = 2560,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that answer as one on the same port.")
+    ] = 1,
     anonymous: Annotated[
         bool,
         typer.Option(
@@ -129,6 +132,7 @@ def responder(
         admin_port,
         anonymous,
         SystemClock() if at is None else FixedClock(moment_of(at)),
+        workers,
     )
     raise typer.Exit(run(wanted, _say_json if as_json else _say))
 

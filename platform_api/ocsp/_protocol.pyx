@@ -7,12 +7,19 @@ it, however it drips. The hand-over to aiohttp lasts for the connection's life a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint64_t
 
 from platform_api.ocsp._caller_view cimport CallerView
 from platform_api.ocsp._chunked cimport read_chunked
-from platform_api.ocsp._fast_path cimport ASK_AGAIN, LATER, MALFORMED_REQUEST, TRY_LATER, UNAUTHORIZED, FastPath
+from platform_api.ocsp._fast_path cimport (
+    ASK_AGAIN,
+    INTERNAL_ERROR,
+    LATER,
+    MALFORMED_REQUEST,
+    TRY_LATER,
+    UNAUTHORIZED,
+    FastPath,
+)
 from platform_api.ocsp._head cimport (
     HEAD_PARTIAL,
     HEAD_WHOLE,
@@ -22,6 +29,7 @@ from platform_api.ocsp._head cimport (
     HeadAt,
     split_head,
 )
+from platform_api.ocsp._measured cimport bucket_of, monotonic_ns, same
 from platform_api.ocsp._render cimport Head
 from platform_api.ocsp._target cimport MOST_FROM_TEXT, request_of_target
 from platform_api.workers._count cimport (
@@ -40,14 +48,6 @@ from platform_api.workers._count cimport (
 )
 from revocation.ocsp._request_at cimport MAX_REQUEST_OCTETS
 
-cdef extern from "time.h" nogil:
-    ctypedef int clockid_t
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(clockid_t clock, timespec *at)
-    clockid_t CLOCK_MONOTONIC
-
 cdef enum:
     #: What is kept of a connection that has to wait before it is not read from any more.
     MOST_KEPT = 65536
@@ -58,31 +58,8 @@ cdef enum:
     HELD = -2
 
 cdef double NEVER = 1e300
-cdef uint64_t[11] BOUNDS_NS
-BOUNDS_NS[:] = [
-    50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 100_000_000,
-    1_000_000_000,
-]
-
-
-cdef inline uint64_t monotonic_ns() noexcept nogil:
-    cdef timespec at
-    clock_gettime(CLOCK_MONOTONIC, &at)
-    return <uint64_t>at.tv_sec * 1_000_000_000 + <uint64_t>at.tv_nsec
-
-
-cdef inline bint same(bytes held, const uint8_t *octets, Py_ssize_t length) noexcept:
-    """Are these the same octets? In a time that does not tell where they differ."""
-    cdef const uint8_t *other
-    cdef uint8_t differ = 0
-    cdef Py_ssize_t i
-    if held is None or PyBytes_GET_SIZE(held) != length:
-        return False
-    other = <const uint8_t *>PyBytes_AS_STRING(held)
-    for i in range(length):
-        differ |= octets[i] ^ other[i]
-    return differ == 0
-
+# How long a connection's caller is taken for known, before ``Callers`` is asked again, which remembers too.
+cdef double KNOWN_FOR_S = 0.5
 
 cdef class FastProtocol:
     """An ``asyncio.Protocol`` for one connection of ``path``."""
@@ -95,6 +72,9 @@ cdef class FastProtocol:
     cdef bytes certificate
     cdef str peer
     cdef CallerView view
+    # Until when this connection's credential need not be looked at again. Not the caller's own: another
+    # credential of the same key may go on after this one was ended.
+    cdef double known_until
     cdef Head head  # of the answer that is waited for
     cdef bytes wanted
     cdef bint waiting
@@ -102,6 +82,8 @@ cdef class FastProtocol:
     cdef bint reading_paused
     cdef bint partial
     cdef bint continued
+    cdef bint paid
+    cdef bint encrypted
     cdef bint closing
     cdef bint ended  # the client sends no more
     cdef readonly double deadline
@@ -118,6 +100,7 @@ cdef class FastProtocol:
     def connection_made(self, transport):
         cdef FastPath path = self.path
         self.transport = transport
+        self.encrypted = transport.get_extra_info("sslcontext") is not None
         path.monotonic = monotonic_ns() * 1e-9
         path.counts[COUNT_CONNECTIONS_OPENED] += 1
         path.connections.add(self)
@@ -138,7 +121,8 @@ cdef class FastProtocol:
     def eof_received(self):
         """The client sends no more; what it has asked is still answered."""
         self.ended = True
-        return self.waiting or self.writing_paused
+        # TLS has no half of a connection (asyncio): it ends with what is written.
+        return not self.encrypted and (self.waiting or self.writing_paused)
 
     def pause_writing(self):
         cdef FastPath path = self.path
@@ -242,6 +226,7 @@ cdef class FastProtocol:
         cdef Py_ssize_t text = 0, length, used
         cdef const uint8_t *body
         cdef int mode, became
+        cdef size_t laid_out
         cdef bytes wanted = None
         cdef CallerView view = None
         became = split_head(octets, size, &at)
@@ -285,12 +270,20 @@ cdef class FastProtocol:
             if view is None:
                 return HELD
         path.counts[COUNT_POST if at.method == METHOD_POST else COUNT_GET if at.method == METHOD_GET else COUNT_HEAD] += 1
-        became = self._answered(&head, body, length, mode, view, wanted)
+        laid_out = path.out_used
+        try:
+            became = self._answered(&head, body, length, mode, view, wanted)
+        except Exception as error:
+            # A fault of ours: whoever asked is told so, and nothing of it is left for the next.
+            path.out_used = laid_out
+            path.answers.broke(error)
+            became = path.error(&head, INTERNAL_ERROR, view)
         if became == ASK_AGAIN:
             path.counts[COUNT_POST if at.method == METHOD_POST else COUNT_GET if at.method == METHOD_GET else COUNT_HEAD] -= 1
             self._await(path.awaited, True)
             return HELD
         self.continued = False
+        self.paid = False
         if became == LATER:
             self.head = head
             self.wanted = wanted
@@ -309,9 +302,10 @@ cdef class FastProtocol:
             # Nobody we know; or nobody can tell just now.
             path.counts[COUNT_CALLERS_REFUSED] += 1
             return path.error(head, UNAUTHORIZED if view.number == 0 else TRY_LATER, None)
-        if view is not None and not view.take(path.monotonic):
+        if view is not None and not self.paid and not view.take(path.monotonic):
             path.counts[COUNT_RATE_LIMITED] += 1
             return path.error(head, TRY_LATER, view)
+        self.paid = True  # asked again after something was found out, it is the same request
         if length < 0:
             return path.error(head, MALFORMED_REQUEST, view)  # a path that is no base64
         return path.answer(head, body, length, mode, view, wanted)
@@ -331,7 +325,7 @@ cdef class FastProtocol:
         cdef CallerView view = self.view
         if (
             view is not None
-            and view.known_until > path.monotonic
+            and self.known_until > path.monotonic
             and same(self.authorization, authorization, length)
         ):
             return view
@@ -339,6 +333,7 @@ cdef class FastProtocol:
         said = path.answers.known_caller(self.authorization, self.certificate, self.peer)
         if isinstance(said, CallerView):
             self.view = <CallerView>said
+            self.known_until = path.monotonic + KNOWN_FOR_S
             return self.view
         self.view = None
         self._await(said, True)
@@ -362,7 +357,9 @@ cdef class FastProtocol:
         said = future.result()
         if isinstance(said, CallerView):
             self.view = <CallerView>said
-        self._go_on()
+            self.known_until = monotonic_ns() * 1e-9 + KNOWN_FOR_S
+        if not self.writing_paused:
+            self._go_on()
 
     def _said(self, future):
         cdef FastPath path = self.path
@@ -373,10 +370,15 @@ cdef class FastProtocol:
         path.on_time()
         if path.draining:
             self.head.keep_alive = False
-        if future.cancelled() or future.exception() is not None:
+        if future.cancelled():
             path.error(&self.head, TRY_LATER, self.view)
-        elif path.give(&self.head, future.result(), self.view, self.wanted) == LATER:
-            raise RuntimeError("expected an answer, not something to wait for once more")
+        else:
+            try:
+                path.give(&self.head, future.result(), self.view, self.wanted)
+            except Exception as error:
+                path.out_used = 0
+                path.answers.broke(error)
+                path.error(&self.head, INTERNAL_ERROR, self.view)
         self.answered += 1
         self._write()
         if not self.head.keep_alive:
@@ -415,10 +417,7 @@ cdef class FastProtocol:
     cdef object _measured(self, int answered, uint64_t ns):
         """Each answer of a read took as long as the read."""
         cdef uint64_t *counts = self.path.counts
-        cdef int i = 0
-        while i < 11 and ns > BOUNDS_NS[i]:
-            i += 1
-        counts[COUNT_LATENCY_0 + i] += answered
+        counts[COUNT_LATENCY_0 + bucket_of(ns)] += answered
         counts[COUNT_LATENCY_SUM_NS] += answered * ns
 
     cdef object _forget(self):
@@ -437,4 +436,8 @@ cdef class FastProtocol:
         protocol.connection_made(self.transport)
         if self.writing_paused:
             protocol.pause_writing()
+        if self.reading_paused:
+            self.transport.resume_reading()  # it was we who paused it
         protocol.data_received(rest)
+        if self.ended and not protocol.eof_received():
+            self.transport.close()
