@@ -55,7 +55,7 @@ def new(
 
     A running service takes it within seconds. It signs from five minutes after its beginning; the old one
     until then. For a key on a token put NAME.crt and NAME.pkcs11 into keys/responders/ yourself: TOML with
-    module, token, pin_file, and key (its label) or id. Exit code 5: the name is taken.
+    module, token, pin_file (whole paths), and key (its label) or id. Exit code 5: the name is taken.
 
     Example: jpki responder-key new --name ocsp-2027 --from 2027-04-01T00:00:00+09:00
     """

@@ -3,7 +3,7 @@
     module = "/usr/lib/softhsm/libsofthsm2.so"
     token = "responder"             # the token's label
     key = "ocsp-2027"               # the key's label; or id = "01" in hexadecimal; or both
-    pin_file = "/etc/jpki/pin"      # one line, mode 0600; a relative path begins where this file is
+    pin_file = "/etc/jpki/pin"      # one line, mode 0600
 
 A login is the process's, so there is one ``Token`` for each token of a process, made when it is first asked
 for: a worker makes its own, after it was started.
@@ -35,6 +35,8 @@ _MOST_OCTETS: Final = 16 * 1024
 AWAY: Final = frozenset({"TOKEN_GONE", "TOKEN_RESTING", "TOKEN_BUSY"})
 
 _Text = Annotated[str, Field(min_length=1, max_length=255)]
+#: Whole paths: workers read copies of such a file, which lie elsewhere.
+_Path = Annotated[str, Field(pattern=r"^/[^\x00]{1,1023}$")]
 
 
 class TokenFile(BaseModel):
@@ -42,9 +44,9 @@ class TokenFile(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    module: _Text
+    module: _Path
     token: Annotated[str, Field(min_length=1, max_length=32)]
-    pin_file: _Text
+    pin_file: _Path
     key: _Text | None = None
     id: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,64}$")] | None = None
 
@@ -93,18 +95,18 @@ class TokenKey:
     That its key is the certificate's is seen by a signature, once, before the first answer.
     """
 
-    __slots__ = ("_ask", "_proven", "_public", "algorithm", "slow")
+    __slots__ = ("_proven", "_public", "_said", "algorithm", "slow")
 
-    def __init__(self, said: TokenFile, folder: Path, public_key: ResponderPublicKey) -> None:
-        """``folder``: where a relative ``pin_file`` begins. ``InputRefused`` for a key of no use here."""
+    def __init__(self, said: TokenFile, public_key: ResponderPublicKey) -> None:
+        """``InputRefused`` for a key of no use here."""
         self.algorithm: Final = algorithm_of(public_key)
         self.slow: Final = True
         self._public: Final = public_key
-        self._ask: Final = (said, folder)
+        self._said: Final = said
         self._proven: Pkcs11Key | None = None
 
     def __repr__(self) -> str:
-        return f"TokenKey({self._ask[0].token!r}, {self._ask[0].key!r})"
+        return f"TokenKey({self._said.token!r}, {self._said.key!r})"
 
     def public_key(self) -> ResponderPublicKey:
         return self._public
@@ -113,8 +115,8 @@ class TokenKey:
         """Blocking: a login and a signature, where there was none. ``InputRefused`` for another's key,
         ``OutsideFailed`` (one of ``AWAY``, or what must be mended) for a token that does not sign."""
         if self._proven is None:
-            said, folder = self._ask
-            self._proven = Pkcs11Key(token_of(said, folder), self._public, label=said.key, key_id=said.key_id)
+            said = self._said
+            self._proven = Pkcs11Key(token_of(said), self._public, label=said.key, key_id=said.key_id)
 
     def sign(self, data: bytes) -> bytes:
         try:
@@ -130,20 +132,17 @@ class TokenKey:
 
 _LOCK: Final = threading.Lock()
 _TOKENS: Final[dict[tuple[str, str], tuple[str, Token]]] = {}
-_KEYS: Final[dict[tuple[TokenFile, Path, bytes], TokenKey]] = {}
+_KEYS: Final[dict[tuple[TokenFile, bytes], TokenKey]] = {}
 
 
-def token_of(said: TokenFile, folder: Path) -> Token:
+def token_of(said: TokenFile) -> Token:
     """This process's own ``Token``; ``InputRefused`` where two files would log in with two PINs."""
-    pin_file = folder / said.pin_file
     with _LOCK:
         held = _TOKENS.get((said.module, said.token))
         if held is None:
-            held = _TOKENS[said.module, said.token] = (
-                str(pin_file),
-                Token(Path(said.module), said.token, pin_file),
-            )
-    if held[0] != str(pin_file):
+            held = (said.pin_file, Token(Path(said.module), said.token, Path(said.pin_file)))
+            _TOKENS[said.module, said.token] = held
+    if held[0] != said.pin_file:
         raise InputRefused(
             "TOKEN_PIN_FILES",
             expected="one PIN file for all keys of a token",
@@ -165,12 +164,11 @@ def token_key(path: Path, certificate: x509.Certificate) -> TokenKey:
         raise _refused(
             path, "a certificate for an RSA or ECDSA key beside it", "another kind", "make a new pair"
         )
-    folder = path.absolute().parent
-    wanted = (said, folder, public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    wanted = (said, public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     with _LOCK:
         found = _KEYS.get(wanted)
         if found is None:
-            found = _KEYS[wanted] = TokenKey(said, folder, public_key)
+            found = _KEYS[wanted] = TokenKey(said, public_key)
     return found
 
 

@@ -136,13 +136,13 @@ def token_text(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-WHOLE = 'module = "/lib/p11.so"\ntoken = "t"\npin_file = "pin"\n'
+WHOLE = 'module = "/lib/p11.so"\ntoken = "t"\npin_file = "/pin"\n'
 
 
 def test_a_token_file_says_where_the_key_is(tmp_path: Path) -> None:
     """Label, id or both; the id in hexadecimal."""
     found = read_token_file(token_text(tmp_path, WHOLE + 'id = "0aFf"\nkey = "k"\n'))
-    assert found == TokenFile(module="/lib/p11.so", token="t", pin_file="pin", key="k", id="0aFf")
+    assert found == TokenFile(module="/lib/p11.so", token="t", pin_file="/pin", key="k", id="0aFf")
     assert found.key_id == b"\x0a\xff"
 
 
@@ -154,11 +154,22 @@ def test_a_token_file_says_where_the_key_is(tmp_path: Path) -> None:
         (WHOLE + 'id = "abc"', 0o600),
         (WHOLE + 'key = "k"\npin = "4711"', 0o600),
         (WHOLE.replace("pin_file", "pin") + 'key = "k"', 0o600),
+        (WHOLE.replace("/pin", "pin") + 'key = "k"', 0o600),
         (WHOLE + 'key = "k"', 0o620),
         ("\x00", 0o600),
         ("key = 'k'\n" + "#" * 20_000, 0o600),
     ],
-    ids=["no key", "empty", "odd id", "a PIN inside", "no pin_file", "others write", "no TOML", "long"],
+    ids=[
+        "no key",
+        "empty",
+        "odd id",
+        "a PIN inside",
+        "no pin_file",
+        "relative",
+        "others write",
+        "no TOML",
+        "long",
+    ],
 )
 def test_another_token_file_is_refused_in_one_sentence(tmp_path: Path, text: str, mode: int) -> None:
     """By the field, and never with a value: somebody may have put the PIN there."""
