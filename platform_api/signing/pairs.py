@@ -7,7 +7,8 @@ side, and each signs in its time (``revocation/ocsp/signing.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -28,6 +29,8 @@ FOLDER: Final = "responders"
 #: A name stands in logs, so it is short and says nothing else.
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _MOST_OCTETS: Final = 64 * 1024
+#: Seconds after which what failed outside is tried again.
+AGAIN_S: Final = 30.0
 
 #: Of certificate and key, each: inode, octets, change of content, change of mode; None: not there.
 Facts: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
@@ -49,8 +52,10 @@ class Pairs:
 class PairFolder:
     """Reads each pair once, and again when its files change. One thread looks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder: Final = folder
+        self._monotonic: Final = monotonic
+        self._again_at = float("-inf")
         self._looked = False
         self._seen: dict[str, Facts] = {}
         #: As the files were when they were read, and why they were not taken.
@@ -65,9 +70,12 @@ class PairFolder:
         before goes on.
         """
         now = {name: self._facts(name) for name in pair_names(self._folder)}
+        again = self._monotonic() >= self._again_at
+        if again:
+            self._again_at = self._monotonic() + AGAIN_S
         for name, facts in now.items():
             settled = not self._looked or self._seen.get(name) == facts
-            if settled and self._is_due(name, facts):
+            if settled and self._is_due(name, facts, again=again):
                 self._take(name, facts)
         for gone in self._read.keys() - now.keys():
             del self._read[gone]
@@ -76,10 +84,11 @@ class PairFolder:
         refused = {name: error for name, (_, error) in self._read.items() if error is not None}
         return Pairs(dict(self._taken), refused)
 
-    def _is_due(self, name: str, facts: Facts) -> bool:
+    def _is_due(self, name: str, facts: Facts, *, again: bool) -> bool:
         read = self._read.get(name)
-        # A token that did not answer, a disk that failed: the same files may be right the next time.
-        return read is None or read[0] != facts or isinstance(read[1], OutsideFailed)
+        # A token that did not answer, a disk that failed: the same files may be right later. Not at each
+        # look: asking for a token that is away costs those that are there their sessions (``Token``).
+        return read is None or read[0] != facts or (again and isinstance(read[1], OutsideFailed))
 
     def _take(self, name: str, facts: Facts) -> None:
         try:
@@ -87,8 +96,7 @@ class PairFolder:
             if isinstance(pair[1], TokenKey):
                 self._prove(pair[1])
         except RevocationError as error:
-            error.__traceback__ = None  # else it holds what was read until the next look
-            self._read[name] = (facts, error)
+            self._read[name] = (facts, _without_traces(error))
         else:
             self._read[name] = (facts, None)
             self._taken[name] = pair
@@ -152,6 +160,15 @@ def read_certificate(path: Path) -> x509.Certificate:
 
 def _refused(expected: str, got: str, remedy: str) -> InputRefused:
     return SetupRefused("RESPONDER_PAIR_REFUSED", expected=expected, got=got, remedy=remedy)
+
+
+def _without_traces(error: RevocationError) -> RevocationError:
+    """It is kept for long: not with what was being done, keys and a token's searches among it."""
+    found: BaseException | None = error
+    while found is not None:
+        found.__traceback__ = None
+        found = found.__cause__ or found.__context__
+    return error
 
 
 def _facts_of(path: Path) -> tuple[int, int, int, int] | None:
