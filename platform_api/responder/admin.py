@@ -14,9 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from platform_api.metrics import CONTENT_TYPE
-from platform_api.signing.alarm import families
+from platform_api.signing.alarm import families, renewable
 from platform_api.workers.collector import SharedCollector
 from revocation.metrics import AuthorityFreshness, Freshness, set_freshness
+from revocation.ocsp.signer_expiry import ExpiryLevel
 
 if TYPE_CHECKING:
     from platform_api.responder.follow import Follower
@@ -90,9 +91,17 @@ def readiness(worlds: Follower, clock: Clock) -> dict[str, Any]:
     """``ready``: can something be said of some CA's certificates? The rest is for people and alarms."""
     found = freshness(worlds, clock)
     lapsed = [one.ca_id for one in found if one.freshness not in _IN_FORCE]
+    world = worlds.current
+    ends = renewable(world.signers.expiries(clock.now()), world.authorities)
     return {
         "ready": len(lapsed) < len(found),
         "not_in_force": lapsed,
+        # By CA; the levels of ``revocation.ocsp.signer_expiry``, from 30 days before the end.
+        "signers_ending": {
+            issuer[0].ca_id: one.level.value
+            for one, issuer in ends
+            if issuer is not None and one.level is not ExpiryLevel.FINE
+        },
         "refused": None if worlds.refusal is None else worlds.refusal.code,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_openssl_verifies_what_a_token_signed(hsm: SoftHsm, tmp_path: Path, work
         assert ": revoked" in said(GOOD, nonce=True)
         figures = one.admin("/metrics")[1].decode()
         assert 'jpki_ocsp_signer_expiry_level{ca="ca-1"' in figures
+        assert json.loads(one.admin("/health/ready")[1])["signers_ending"] == {"ca-1": "notice"}
 
 
 def test_what_is_wrong_with_a_token_is_one_sentence(hsm: SoftHsm, tmp_path: Path) -> None:
