@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from platform_api.ocsp._caller_view cimport CallerView
 from platform_api.ocsp._chunked cimport read_chunked
+from platform_api.ocsp._connection cimport Connection
 from platform_api.ocsp._fast_path cimport (
     ASK_AGAIN,
     INTERNAL_ERROR,
@@ -29,22 +30,15 @@ from platform_api.ocsp._head cimport (
     HeadAt,
     split_head,
 )
-from platform_api.ocsp._measured cimport bucket_of, monotonic_ns, same
+from platform_api.ocsp._measured cimport monotonic_ns, same
 from platform_api.ocsp._render cimport Head
 from platform_api.ocsp._target cimport MOST_FROM_TEXT, request_of_target
 from platform_api.workers._count cimport (
     COUNT_CALLERS_REFUSED,
-    COUNT_CONNECTIONS_OPEN,
-    COUNT_CONNECTIONS_OPENED,
-    COUNT_CONNECTIONS_REFUSED,
     COUNT_GET,
-    COUNT_HANDED_OVER,
     COUNT_HEAD,
-    COUNT_LATENCY_0,
-    COUNT_LATENCY_SUM_NS,
     COUNT_POST,
     COUNT_RATE_LIMITED,
-    COUNT_TIMEOUTS,
 )
 from revocation.ocsp._request_at cimport MAX_REQUEST_OCTETS
 
@@ -57,83 +51,12 @@ cdef enum:
     HAND_OVER = -1
     HELD = -2
 
-cdef double NEVER = 1e300
 # How long a connection's caller is taken for known, before ``Callers`` is asked again, which remembers too.
 cdef double KNOWN_FOR_S = 0.5
 
-cdef class FastProtocol:
+
+cdef class FastProtocol(Connection):
     """An ``asyncio.Protocol`` for one connection of ``path``."""
-
-    cdef FastPath path
-    cdef object transport
-    cdef object loop
-    cdef bytes kept  # of requests that are not answered yet
-    cdef bytes authorization
-    cdef bytes certificate
-    cdef str peer
-    cdef CallerView view
-    # Until when this connection's credential need not be looked at again. Not the caller's own: another
-    # credential of the same key may go on after this one was ended.
-    cdef double known_until
-    cdef Head head  # of the answer that is waited for
-    cdef bytes wanted
-    cdef bint waiting
-    cdef bint writing_paused
-    cdef bint reading_paused
-    cdef bint partial
-    cdef bint continued
-    cdef bint paid
-    cdef bint encrypted
-    cdef bint closing
-    cdef bint ended  # the client sends no more
-    cdef readonly double deadline
-    cdef int answered
-
-    def __init__(self, FastPath path not None, loop):
-        self.path = path
-        self.loop = loop
-        self.kept = b""
-        self.deadline = NEVER
-
-    # -- what the event loop calls -------------------------------------------------------------------------
-
-    def connection_made(self, transport):
-        cdef FastPath path = self.path
-        self.transport = transport
-        self.encrypted = transport.get_extra_info("sslcontext") is not None
-        path.monotonic = monotonic_ns() * 1e-9
-        path.counts[COUNT_CONNECTIONS_OPENED] += 1
-        path.connections.add(self)
-        path.counts[COUNT_CONNECTIONS_OPEN] = len(path.connections)
-        if len(path.connections) > path.most_connections:
-            path.counts[COUNT_CONNECTIONS_REFUSED] += 1
-            self.closing = True
-            transport.abort()
-            return
-        self.deadline = path.monotonic + path.request_s
-        if path.ask_peer:
-            self.certificate, self.peer = path.answers.presented_by(transport)
-
-    def connection_lost(self, _error):
-        self.closing = True
-        self._forget()
-
-    def eof_received(self):
-        """The client sends no more; what it has asked is still answered."""
-        self.ended = True
-        # TLS has no half of a connection (asyncio): it ends with what is written.
-        return not self.encrypted and (self.waiting or self.writing_paused)
-
-    def pause_writing(self):
-        cdef FastPath path = self.path
-        self.writing_paused = True
-        self.deadline = path.monotonic + path.stalled_s
-        self._stop_reading()
-
-    def resume_writing(self):
-        self.writing_paused = False
-        if not self.waiting:
-            self._go_on()
 
     def data_received(self, bytes data not None):
         if self.closing:
@@ -144,27 +67,6 @@ cdef class FastProtocol:
                 self._stop_reading()
             return
         self._run(self.kept + data if PyBytes_GET_SIZE(self.kept) else data)
-
-    # -- what the sweep and the drain call -----------------------------------------------------------------
-
-    def expire(self):
-        """Its time is over: between requests an ordinary end, else a client that is too slow."""
-        self.closing = True
-        if self.partial or self.waiting or self.writing_paused or self.answered == 0:
-            self.path.counts[COUNT_TIMEOUTS] += 1
-            self.transport.abort()
-        else:
-            self.transport.close()
-
-    def close_if_idle(self):
-        """While the process stops: nothing is begun, nothing is owed."""
-        if not (self.waiting or self.partial or self.writing_paused or self.closing):
-            self.closing = True
-            self.transport.close()
-
-    def abort(self):
-        self.closing = True
-        self.transport.abort()
 
     # -- requests ------------------------------------------------------------------------------------------
 
@@ -202,21 +104,6 @@ cdef class FastProtocol:
         self._set_deadline(at > 0)
         if self.writing_paused or (self.waiting and PyBytes_GET_SIZE(self.kept) > MOST_KEPT):
             self._stop_reading()
-
-    cdef object _set_deadline(self, bint moved):
-        cdef FastPath path = self.path
-        if self.writing_paused:
-            return
-        if self.waiting:
-            self.deadline = path.monotonic + 2 * path.request_s
-        elif PyBytes_GET_SIZE(self.kept):
-            # Set once for a request, not again with each drop of it.
-            if moved or not self.partial:
-                self.deadline = path.monotonic + path.request_s
-            self.partial = True
-        else:
-            self.partial = False
-            self.deadline = path.monotonic + path.idle_s
 
     cdef Py_ssize_t _one(self, const uint8_t *octets, Py_ssize_t size) except? -9:
         """Octets of the request at the front that is answered or waited for; NEED_MORE, HAND_OVER or HELD."""
@@ -330,6 +217,8 @@ cdef class FastProtocol:
         ):
             return view
         self.authorization = authorization[:length]
+        if path.ask_peer:  # a connection may outlive its client's certificate
+            self.certificate, self.peer = path.answers.presented_by(self.transport)
         said = path.answers.known_caller(self.authorization, self.certificate, self.peer)
         if isinstance(said, CallerView):
             self.view = <CallerView>said
@@ -404,40 +293,3 @@ cdef class FastProtocol:
             self.closing = True
             self.transport.close()
 
-    # -- the transport -------------------------------------------------------------------------------------
-
-    cdef object _write(self):
-        self.transport.write(self.path.flushed())
-
-    cdef object _stop_reading(self):
-        if not (self.reading_paused or self.closing):
-            self.reading_paused = True
-            self.transport.pause_reading()
-
-    cdef object _measured(self, int answered, uint64_t ns):
-        """Each answer of a read took as long as the read."""
-        cdef uint64_t *counts = self.path.counts
-        counts[COUNT_LATENCY_0 + bucket_of(ns)] += answered
-        counts[COUNT_LATENCY_SUM_NS] += answered * ns
-
-    cdef object _forget(self):
-        self.path.connections.discard(self)
-        self.path.counts[COUNT_CONNECTIONS_OPEN] = len(self.path.connections)
-        if self.path.draining and not self.path.connections:
-            self.path.emptied.set()
-
-    cdef object _hand_over(self, bytes rest):
-        """To aiohttp, for the rest of this connection's life: all that it has not been answered yet."""
-        self.closing = True
-        self._forget()
-        self.path.counts[COUNT_HANDED_OVER] += 1
-        protocol = self.path.factory()
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        if self.writing_paused:
-            protocol.pause_writing()
-        if self.reading_paused:
-            self.transport.resume_reading()  # it was we who paused it
-        protocol.data_received(rest)
-        if self.ended and not protocol.eof_received():
-            self.transport.close()

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from revocation.authorities import Authority
     from revocation.clock import Clock
     from revocation.ocsp.cache import AnswerCache
-    from revocation.ocsp.signing import ResponseTemplate
+    from revocation.ocsp.response import ResponseTemplate
     from revocation.ocsp.signing_keys import SigningKey
 
 #: The trust modes by the numbers that stand in the cache's keys.
