@@ -63,15 +63,16 @@ def report_of(names: Collection[str], *, pairs: int, seconds: float) -> dict[str
     ordered = {name: found[name] for name in OCSP_BARS if name in found and name in names}
     return {
         "benchmark": "ocsp",
+        "entries": len(bench.product.serials),
         "ratios": {name: round(figure.middle, 4) for name, figure in ordered.items()},
         "better": {name: OCSP_BARS[name].better for name in ordered},
         "targets": {name: OCSP_BARS[name].target for name in ordered},
         "gates": {name: OCSP_BARS[name].gate for name in ordered},
         "spread": {name: round(figure.spread, 4) for name, figure in ordered.items()},
-        "skipped": skipped,
-        "memory": memory(),
         "machine": machine
         | {
+            "skipped": skipped,
+            "a_million_answers": memory(),
             "pairs": pairs,
             "seconds_each": seconds,
             "sides": {
@@ -99,9 +100,9 @@ def table_of(report: dict[str, Any]) -> str:
         bar = OCSP_BARS[name]
         spread = report["spread"][name]
         lines.append(f"{name:40}{ratio:>9.2f}{bar.gate:>8}{bar.target:>8}{spread:>8.0%}  {bar.judged(ratio)}")
-    for name, reason in report["skipped"].items():
+    for name, reason in report["machine"]["skipped"].items():
         lines.append(f"{name:40}  skipped: {reason}")
-    held = report["memory"]
+    held = report["machine"]["a_million_answers"]
     lines.append(
         f"a million answers: {held['octets'] / 1e6:.0f} MB in use, {held['resident'] / 1e6:.0f} MB resident"
     )

@@ -22,6 +22,8 @@ from benchmarks.counted import NAMES as COUNTED
 from benchmarks.issuer import Issuer
 from benchmarks.lists import Calendar, write_list
 from benchmarks.measuring import Figure, ratio
+from benchmarks.ocsp_bars import OCSP_BARS, OCSP_WORDS
+from benchmarks.ocsp_figures import GROUPS
 from benchmarks.plot import svg_of
 from benchmarks.tables import WORDS, markdown_of, table_of
 from benchmarks.walking import entries_of
@@ -254,3 +256,22 @@ def test_the_batch_of_the_checker() -> None:
         == set(found["spread"])
     )
     assert found["peak_octets"] > 0 < found["seconds"]
+
+
+def test_a_figure_of_ocsp_has_the_same_form() -> None:
+    """One figure, by the product as it is served: the last line is one object with the members of the core's."""
+    done = run("ocsp", "--only", "nonce_p256_vs_openssl_speed", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert list(found) == MEMBERS
+    assert found["benchmark"] == "ocsp"
+    assert list(found["ratios"]) == ["nonce_p256_vs_openssl_speed"]
+    assert found["ratios"]["nonce_p256_vs_openssl_speed"] > 0
+    assert found["machine"]["a_million_answers"]["answers"] >= 1_000_000
+
+
+def test_each_figure_of_ocsp_is_measured_once_and_has_its_words() -> None:
+    """The groups hold every figure of the table exactly once, and each is explained."""
+    measured = [name for members, _ in GROUPS for name in members]
+    assert sorted(measured) == sorted(OCSP_BARS)
+    assert list(OCSP_WORDS) == list(OCSP_BARS)
