@@ -11,7 +11,7 @@ from platform_api.bodies import parse_body, parse_query, read_body, require_json
 from platform_api.idempotency import IdempotentWrites, Outcome, ids_in
 from platform_api.institutions.authentication import authenticate
 from platform_api.keys import CLOCK, KEY_HASHER, POOL, PRINCIPAL, QUERY, SEALER, SETTINGS
-from platform_api.operations import Answer, Operation, principal_of
+from platform_api.operations import Answer, Operation, Written, principal_of
 from platform_api.problems import Problem, forbidden
 
 
@@ -40,7 +40,9 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
             octets = await read_body(
                 request, limit=operation.max_body, timeout_s=request.app[SETTINGS].body_timeout_s
             )
-            arguments.append(parse_body(operation.request, octets))
+            arguments.append(
+                parse_body(operation.request, octets) if operation.reads is None else operation.reads(octets)
+            )
         key = request.headers.get("Idempotency-Key") if operation.writes else None
         if key is None:
             return _response(*await _answer(operation, arguments))
@@ -65,6 +67,8 @@ async def _identify(request: web.Request, scope: str) -> None:
 
 async def _answer(operation: Operation, arguments: list[Any]) -> tuple[Outcome, dict[str, str]]:
     answer = await operation.handler(*arguments)
+    if isinstance(answer, Written):
+        return Outcome(operation.status, answer.octets, {}), {}
     if not isinstance(answer, Answer):
         answer = Answer(answer)
     body = answer.body

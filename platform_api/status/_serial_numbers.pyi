@@ -1,0 +1,3 @@
+from array import array
+
+def cut_serial_numbers(body: bytes, most: int) -> tuple[int, int, array[int]] | None: ...
