@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from benchmarks.core import BARS, report_of
 from benchmarks.measuring import LEAST_PAIRS
+from benchmarks.ocsp_bars import OCSP_BARS
 from benchmarks.workload import NAMES
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.exits import Exit, exit_code_of, interrupted
@@ -28,6 +29,7 @@ _EXAMPLES: Final = """examples:
   python -m benchmarks plot                                  an SVG beside each kept run
   python -m benchmarks generate mixed --entries 1000000 lists
   python -m benchmarks checker --cases 10000                 a batch of the checker
+  python -m benchmarks ocsp --only cached_get_vs_post --json OCSP over HTTP, one figure
   python -m benchmarks instructions --check                  exit code 1 if a count grew by more than 5 %
 
 exit codes: 0 done, whatever the figures are; 1 our fault, or --check found growth; 2 usage;
@@ -92,6 +94,30 @@ def parser() -> argparse.ArgumentParser:
     checker.add_argument("--json", action="store_true", help="the last line is one JSON object")
     checker.set_defaults(run=_checker)
 
+    ocsp = commands.add_parser(
+        "ocsp", help="OCSP over HTTP beside nginx and others", description="The product as it is shipped."
+    )
+    ocsp.add_argument(
+        "--only",
+        nargs="+",
+        choices=list(OCSP_BARS),
+        metavar="NAME",
+        help=f"some of: {', '.join(OCSP_BARS)}",
+    )
+    ocsp.add_argument(
+        "--pairs",
+        type=_number(LEAST_PAIRS, 99, "pairs"),
+        default=LEAST_PAIRS,
+        metavar="K",
+        help="of ours and each neighbour in turn",
+    )
+    ocsp.add_argument(
+        "--seconds", type=_number(1, 60, "seconds"), default=3, metavar="S", help="of each run (default: 3)"
+    )
+    ocsp.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    ocsp.add_argument("--save", action="store_true", help="keep the object under benchmarks/results")
+    ocsp.set_defaults(run=_ocsp)
+
     table = commands.add_parser("table", help="a kept run as Markdown")
     table.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the newest kept run")
     table.add_argument("--write", action="store_true", help="into benchmarks/README.md, with its plot")
@@ -144,6 +170,23 @@ def _checker(given: argparse.Namespace) -> int:
     for name, value in report["ratios"].items():
         low, high = report["spread"][name]
         print(f"{name}  {value:.3g}  ({low:.3g} to {high:.3g})")
+    if given.json:
+        print(json.dumps(report))
+    return Exit.DONE
+
+
+def _ocsp(given: argparse.Namespace) -> int:
+    from benchmarks.ocsp import report_of as ocsp_report
+    from benchmarks.ocsp import table_of
+
+    names = [name for name in OCSP_BARS if given.only is None or name in given.only]
+    report = ocsp_report(names, pairs=given.pairs, seconds=given.seconds)
+    if given.save:
+        kept = _RESULTS / f"ocsp-{report['machine']['at'][:10]}.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(f"kept in {kept.name}", file=sys.stderr)
+    print(table_of(report))
     if given.json:
         print(json.dumps(report))
     return Exit.DONE

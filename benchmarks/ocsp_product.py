@@ -19,7 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from benchmarks.encoding import integer, tlv
 from benchmarks.issuer import DAY, START, Issuer
@@ -45,6 +49,7 @@ _NONCE: Final = bytes.fromhex("06092b0601050507300102")
 class Product:
     """A data folder with everything in it, and what is asked of it."""
 
+    #: The data folder; its parent is the benchmark's.
     folder: Path
     issuer: Issuer
     calendar: Calendar
@@ -71,6 +76,14 @@ class Product:
         made = cls(data, issuer, calendar, authorities, day, tuple(integer(n) for n in numbers))
         made.publish()
         return made
+
+    @classmethod
+    def found(cls, folder: Path) -> Product:
+        """The same in a folder that ``made`` filled, to publish once more."""
+        issuer = Issuer("p-256", 1)
+        day = (datetime.now(UTC) - START) // DAY
+        calendar = Calendar(load_workload("short"), _ENTRIES)
+        return cls(folder / "data", issuer, calendar, Authorities([issuer.authority()]), day, ())
 
     def publish(self) -> None:
         """Today's lists, taken in and published as the night does."""
@@ -119,6 +132,24 @@ class Product:
             processes = (process.pid,) if workers == 1 else _workers(process.pid)
             yield Served(line["port"], processes)
 
+    @contextmanager
+    def responder(self, folder: Path) -> Iterator[Served]:
+        """``jpki responder`` with the same list and an RSA-2048 signer."""
+        files = {
+            "ca.pem": self.issuer.certificate().public_bytes(Encoding.PEM),
+            **rsa_signer(),
+        }
+        for name, octets in files.items():
+            (folder / name).write_bytes(octets)
+            (folder / name).chmod(0o600)
+        command = [
+            *(sys.executable, "-m", "platform_api.cli", "responder", "--json", "--port", "0", "--anonymous"),
+            *("--ca", str(folder / "ca.pem"), "--crl", str(folder / "lists" / "1.crl")),
+            *("--signer", str(folder / "ocsp.pem"), "--signer-key", str(folder / "ocsp.key")),
+        ]
+        with running(command, ready="responder", folder=folder) as (process, line):
+            yield Served(line["port"], (process.pid,))
+
     def api_key(self) -> str:
         """Of an institution that may ask about every certificate, as often as it can; serve must run."""
         done = subprocess.run(
@@ -161,6 +192,20 @@ def body_of(port: int, request: bytes) -> tuple[int, bytes]:
     return len(whole), whole.partition(b"\r\n\r\n")[2]
 
 
-def pem(issuer: Issuer) -> bytes:
-    """The CA's certificate."""
-    return issuer.certificate().public_bytes(Encoding.PEM)
+def rsa_signer() -> dict[str, bytes]:
+    """A locally trusted responder with an RSA-2048 key, as files."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "benchmark responder")])
+    now = SystemClock().now()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + 30 * DAY)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {"ocsp.pem": certificate.public_bytes(Encoding.PEM), "ocsp.key": private}

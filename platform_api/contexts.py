@@ -37,7 +37,6 @@ from platform_api.keys import (
     SETTINGS,
     STORE,
     TAGGER,
-    UPSTREAM,
 )
 from platform_api.logs import failure
 from platform_api.ocsp.context import ocsp
@@ -45,7 +44,7 @@ from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot
-from platform_api.upstream_ocsp.settings import upstream_settings
+from platform_api.upstream_ocsp.context import upstream
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
 from revocation.ocsp.policy import NoncePolicy, NotIssued, ResponderPolicy, TrustMode
@@ -165,28 +164,6 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
     async with HttpGateway(GatewaySettings(base_url=url)) as gateway:
         app[JLIS] = gateway
         yield
-
-
-async def upstream(app: web.Application) -> AsyncIterator[None]:
-    """The client of other OCSP responders, where an address of one is set."""
-    settings = await asyncio.to_thread(upstream_settings, app[SETTINGS])
-    if settings is None:
-        yield
-        return
-    from platform_api.upstream_ocsp.asking import Upstream
-    from platform_api.upstream_ocsp.transport import OcspTransport
-
-    async with OcspTransport(
-        concurrency=settings.concurrency, timeout_s=settings.timeout_s, prefer_get=settings.prefer_get
-    ) as transport:
-        opened = Upstream(
-            settings, transport, app[AUTHORITIES], app[CLOCK], log=app[LOG], metrics=app[METRICS]
-        )
-        app[UPSTREAM] = opened
-        try:
-            yield
-        finally:
-            await opened.close()
 
 
 CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis, upstream)

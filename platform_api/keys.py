@@ -56,14 +56,14 @@ JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
 RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
 
+#: Other OCSP responders that may be asked; absent where no address of one is set.
+UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")
+
 #: What answers OCSP, by the ordinary route; its ``answers`` are the fast path's as well.
 OCSP: web.AppKey[Ordinary] = web.AppKey("ocsp")
 
 #: What a listening socket is given (``ocsp/server.py``).
 FACE: web.AppKey[Face] = web.AppKey("face")
-
-#: Other OCSP responders that may be asked; absent where no address of one is set.
-UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")
 
 #: Set when the server begins to stop: a long poll ends and answers with what it has.
 STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping", asyncio.Event)

@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from platform_api.upstream_ocsp.outcomes import Outcome
 from platform_api.workers.collector import SharedCollector
 from platform_api.workers.counts import Count
+from platform_api.workers.part import INCIDENT
 from platform_api.workers.place import Place
 from revocation.metrics import set_freshness
 
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
     from platform_api.snapshots import CurrentSnapshot
-    from platform_api.upstream_ocsp.outcomes import Outcome
     from revocation.authorities import Authorities
     from revocation.clock import Clock
 
@@ -38,20 +39,6 @@ class Metrics:
         self.registry.register(SharedCollector(place.shared))
         self._part = place.part
 
-        self._upstream = Counter(
-            "jpki_upstream_ocsp",
-            "Certificates that another OCSP responder was to be asked about, by how it ended; "
-            "kept: answered from an answer of the last minutes.",
-            ("ca", "outcome"),
-            registry=self.registry,
-        )
-        self._incidents = Counter(
-            "jpki_upstream_ocsp_incidents",
-            "Answers of another OCSP responder that contradict our lists: somebody must look.",
-            ("ca",),
-            registry=self.registry,
-        )
-
     def request_done(self, *, route: str, method: str, status: int, seconds: float) -> None:
         self._part.request_done(route=route, method=method, status=status, seconds=seconds)
 
@@ -59,13 +46,13 @@ class Metrics:
         self._part.add(Count.HTTP_MALFORMED)
 
     def upstream_asked(self, ca_id: str, outcome: Outcome) -> None:
-        self._upstream.labels(ca_id, outcome.value).inc()
+        self._part.upstream(ca_id, outcome.value)
 
     def upstream_kept(self, ca_id: str) -> None:
-        self._upstream.labels(ca_id, "kept").inc()
+        self._part.upstream(ca_id, "kept")
 
     def upstream_incident(self, ca_id: str) -> None:
-        self._incidents.labels(ca_id).inc()
+        self._part.upstream(ca_id, INCIDENT)
 
     def follow(
         self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped

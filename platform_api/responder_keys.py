@@ -29,7 +29,7 @@ _PATH: Final = "/sandbox/v1/ocsp-responders"
 _TIMEOUT_S: Final = 10.0
 _MAX_ANSWER: Final = 1024 * 1024
 
-Delegated = dict[bytes, tuple[x509.Certificate, ec.EllipticCurvePrivateKey]]
+Delegated = dict[bytes, list[tuple[x509.Certificate, ec.EllipticCurvePrivateKey]]]
 
 
 class _Issued(BaseModel):
@@ -46,13 +46,17 @@ class _Answer(BaseModel):
 
 
 def stored_signers(folder: Path) -> Delegated:
-    """Delegated certificates in ``keys/delegated/``, by the issuing generation's key. Blocking."""
+    """Delegated certificates in ``keys/delegated/``, by the issuing generation's key. Blocking.
+
+    A file may hold the next certificate behind the present one: each signs in its time.
+    """
     key = _key(folder)
     found: Delegated = {}
     for path in sorted(folder.glob("*.crt")):
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        if certificate.public_key() == key.public_key():
-            found[bytes.fromhex(path.stem)] = (certificate, key)
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        own = [(each, key) for each in certificates if each.public_key() == key.public_key()]
+        if own:
+            found[bytes.fromhex(path.stem)] = own
     return found
 
 

@@ -68,6 +68,13 @@ def responder(
             help="Say that a CA's newest key signs the lists for the certificates of its older keys too.",
         ),
     ] = False,
+    serial_ceiling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="Say that none of these CAs issued a serial above: the answer is then unknown, not good.",
+        ),
+    ] = None,
     tolerate: Annotated[
         list[str] | None,
         typer.Option(help=f"Let a quirk of the lists pass: {', '.join(_TOLERATED)}; may come again."),
@@ -109,6 +116,7 @@ def responder(
         frozenset(tolerate or ()),
         all_lists=all_lists,
         newest_signs_all=newest_signs_all,
+        serial_ceiling=_ceiling(serial_ceiling),
     )
     wanted = Wanted(
         given,
@@ -130,6 +138,16 @@ def _check_words(
         raise _misused(f"--tolerate with {', '.join(_TOLERATED)}", f"{len(unknown)} other names")
     if host is not None and not anonymous:
         raise _misused("--host only with --anonymous", "--host alone")
+
+
+def _ceiling(text: str | None) -> int | None:
+    from revocation.errors import InputRefused
+    from revocation.identity import serial_from_hex
+
+    try:
+        return None if text is None else int.from_bytes(serial_from_hex(text), "big")
+    except InputRefused:
+        raise _misused("--serial-ceiling as hexadecimal digits", "another text") from None
 
 
 def _misused(expected: str, got: str) -> Exception:

@@ -273,7 +273,6 @@ cdef class FastPath:
                 kept.octets[kept.single_at : kept.single_at + kept.single_length],
                 body[found.nonce : found.nonce + found.nonce_length],
                 kept.kind,
-                mode,
             )
             return self.give(head, said, view, wanted)
         return self.render(

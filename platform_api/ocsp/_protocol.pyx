@@ -58,6 +58,8 @@ cdef enum:
     HELD = -2
 
 cdef double NEVER = 1e300
+# How long a connection's caller is taken for known, before ``Callers`` is asked again, which remembers too.
+cdef double KNOWN_FOR_S = 0.5
 cdef uint64_t[11] BOUNDS_NS
 BOUNDS_NS[:] = [
     50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 100_000_000,
@@ -95,6 +97,9 @@ cdef class FastProtocol:
     cdef bytes certificate
     cdef str peer
     cdef CallerView view
+    # Until when this connection's credential need not be looked at again. Not the caller's own: another
+    # credential of the same key may go on after this one was ended.
+    cdef double known_until
     cdef Head head  # of the answer that is waited for
     cdef bytes wanted
     cdef bint waiting
@@ -331,7 +336,7 @@ cdef class FastProtocol:
         cdef CallerView view = self.view
         if (
             view is not None
-            and view.known_until > path.monotonic
+            and self.known_until > path.monotonic
             and same(self.authorization, authorization, length)
         ):
             return view
@@ -339,6 +344,7 @@ cdef class FastProtocol:
         said = path.answers.known_caller(self.authorization, self.certificate, self.peer)
         if isinstance(said, CallerView):
             self.view = <CallerView>said
+            self.known_until = path.monotonic + KNOWN_FOR_S
             return self.view
         self.view = None
         self._await(said, True)
@@ -362,6 +368,7 @@ cdef class FastProtocol:
         said = future.result()
         if isinstance(said, CallerView):
             self.view = <CallerView>said
+            self.known_until = monotonic_ns() * 1e-9 + KNOWN_FOR_S
         self._go_on()
 
     def _said(self, future):

@@ -1,15 +1,14 @@
 """Who asks OCSP, for both routes: from memory where it is known, else found out beside the loop.
 
 The strongest of what was shown decides (``institutions/callers.py``): a key, a client certificate, a listed
-network. What is remembered for a connection holds for half a second, and is then asked of ``Callers`` again,
-which itself remembers for ``caller_ttl_s``.
+network. A connection keeps the view it was given for half a second, and then asks again; ``Callers`` itself
+remembers for ``caller_ttl_s``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from platform_api.institutions.model import Entitlement
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from revocation.authorities import Authorities
     from revocation.identity import CertificateIdentity
 
-_HOLDS_S: Final = 0.5
 _REFUSED: Final = 0
 _UNAVAILABLE: Final = 1
 _FIRST_CALLER: Final = 2
@@ -42,12 +40,10 @@ class Identification:
         part: Part,
         *,
         workers: int = 1,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.callers: Final = callers
         self._part: Final = part
         self._workers: Final = workers
-        self._monotonic: Final = monotonic
         self._views: Final[dict[int, CallerView]] = {}
         nobody = memoryview(bytearray(32)).cast("Q")
         self._nobody: Final = {
@@ -96,7 +92,6 @@ class Identification:
                 row=self._part.caller(principal.institution_id, principal.key_id),
             )
             self._views[caller.key_slot] = view
-        view.known_until = self._monotonic() + _HOLDS_S
         return view
 
     async def refused(
@@ -106,6 +101,4 @@ class Identification:
         return _STATUS.get(await permission(self.callers, caller, identities, authorities))
 
     def _of_nobody(self, number: int) -> CallerView:
-        view = self._nobody[number]
-        view.known_until = self._monotonic() + _HOLDS_S
-        return view
+        return self._nobody[number]

@@ -131,26 +131,17 @@ async def insert_watched(
     )
 
 
-async def is_registered(connection: Connection, tags: Sequence[bytes]) -> bool:
-    """Does a registration of this tenant watch the certificate of these tags, whatever state it is in?
-
-    Asked of a function: the application may not read tags (see 0005_ocsp_callers.sql).
-    """
-    found: bool = await connection.fetchval("SELECT is_registered($1)", list(tags))
-    return found
-
-
 async def are_registered(connection: Connection, certificates: Sequence[Sequence[bytes]]) -> list[bool]:
-    """``is_registered`` for several certificates, each by its tags, in their order."""
-    numbered = [(number, tag) for number, tags in enumerate(certificates) for tag in tags]
+    """For each certificate, given by its tags: does a registration of this tenant watch it?
+
+    Whatever state that is in: an ended one's certificate is revoked, and its institution must hear so. Asked
+    of a function, because the application may not read tags (see 0005_ocsp_callers.sql).
+    """
     rows = await connection.fetch(
-        "SELECT number, is_registered(array_agg(tag)) AS found"
-        " FROM unnest($1::integer[], $2::bytea[]) AS asked (number, tag) GROUP BY number",
-        [number for number, _ in numbered],
-        [tag for _, tag in numbered],
+        "SELECT registered_among($1) AS tag", [tag for tags in certificates for tag in tags]
     )
-    found = {row["number"]: row["found"] for row in rows}
-    return [found.get(number, False) for number in range(len(certificates))]
+    found = {row["tag"] for row in rows}
+    return [not found.isdisjoint(tags) for tags in certificates]
 
 
 async def delete_watched(connection: Connection, registration_id: UUID, slot: str) -> None:

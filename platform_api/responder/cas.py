@@ -107,6 +107,7 @@ def make_cas(
                 [generation.certificate],
                 partitions=(Partition(1, b"", ""),),
                 signature_algorithms=frozenset(SignatureAlgorithm),
+                serial_ceiling=given.serial_ceiling,
                 tolerances=given.tolerances,
             )
             found.append(_ca(given, authority, own, others, doubtful, taken[0].held, signers, now))

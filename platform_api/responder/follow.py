@@ -87,9 +87,13 @@ class Follower:
         return passes and self._timer() - self._tried_at >= _AGAIN_S
 
     def _refuse(self, error: RevocationError) -> None:
-        # Without what was being done: that would keep the lists of the attempt in memory.
         known = None if self.refusal is None else str(self.refusal)
-        self.refusal = error.with_traceback(None)
+        # Without what was being done: that would keep the lists of the attempt in memory.
+        found: BaseException | None = error
+        while found is not None:
+            found.__traceback__ = None
+            found = found.__cause__ or found.__context__
+        self.refusal = error
         self.refusals += 1
         if known != str(error):
             self._told(error)

@@ -31,6 +31,8 @@ class Given:
     all_lists: bool = False
     #: Its owner says: the newest key of a CA signs the lists for the certificates of all its keys.
     newest_signs_all: bool = False
+    #: Its owner says: none of these CAs issued a serial above; without it nobody knows what was issued.
+    serial_ceiling: int | None = None
 
     def files(self) -> Iterator[Path]:
         yield from self.certificates

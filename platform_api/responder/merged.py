@@ -6,15 +6,20 @@ moment. When one of them lapses that may change, so then it is done again (``cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from revocation.checker.deltas import said
 from revocation.checker.lists import HeldList
 from revocation.crl.entries import RECORD_SIZE, Entries
 from revocation.errors import InputRefused
 from revocation.reasons import CRLReason
+
+#: A record begins with its serial's length and 20 octets for it; then comes the reason.
+_KEY_OCTETS: Final = 21
+_REASON_AT: Final = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,19 @@ def merge(lists: Sequence[HeldList], issuer: bytes, at: datetime) -> Merged:
 
 def _judged(lists: Sequence[HeldList], issuer: bytes, at: datetime) -> tuple[bytes, bytes]:
     """(records of what is listed, records of what is in doubt)."""
-    tables = {id(one): _by_serial(one.records_of(issuer)) for one in lists}
+    records = [one.records_of(issuer) for one in lists]
+    complete = [place for place, one in enumerate(lists) if not one.is_delta]
     listed, doubtful = bytearray(), bytearray()
-    for serial in {serial for table in tables.values() for serial in table}:
+    if len(complete) == 1:
+        # What no delta speaks of is as the one complete list has it: of millions of entries a few are asked.
+        changed = {key for place, each in enumerate(records) if place != complete[0] for key in _keys(each)}
+        unchanged, records[complete[0]] = _apart(records[complete[0]], changed)
+        listed += unchanged
+    tables = {id(one): _by_key(each) for one, each in zip(lists, records, strict=True)}
+    for key in {key for table in tables.values() for key in table}:
 
-        def reasons(one: HeldList, serial: bytes = serial) -> list[int]:
-            return [record[21] for record in tables[id(one)].get(serial, ())]
+        def reasons(one: HeldList, key: bytes = key) -> list[int]:
+            return [record[_REASON_AT] for record in tables[id(one)].get(key, ())]
 
         answer = said(lists, reasons, at)
         if answer is None or answer.reason is None:
@@ -91,8 +103,8 @@ def _judged(lists: Sequence[HeldList], issuer: bytes, at: datetime) -> tuple[byt
             (
                 record
                 for table in tables.values()
-                for record in table.get(serial, ())
-                if record[21] == answer.reason
+                for record in table.get(key, ())
+                if record[_REASON_AT] == answer.reason
             ),
             key=_date,
         )
@@ -101,11 +113,27 @@ def _judged(lists: Sequence[HeldList], issuer: bytes, at: datetime) -> tuple[byt
     return bytes(listed), bytes(doubtful)
 
 
-def _by_serial(records: bytes) -> dict[bytes, list[bytes]]:
+def _keys(records: bytes) -> Iterator[bytes]:
+    """The serial of each record, with its length before it."""
+    return (records[at : at + _KEY_OCTETS] for at in range(0, len(records), RECORD_SIZE))
+
+
+def _apart(records: bytes, keys: Set[bytes]) -> tuple[bytes, bytes]:
+    """(records of other serials, records of these)."""
+    found = [at * RECORD_SIZE for at, key in enumerate(_keys(records)) if key in keys]
+    others, begin = bytearray(), 0
+    for at in found:
+        others += records[begin:at]
+        begin = at + RECORD_SIZE
+    others += records[begin:]
+    return bytes(others), b"".join(records[at : at + RECORD_SIZE] for at in found)
+
+
+def _by_key(records: bytes) -> dict[bytes, list[bytes]]:
     table: dict[bytes, list[bytes]] = {}
-    for at in range(0, len(records), RECORD_SIZE):
-        record = records[at : at + RECORD_SIZE]
-        table.setdefault(record[1 : 1 + record[0]], []).append(record)
+    for place, key in enumerate(_keys(records)):
+        at = place * RECORD_SIZE
+        table.setdefault(key, []).append(records[at : at + RECORD_SIZE])
     return table
 
 

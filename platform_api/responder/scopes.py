@@ -52,6 +52,6 @@ def needed(scopes: Sequence[Scope], list_issuer: bytes, *, all_lists: bool) -> N
 
 
 def _kinds(scope: IssuingDistributionPoint) -> tuple[str, ...]:
-    if scope.only_contains_user_certs:
-        return ("user",)
-    return ("ca",) if scope.only_contains_ca_certs else _KINDS
+    """None for a list that says it is only for the one and only for the other."""
+    users, cas = not scope.only_contains_ca_certs, not scope.only_contains_user_certs
+    return tuple(kind for kind, is_meant in zip(_KINDS, (users, cas), strict=True) if is_meant)

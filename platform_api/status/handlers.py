@@ -132,8 +132,9 @@ async def _numbered(request: web.Request, principal: Principal, form: SerialForm
     if principal.entitlement != Entitlement.ANY:
         tags = [tag.value for tag in app[TAGGER].tags(identity)]
         async with tenant(app[POOL], principal.institution_id) as connection:
-            if not await registrations.is_registered(connection, tags):
-                raise not_found()
+            (is_own,) = await registrations.are_registered(connection, [tags])
+        if not is_own:
+            raise not_found()
     return identity
 
 

@@ -16,7 +16,6 @@ from platform_api.metrics import CONTENT_TYPE
 from platform_api.workers.collector import SharedCollector
 
 if TYPE_CHECKING:
-    from platform_api.config import Settings
     from platform_api.workers.crew import Crew
     from platform_api.workers.shared import Shared
 
@@ -82,9 +81,9 @@ def _json(body: dict[str, Any], status: int) -> web.Response:
 
 
 @asynccontextmanager
-async def administered(settings: Settings, crew: Crew, shared: Shared) -> AsyncIterator[int | None]:
+async def administered(host: str, port: int | None, crew: Crew, shared: Shared) -> AsyncIterator[int | None]:
     """The port, from before the first worker until after the last; None where none is wanted."""
-    if settings.admin_port is None:
+    if port is None:
         yield None
         return
     told = Admin(crew, shared)
@@ -93,7 +92,7 @@ async def administered(settings: Settings, crew: Crew, shared: Shared) -> AsyncI
     app.router.add_get("/health/live", told.live)
     app.router.add_get("/health/ready", told.ready)
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    with Address.of(settings.admin_host, settings.admin_port).bind() as listener:
+    with Address.of(host, port).bind() as listener:
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from platform_api.workers.counts import LATENCY_BUCKETS, LATENCY_NS, CallerCount, Count
 from platform_api.workers.layout import SECONDS, Slot, State
-from platform_api.workers.part import request_labels
+from platform_api.workers.part import INCIDENT, request_labels
 from platform_api.workers.shared import Shared
 
 _NS: Final = 1e9
@@ -66,6 +66,7 @@ class SharedCollector(Collector):
         yield from self._http()
         yield from self._ocsp()
         yield self._callers()
+        yield from self._upstream()
         yield from self._workers()
 
     def _http(self) -> Iterator[Metric]:
@@ -143,6 +144,26 @@ class SharedCollector(Collector):
                 for count in CallerCount:
                     metered.add_metric((name, count.name.lower()), values[count])
         return metered
+
+    def _upstream(self) -> Iterator[Metric]:
+        asked = CounterMetricFamily(
+            "jpki_upstream_ocsp",
+            "Certificates that another OCSP responder was to be asked about, by how it ended; "
+            "kept: answered from an answer of the last minutes.",
+            labels=("ca", "outcome"),
+        )
+        incidents = CounterMetricFamily(
+            "jpki_upstream_ocsp_incidents",
+            "Answers of another OCSP responder that contradict our lists: somebody must look.",
+            labels=("ca",),
+        )
+        for key, (count,) in sorted(self._shared.upstream().items()):
+            ca_id, _, outcome = key.decode(errors="replace").partition(" ")
+            if outcome == INCIDENT:
+                incidents.add_metric((ca_id,), count)
+            elif count:
+                asked.add_metric((ca_id or "other", outcome or "other"), count)
+        yield from (asked, incidents)
 
     def _workers(self) -> Iterator[Metric]:
         slots = [self._shared.slot(index) for index in range(self._shared.workers)]

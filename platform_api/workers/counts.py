@@ -1,4 +1,4 @@
-"""What is counted of OCSP, by the position of its word in a worker's counter block.
+"""What is counted, most of it of OCSP, by the position of its word in a worker's counter block.
 
 ``_count.pxd`` holds the same positions for the compiled fast path; a test compares the two. A position may
 change from one version to the next: nothing that is stored knows it.

@@ -15,9 +15,9 @@ from platform_api.workers.serving import FlipRule
 from revocation.errors import OwnFault, RevocationError
 
 if TYPE_CHECKING:
-    from platform_api.config import Settings
     from platform_api.listening import SharedPort
     from platform_api.logs import Log
+    from platform_api.workers.order import Launch
     from platform_api.workers.shared import Shared
 
 #: What a worker may need beside ``shutdown_s`` to close its database connections and everything else.
@@ -33,12 +33,12 @@ _PATIENCE_PARTS: Final = 20
 class Crew:
     """The workers by index; ``running`` starts and stops them."""
 
-    def __init__(self, settings: Settings, shared: Shared, port: SharedPort, log: Log) -> None:
-        self._settings = settings
+    def __init__(self, launch: Launch, shared: Shared, port: SharedPort, log: Log) -> None:
+        self._launch = launch
         self._shared = shared
         self._port = port
         self._log = log
-        self._rule = FlipRule(settings.snapshot_flip_wait_s)
+        self._rule = FlipRule(launch.flip_wait_s)
         self._again: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._all = asyncio.Event()
@@ -97,7 +97,7 @@ class Crew:
         """Exit status and the code of what kept it from starting. Before all have begun that is raised."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        worker = await WorkerProcess.spawn(index, self._settings, self._shared, self._port, self._advance)
+        worker = await WorkerProcess.spawn(index, self._launch, self._shared, self._port, self._advance)
         self._living[index] = worker
         if self._stopping.is_set():
             worker.end(signal.SIGTERM)
@@ -140,7 +140,7 @@ class Crew:
             self._again.cancel()
             self._again = None
         if self._rule.waits and not self._stopping.is_set():
-            part_s = self._settings.snapshot_flip_wait_s / _PATIENCE_PARTS
+            part_s = self._launch.flip_wait_s / _PATIENCE_PARTS
             self._again = loop.call_later(part_s, self._advance)
 
     async def _stop(self, keeping: list[asyncio.Task[None]]) -> None:
@@ -149,7 +149,7 @@ class Crew:
         for worker in tuple(self._living.values()):
             worker.end(signal.SIGTERM)
         # ``shutdown_s`` for OCSP's connections, then as much for aiohttp's (``answering``).
-        _, late = await asyncio.wait(keeping, timeout=2 * self._settings.shutdown_s + _CLOSING_S)
+        _, late = await asyncio.wait(keeping, timeout=2 * self._launch.shutdown_s + _CLOSING_S)
         if late:
             for worker in tuple(self._living.values()):
                 worker.end(signal.SIGKILL)

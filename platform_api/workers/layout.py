@@ -2,7 +2,7 @@
 
     header        WORKERS, STOPPING ...; SERVING alone on its cache line, because every request reads it
     slots         one of 8 words for each worker
-    parts         one for each worker: counters, then the tables of callers, requests and seconds
+    parts         one for each worker: counters, then the tables of callers, requests, seconds, upstream
 
 Every word has one writer: SERVING, STOPPING and the header the supervisor (or the only process), a slot and a
 part the worker whose index it is. So there is no atomic addition anywhere: a word is read, added to and
@@ -94,6 +94,8 @@ REQUESTS: Final = TableShape(rows=2048, key_octets=152, values=1)
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
 #: Route template; the values are the buckets, not cumulative, and the sum in nanoseconds.
 ROUTES: Final = TableShape(rows=256, key_octets=128, values=len(SECONDS) + 2)
+#: What became of asking another OCSP responder, by CA; the value is how many.
+UPSTREAM: Final = TableShape(rows=256, key_octets=64, values=1)
 
 
 def _lines(words: int) -> int:
@@ -104,7 +106,8 @@ COUNT_WORDS: Final = _lines(len(Count))
 _CALLERS_AT: Final = COUNT_WORDS
 _REQUESTS_AT: Final = _CALLERS_AT + CALLERS.words
 _ROUTES_AT: Final = _REQUESTS_AT + REQUESTS.words
-PART_WORDS: Final = _ROUTES_AT + ROUTES.words
+_UPSTREAM_AT: Final = _ROUTES_AT + ROUTES.words
+PART_WORDS: Final = _UPSTREAM_AT + UPSTREAM.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,10 @@ def requests_span(index: int, workers: int) -> Span:
 
 def routes_span(index: int, workers: int) -> Span:
     return Span(_part_at(index, workers) + _ROUTES_AT, ROUTES.words)
+
+
+def upstream_span(index: int, workers: int) -> Span:
+    return Span(_part_at(index, workers) + _UPSTREAM_AT, UPSTREAM.words)
 
 
 if len(LATENCY_BUCKETS) != Count.LATENCY_11 - Count.LATENCY_0 + 1:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +12,42 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from platform_api.config import Settings
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Launch:
+    """Which workers a supervisor starts, and how patient it is with them."""
+
+    #: Run with ``python -m``; it calls ``post.man``.
+    module: str
+    #: What each is given, JSON values and paths and secrets; ``Post.given`` there.
+    given: Mapping[str, Any]
+    #: Seconds that running requests get when they stop.
+    shutdown_s: float
+    #: Seconds that the others wait for one that cannot open a new set.
+    flip_wait_s: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Order:
+    """What is given, place and inherited descriptors of one worker."""
+
+    given: Mapping[str, Any]
+    index: int
+    #: Process id of who started it.
+    supervisor: int
+    #: Descriptors: the shared memory, a bound socket that does not listen yet, our end of the channel.
+    shared: int
+    listener: int
+    control: int
+
+    def write(self, pipe: IO[bytes]) -> None:
+        """Less than a pipe holds, so it never waits for the worker to read."""
+        pipe.write(orjson.dumps(asdict(self), default=_plain))
+
+    @classmethod
+    def read(cls, pipe: IO[bytes]) -> Order:
+        return cls(**orjson.loads(pipe.read()))
 
 
 class _Handed(Settings):
@@ -28,35 +65,9 @@ class _Handed(Settings):
         return (init_settings,)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Order:
-    """Settings, place and inherited descriptors of one worker."""
-
-    settings: Settings
-    index: int
-    #: Process id of who started it.
-    supervisor: int
-    #: Descriptors: the shared memory, a bound socket that does not listen yet, our end of the channel.
-    shared: int
-    listener: int
-    control: int
-
-    def write(self, pipe: IO[bytes]) -> None:
-        """Less than a pipe holds, so it never waits for the worker to read."""
-        record = {
-            "settings": self.settings.model_dump(),
-            "index": self.index,
-            "supervisor": self.supervisor,
-            "shared": self.shared,
-            "listener": self.listener,
-            "control": self.control,
-        }
-        pipe.write(orjson.dumps(record, default=_plain))
-
-    @classmethod
-    def read(cls, pipe: IO[bytes]) -> Order:
-        record = orjson.loads(pipe.read())
-        return cls(**(record | {"settings": _Handed(**record["settings"])}))
+def handed_settings(given: Mapping[str, Any]) -> Settings:
+    """The settings again that were given as ``settings.model_dump()``."""
+    return _Handed(**given)
 
 
 def _plain(value: Any) -> str:

@@ -13,6 +13,7 @@ from platform_api.workers.layout import (
     REQUESTS,
     ROUTES,
     SECONDS,
+    UPSTREAM,
     Slot,
     State,
     callers_span,
@@ -20,10 +21,13 @@ from platform_api.workers.layout import (
     requests_span,
     routes_span,
     slot_span,
+    upstream_span,
 )
 from platform_api.workers.rows import Rows
 
 _NS: Final = 1_000_000_000
+#: In the place of an outcome: the answer contradicted our lists.
+INCIDENT: Final = "incident"
 
 
 class Part:
@@ -40,6 +44,7 @@ class Part:
         self._callers: Final = Rows(words[callers_span(index, workers).slice], CALLERS)
         self._requests: Final = Rows(words[requests_span(index, workers).slice], REQUESTS)
         self._routes: Final = Rows(words[routes_span(index, workers).slice], ROUTES)
+        self._upstream: Final = Rows(words[upstream_span(index, workers).slice], UPSTREAM)
 
     def take(self) -> None:
         """Begin as the process of this slot: what a dead one held (connections, cache) is held no more."""
@@ -72,6 +77,10 @@ class Part:
         values = self._routes.values(route.encode())
         values[next((at for at, bound in enumerate(SECONDS) if seconds <= bound), len(SECONDS))] += 1
         values[len(SECONDS) + 1] += round(seconds * _NS)
+
+    def upstream(self, ca_id: str, outcome: str) -> None:
+        """One certificate that another OCSP responder was to be asked about, or ``INCIDENT``."""
+        self._upstream.values(f"{ca_id} {outcome}".encode())[0] += 1
 
 
 def request_key(route: str, method: str, status: int) -> bytes:

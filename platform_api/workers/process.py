@@ -13,16 +13,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_api.workers.control import Channel, refusal_of
-from platform_api.workers.order import Order
+from platform_api.workers.order import Launch, Order
 
 if TYPE_CHECKING:
-    from platform_api.config import Settings
     from platform_api.listening import SharedPort
     from platform_api.workers.shared import Shared
     from revocation.errors import RevocationError
 
 _STANDARD_ERROR: Final = 2
-_COMMAND: Final = (sys.executable, "-m", "platform_api.workers.worker")
 
 
 class WorkerProcess:
@@ -41,7 +39,7 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, index: int, settings: Settings, shared: Shared, port: SharedPort, woken: Callable[[], None]
+        cls, index: int, launch: Launch, shared: Shared, port: SharedPort, woken: Callable[[], None]
     ) -> WorkerProcess:
         """``woken``: called whenever it has prepared a set or is ready."""
         if shared.descriptor is None:
@@ -49,7 +47,8 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs, port.bind() as listener:
             inherited = (shared.descriptor, listener.fileno(), theirs.fileno())
-            process = _begun(Order(settings, index, os.getpid(), *inherited), inherited)
+            order = Order(launch.given, index, os.getpid(), *inherited)
+            process = _begun(launch.module, order, inherited)
         return cls(process, await Channel.over(ours), woken)
 
     async def ended(self) -> int:
@@ -117,10 +116,10 @@ class WorkerProcess:
             self._process.send_signal(number)
 
 
-def _begun(order: Order, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def _begun(module: str, order: Order, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Short: the child is made by vfork(2), and its pipe holds the whole order."""
     process = subprocess.Popen(
-        _COMMAND,
+        (sys.executable, "-m", module),
         stdin=subprocess.PIPE,
         stdout=_STANDARD_ERROR,
         pass_fds=inherited,

@@ -20,6 +20,7 @@ from platform_api.workers.layout import (
     MOST_WORKERS,
     REQUESTS,
     ROUTES,
+    UPSTREAM,
     WORD,
     Header,
     Span,
@@ -30,6 +31,7 @@ from platform_api.workers.layout import (
     routes_span,
     slot_span,
     total_words,
+    upstream_span,
 )
 from platform_api.workers.part import Part
 from platform_api.workers.rows import read_rows
@@ -158,6 +160,10 @@ class Shared:
     def routes(self) -> dict[bytes, list[int]]:
         """Buckets and sum of a route's seconds by key."""
         return self._summed(ROUTES, routes_span)
+
+    def upstream(self) -> dict[bytes, list[int]]:
+        """How many by "ca outcome"."""
+        return self._summed(UPSTREAM, upstream_span)
 
     def _summed(self, shape: TableShape, span: _SpanOf) -> dict[bytes, list[int]]:
         sums: dict[bytes, list[int]] = {}

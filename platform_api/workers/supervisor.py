@@ -17,6 +17,7 @@ from platform_api.logs import LibraryMessages, make_log, take_over_logging
 from platform_api.ready_line import say_ready
 from platform_api.workers.admin import administered
 from platform_api.workers.crew import Crew
+from platform_api.workers.order import Launch
 from platform_api.workers.shared import Shared
 
 if TYPE_CHECKING:
@@ -68,7 +69,15 @@ async def _start(
             detector_dsn=settings.detector_dsn,
         )
     )
-    crew = Crew(settings, shared, port, log)
-    admin_port = await held.enter_async_context(administered(settings, crew, shared))
+    launch = Launch(
+        "platform_api.workers.worker",
+        settings.model_dump(),
+        shutdown_s=settings.shutdown_s,
+        flip_wait_s=settings.snapshot_flip_wait_s,
+    )
+    crew = Crew(launch, shared, port, log)
+    admin_port = await held.enter_async_context(
+        administered(settings.admin_host, settings.admin_port, crew, shared)
+    )
     await held.enter_async_context(crew.running())
     return admin_port

@@ -4,6 +4,7 @@ GOOD: int
 REVOKED: int
 UNKNOWN: int
 
+def whole_second(at: datetime) -> datetime: ...
 def single_response(
     cert_id: bytes,
     status: int,

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""OCSP responses written flat, in DER (RFC 6960 section 4.2.1): every length is known before a byte is written.
+"""OCSP responses written flat, in DER (RFC 6960 section 4.2.1): lengths are known before a byte is written.
 
 A signature takes tens of microseconds; what is written around it takes a fraction of one. Nothing is parsed
 here and nothing decided: a CertID and a nonce are copied as they stood in the request, times and words are
@@ -9,8 +9,8 @@ the caller's.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.datetime cimport (
-    datetime, datetime_day, datetime_hour, datetime_minute, datetime_month, datetime_second, datetime_tzinfo,
-    datetime_year, import_datetime,
+    datetime, datetime_day, datetime_hour, datetime_minute, datetime_month, datetime_new, datetime_second,
+    datetime_tzinfo, datetime_year, import_datetime,
 )
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
@@ -115,7 +115,18 @@ cdef inline bytes empty(Py_ssize_t size):
     return PyBytes_FromStringAndSize(NULL, size)
 
 
-def single_response(bytes cert_id not None, int status, this_update, next_update, revoked_at=None, int reason=-1):
+def whole_second(at):
+    """The same moment in UTC as a response tells it, without a fraction."""
+    cdef datetime moment = in_utc(at)
+    return datetime_new(
+        datetime_year(moment), datetime_month(moment), datetime_day(moment), datetime_hour(moment),
+        datetime_minute(moment), datetime_second(moment), 0, _UTC,
+    )
+
+
+def single_response(
+    bytes cert_id not None, int status, this_update, next_update, revoked_at=None, int reason=-1
+):
     """A SingleResponse element; ``reason`` below zero: none. ``revoked_at`` belongs to REVOKED alone."""
     cdef datetime begins = in_utc(this_update), ends = in_utc(next_update)
     cdef datetime revoked = None
@@ -166,8 +177,8 @@ cdef class ResponseTemplate:
         self.certificates = b"" if certificate is None else _element(0xA0, _element(SEQUENCE, certificate))
 
     def to_be_signed(self, bytes singles not None, produced_at, bytes nonce=None, bint extended_revoke=False):
-        """ResponseData: ``singles`` are SingleResponse elements one behind the other; ``nonce`` the content of
-        the extension's extnValue."""
+        """ResponseData: ``singles`` are SingleResponse elements one behind the other; ``nonce`` the content
+        of the extension's extnValue."""
         cdef datetime produced = in_utc(produced_at)
         cdef Py_ssize_t listed = PyBytes_GET_SIZE(singles)
         cdef Py_ssize_t value = 0, nonce_extension = 0, extensions = 0, content

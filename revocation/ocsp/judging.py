@@ -9,9 +9,8 @@ signer's own certificate, so that nobody can keep an answer for longer than it m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from revocation.answers import AFTER_NEXT_UPDATE, OcspWord, answer_for
 from revocation.authorities import Authorities, Authority, Generation
@@ -52,9 +51,11 @@ _ERRORS: Final[Mapping[OcspWord, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Judged:
-    """What is to be said of one CertID: an error, or a SingleResponse and who signs it."""
+class Judged(NamedTuple):
+    """What is to be said of one CertID: an error, or a SingleResponse and who signs it.
+
+    A tuple, and so is ``OcspAnswer``, because one is made for each request that is not answered from memory.
+    """
 
     #: "unauthorized", "try_later" or "internal_error"; None: there is something to sign.
     error: str | None

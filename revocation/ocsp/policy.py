@@ -59,8 +59,9 @@ class ResponderPolicy:
     signed_requests: SignedRequests = SignedRequests.IGNORE
     #: Certificates whose keys may sign requests, pinned: no chain is built, and their dates count.
     requestors: tuple[x509.Certificate, ...] = ()
-    #: Does the locally trusted certificate go along? Its clients hold it already, and it is most of an
-    #: answer's octets; a delegate's always does, for nobody else has it (RFC 6960 section 4.2.2.3).
+    #: Does the locally trusted certificate go along? Its clients hold it already (OpenSSL by -VAfile, GnuTLS
+    #: and Java find the signer without), and it is most of an answer's octets. A delegate's always does, for
+    #: nobody else has it (RFC 6960 section 4.2.2.3).
     certificate_in_local: bool = False
     #: A request for more certificates is malformed as a whole: no partial answer. The decoder takes no more
     #: than ``MOST_CERT_IDS``.

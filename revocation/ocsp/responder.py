@@ -7,14 +7,14 @@ whole: a SingleResponse for each CertID, in the order of the request, under one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from revocation.authorities import Authorities
 from revocation.clock import Clock
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from revocation.identity import CertificateIdentity
+from revocation.ocsp._response import whole_second
 from revocation.ocsp.cert_id import CertId, OcspRequest
 from revocation.ocsp.judging import (
     INTERNAL_ERROR,
@@ -52,8 +52,7 @@ ERRORS: Final[Mapping[str, bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OcspAnswer:
+class OcspAnswer(NamedTuple):
     """The response's octets, and what an HTTP side needs to know for headers, caches and metering."""
 
     der: bytes
@@ -178,7 +177,7 @@ class Responder:
             SUCCESSFUL,
             this_update=whole.this_update,
             next_update=next_update,
-            produced_at=now.replace(microsecond=0),
+            produced_at=whole_second(now),
             cacheable=echoed is None,
             statuses=tuple([each.status for each in judged if each.status is not None]),
         )

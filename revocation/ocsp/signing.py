@@ -19,7 +19,7 @@ from revocation.authorities import Generation
 from revocation.coverage import CLOCK_TOLERANCE
 from revocation.errors import InputRefused
 from revocation.identity import subject_public_key_bits
-from revocation.ocsp._response import ResponseTemplate
+from revocation.ocsp._response import ResponseTemplate as ResponseTemplate
 from revocation.ocsp.responder_certificates import (
     check_delegated,
     check_issued_by,

@@ -21,7 +21,7 @@ from platform_api.workers import layout
 from platform_api.workers.collector import SharedCollector
 from platform_api.workers.counts import LATENCY_BUCKETS, LATENCY_NS, CallerCount, Count
 from platform_api.workers.layout import CALLERS, LINE, WORD, Header, Slot, State, TableShape
-from platform_api.workers.part import request_key, request_labels
+from platform_api.workers.part import INCIDENT, request_key, request_labels
 from platform_api.workers.rows import REST, Rows, read_rows
 from platform_api.workers.shared import Shared
 from revocation.errors import OwnFault
@@ -49,6 +49,7 @@ def test_no_two_spans_share_a_cache_line(workers: int) -> None:
             layout.callers_span(index, workers),
             layout.requests_span(index, workers),
             layout.routes_span(index, workers),
+            layout.upstream_span(index, workers),
         ]
     end = layout.HEADER_WORDS
     for span in spans:
@@ -191,6 +192,8 @@ def test_what_is_exposed() -> None:
         part.add(LATENCY_BUCKETS[index])
         part.caller(_INSTITUTION, UUID(int=index))[CallerCount.REVOKED] += 2
         part.request_done(route="/v1/x/{id}", method="GET", status=200, seconds=0.002)
+        part.upstream("card-sign", "paused")
+        part.upstream("card-sign", INCIDENT)
     part.enter(State.SERVING)
     registry = CollectorRegistry()
     registry.register(SharedCollector(shared))
@@ -209,6 +212,8 @@ def test_what_is_exposed() -> None:
     assert found["jpki_http_requests_total", "GET", "/v1/x/{id}", "200"] == 2
     assert found["jpki_http_request_seconds_bucket", "0.0025", "/v1/x/{id}"] == 2
     assert found["jpki_http_request_seconds_bucket", "0.001", "/v1/x/{id}"] == 0
+    assert found["jpki_upstream_ocsp_total", "card-sign", "paused"] == 2
+    assert found["jpki_upstream_ocsp_incidents_total", "card-sign"] == 2
     assert found["jpki_workers", "serving"] == found["jpki_workers", "starting"] == 1
     assert len(LATENCY_NS) + 1 == sum(name[0] == "jpki_ocsp_seconds_bucket" for name in found)
     shared.close_descriptor()

@@ -16,7 +16,7 @@ from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.faults import AlreadyRunning, DatabaseFailed, SetupRefused, UsageRefused
 from platform_api.listening import Address, listening, sharing
 from platform_api.workers.control import Channel, refusal_of, refusal_record
-from platform_api.workers.order import Order
+from platform_api.workers.order import Order, handed_settings
 from revocation.errors import InputRefused, OutsideFailed, OwnFault, RevocationError
 from revocation.exits import exit_code_of
 
@@ -73,7 +73,7 @@ def test_an_order_says_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     nothing of it is in a representation."""
     settings = load_settings(data_dir=tmp_path, dsn=SecretStr("postgres://a:sesame@b/c"), workers=3)
     pipe = io.BytesIO()
-    order = Order(settings, 2, 4711, 5, 6, 7)
+    order = Order(settings.model_dump(), 2, 4711, 5, 6, 7)
     order.write(pipe)
     assert len(pipe.getvalue()) < 16_384  # what a pipe takes at once is four times as much
     pipe.seek(0)
@@ -81,9 +81,10 @@ def test_an_order_says_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("JPKI_MODE", "nonsense")
     (tmp_path / "jpki.toml").write_text("{broken")
     read = Order.read(pipe)
-    assert read.settings.model_dump() == settings.model_dump()
+    handed = handed_settings(read.given)
+    assert handed.model_dump() == settings.model_dump()
     assert (read.index, read.supervisor, read.shared, read.listener, read.control) == (2, 4711, 5, 6, 7)
-    assert "sesame" not in repr(order) + repr(read) + str(read.settings)
+    assert "sesame" not in repr(order) + repr(read) + str(handed)
 
 
 @pytest.mark.parametrize("family", [InputRefused, OutsideFailed, OwnFault, SetupRefused, UsageRefused])

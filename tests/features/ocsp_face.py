@@ -95,7 +95,8 @@ async def faces(
     warming = Warming(answers, epochs, cache, responders)
     snapshots.on_prepare = warming.prepare
     app = web.Application(middlewares=[edge])
-    app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = Settings(), clock, log, Metrics()
+    settings = await asyncio.to_thread(Settings)  # looks for jpki.toml
+    app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = settings, clock, log, Metrics()
     app[POOL], app[KEY_HASHER] = None, None  # type: ignore[assignment] # no address here has a key in it
     app[OCSP] = Ordinary(answers, cache, part, word, shared_caches=asking is None)
     handlers.add_routes(app)

@@ -22,13 +22,12 @@ from platform_api.keys import CALLERS
 from platform_api.tls import ReloadingContext, TlsFiles
 from revocation.ocsp.responder import Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
-from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
 from tests.base.test_tls import CA, CLIENT, NOW, SERVER, make
 from tests.features.calling import Asking, asking
 from tests.features.cards import make_card
 from tests.features.service import _application
-from tests.features.test_ocsp_http import request_for
+from tests.features.test_ocsp_http import request_for, responder_pair
 from tests.features.world import World
 from tests.revocation import sets
 
@@ -42,9 +41,7 @@ GOOD = ocsp.OCSPCertStatus.GOOD
 @pytest.fixture
 async def live(world: World) -> AsyncIterator[Asking]:
     """A world whose responder answers; networks are taken."""
-    key = pki.key("p256", 95)
-    certificate = pki.ca_certificate(key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False)
-    signer = LocallyTrustedSigner(certificate, key)
+    signer = LocallyTrustedSigner(*responder_pair())
     world.responders[TrustMode.LOCAL] = Responder(world.authorities, {TrustMode.LOCAL: signer}, world.clock)
     await world.day()
     async with asking(world, networks=True) as made:

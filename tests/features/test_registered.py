@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,11 @@ from platform_api.registrations import store as registrations
 from platform_api.tagging import Tagger
 from revocation.ocsp.responder import Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
-from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
 from tests.features.calling import GRACE, TTL, Asking, asking
 from tests.features.cards import Card, make_card
 from tests.features.service import serving
-from tests.features.test_ocsp_http import request_for
+from tests.features.test_ocsp_http import request_for, responder_pair
 from tests.features.world import TAG_KEYS, World
 from tests.revocation import sets
 
@@ -197,19 +195,18 @@ async def test_the_one_question_answers_for_one_s_own_tenant_alone(
     tags = [tag.value for tag in live.world.tagger.tags(identity(live.world, card))]
     pool = live.database.app_pool
     async with tenant(pool, bank.institution_id) as connection:
-        assert await registrations.is_registered(connection, tags) is True
-        assert await registrations.is_registered(connection, [*tags, bytes(16)]) is True
-        assert await registrations.is_registered(connection, [bytes(16)]) is False
-        assert await registrations.is_registered(connection, []) is False
+        assert await registrations.are_registered(
+            connection, [tags, [bytes(16)], [bytes(16), *tags], [], [bytes(15)]]
+        ) == [True, False, True, False, False]
     async with tenant(pool, broker.institution_id) as connection:
-        assert await registrations.is_registered(connection, tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
         await connection.execute("SET LOCAL search_path = pg_temp, public")
-        assert await registrations.is_registered(connection, tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
     for statement in ("CREATE TEMP TABLE registration_tag ()", "CREATE TABLE public.mine ()"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(statement)
     async with pool.acquire() as connection, connection.transaction():
-        assert await connection.fetchval("SELECT is_registered($1)", tags) is False
+        assert await registrations.are_registered(connection, [tags]) == [False]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with tenant(pool, bank.institution_id) as connection:
             await connection.fetch("SELECT tag FROM registration_tag")
@@ -249,13 +246,6 @@ async def test_many_questions_are_few_transactions(
     assert {owner for owner, _ in asked} == {bank.institution_id, broker.institution_id}
     assert sum(count for _, count in asked) == 300
     assert len(asked) <= 6
-    assert await real_answers(live, bank, []) == []
-    assert await real_answers(live, bank, [(), (bytes(16),)]) == [False, False]
-
-
-async def real_answers(live: Asking, bank: TestInstitution, certificates: Any) -> list[bool]:
-    async with tenant(live.database.app_pool, bank.institution_id) as connection:
-        return await registrations.are_registered(connection, certificates)
 
 
 async def test_only_the_application_may_ask(live: Asking) -> None:
@@ -265,10 +255,10 @@ async def test_only_the_application_may_ask(live: Asking) -> None:
             "SELECT has_function_privilege('jpki_app', p.oid, 'EXECUTE') AS app,"
             " has_function_privilege('detector', p.oid, 'EXECUTE') AS detector,"
             " p.prosecdef AS definer, p.proowner::regrole::text AS owner, p.proconfig AS config"
-            " FROM pg_proc AS p WHERE p.proname = 'is_registered'"
+            " FROM pg_proc AS p WHERE p.proname = 'registered_among'"
         )
         others = await superuser.fetch(
-            "SELECT p.proname FROM pg_proc AS p WHERE p.prosecdef AND p.proname <> 'is_registered'"
+            "SELECT p.proname FROM pg_proc AS p WHERE p.prosecdef AND p.proname <> 'registered_among'"
             " AND p.pronamespace = 'public'::regnamespace"
         )
     assert rights is not None
@@ -285,10 +275,8 @@ async def test_ocsp_and_json_by_serial_say_the_same(
     that is registered nowhere, so that nobody learns which is whose.
     """
     world = live.world
-    key = pki.key("p256", 95)
-    certificate = pki.ca_certificate(key, (("CN", "responder"),), sets.T0 - timedelta(days=1), ca=False)
     world.responders[TrustMode.LOCAL] = Responder(
-        world.authorities, {TrustMode.LOCAL: LocallyTrustedSigner(certificate, key)}, world.clock
+        world.authorities, {TrustMode.LOCAL: LocallyTrustedSigner(*responder_pair())}, world.clock
     )
     card, nowhere = make_card(sets.ca()), make_card(sets.ca())
     await world.register(bank, card)

@@ -122,7 +122,7 @@ class Asking:
         return [orjson.loads(line)["code"] for line in self.log.getvalue().splitlines()]
 
     def counted(self, outcome: str) -> float:
-        label = {"ca": "card-sign", "outcome": outcome}
+        label = {"ca": AUTHORITY.ca_id, "outcome": outcome}
         return self.metrics.registry.get_sample_value("jpki_upstream_ocsp_total", label) or 0.0
 
 

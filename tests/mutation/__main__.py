@@ -68,10 +68,22 @@ GROUPS = {
         ),
     ),
     "ocsp": Group(
-        ("revocation/ocsp/responder.py",),
+        (
+            "revocation/ocsp/responder.py",
+            "revocation/ocsp/judging.py",
+            "revocation/ocsp/requestors.py",
+            "revocation/ocsp/responder_certificates.py",
+            "revocation/ocsp/signing.py",
+            "revocation/ocsp/signer_expiry.py",
+        ),
         (
             "tests/revocation/test_ocsp.py",
+            "tests/revocation/test_ocsp_bad_inputs.py",
             "tests/revocation/test_ocsp_requests.py",
+            "tests/revocation/test_ocsp_several.py",
+            "tests/revocation/test_ocsp_signed_requests.py",
+            "tests/revocation/test_ocsp_signers.py",
+            "tests/revocation/test_ocsp_turns.py",
             "tests/revocation/test_clock_cases.py",
         ),
     ),

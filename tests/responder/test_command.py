@@ -31,13 +31,15 @@ from tests.responder.running import (
     crl,
     environment,
     fetch,
+    key_pem,
     openssl,
+    pem,
     refused,
     running,
     words,
     write_files,
 )
-from tests.revocation.ocsp_world import point_of
+from tests.revocation.ocsp_world import point_of, responder_certificate
 
 MALFORMED, UNAUTHORIZED = bytes.fromhex("30030a0101"), bytes.fromhex("30030a0106")
 
@@ -99,6 +101,47 @@ def test_without_anonymous_no_cache_may_share(folder: Path) -> None:
         _, _, headers = fetch(private.url, data=request(folder))
         assert "private" in headers["Cache-Control"]
         assert "public" not in headers["Cache-Control"]
+
+
+def test_what_was_said_is_said_again(folder: Path, one: Running) -> None:
+    """The same octets under the same tag, by GET and POST; with a nonce a signature each time."""
+    text = base64.b64encode(request(folder, 77)).decode().replace("/", "%2F")
+    _, first, _ = fetch(f"{one.url}/{text}")
+    _, second, headers = fetch(f"{one.url}/{text}")
+    _, third, again = fetch(one.url, data=request(folder, 77))
+    assert (second, headers["ETag"]) == (third, again["ETag"])
+    assert ocsp.load_der_ocsp_response(first).serial_number == 77
+    assert fetch(f"{one.url}/{text}", headers={"If-None-Match": headers["ETag"]})[0] == 304
+
+
+def test_each_ca_has_its_own_delegate(tmp_path: Path) -> None:
+    """Two CAs, their lists and delegates in one process: each is believed by its own CA alone."""
+    for name, first_key in (("one", 300), ("two", 320)):
+        (tmp_path / name).mkdir()
+        ca = pki.make_ca((("C", "JP"), ("CN", name)), generations=1, kind="p256", first_key=first_key)
+        private = pki.key("p256", 390 + first_key)
+        delegate = responder_certificate(private, ca.generations[0])
+        for file, octets in {
+            "ca.pem": pem(ca.certificates[0]),
+            "ca.crl": crl(ca),
+            "ocsp.pem": pem(delegate),
+            "ocsp.key": key_pem(private),
+        }.items():
+            (tmp_path / name / file).write_bytes(octets)
+
+    def both(file: str) -> tuple[str, str]:
+        return f"one/{file}", f"two/{file}"
+
+    given = words(
+        tmp_path, ca=both("ca.pem"), crl=both("ca.crl"), signer=both("ocsp.pem"), signer_key=both("ocsp.key")
+    )
+    with running(given) as found:
+        assert [one["signer"] for one in found.ready["cas"]] == ["delegated", "delegated"]
+        for name in ("one", "two"):
+            anchor = tmp_path / name / "ca.pem"
+            said = openssl(anchor, REVOKED, found.url, "-CAfile", anchor)
+            assert "Response verify OK" in said, said
+            assert ": revoked" in said, said
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/ocsp", "/ocsp/", "/MAAA", "/favicon.ico"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from platform_api.responder.follow import Follower
 from platform_api.responder.given import Given
+from revocation.checker.lists import HeldList
 from revocation.clock import FixedClock
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
 from tests import pki
@@ -118,6 +120,14 @@ def test_a_bad_one_leaves_the_old_world(followed: Followed, ca: pki.CA, list_fil
     list_file.write_bytes(newer(ca, GOOD, number=5))
     assert followed.look() == ["taken"]
     assert followed.follower.refusal is None
+
+
+def test_a_refusal_keeps_no_list_in_memory(followed: Followed, ca: pki.CA, list_file: Path) -> None:
+    """It is kept for as long as the files are refused; what was read for it is not."""
+    list_file.write_bytes(crl(ca, number=None))
+    assert followed.look() == ["CRL_NUMBER_MISSING"]
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, HeldList)]
 
 
 def test_the_same_list_again_is_no_news_of_importance(

@@ -6,6 +6,7 @@ good where the checker does not, unless a certificate lies outside the lists tho
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ import cryptography_vectors
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import ocsp
 
 from platform_api.responder.given import Given
 from platform_api.responder.world import World, load
@@ -25,9 +27,11 @@ from revocation.checker.lists import HeldList
 from revocation.clock import FixedClock
 from revocation.distinguished_names import same_name
 from revocation.errors import InputRefused
-from revocation.identity import CertificateIdentity
-from revocation.status import certificate_status
+from revocation.ocsp.policy import TrustMode
+from revocation.ocsp.responder import Responder
+from tests.pki import der_int, seq, tlv
 from tests.responder.worlds import given
+from tests.revocation.ocsp_world import algorithm, request
 
 _FILES = Path(cryptography_vectors.__file__).parent
 CASES: list[dict[str, Any]] = json.loads(
@@ -93,19 +97,24 @@ def _issuer_of(der: bytes) -> bytes | None:
 
 
 def said(world: World, case: dict[str, Any], at: datetime) -> str:
-    """good, revoked or unknown, by the key that issued the leaf."""
+    """good, revoked, or unknown where nothing is signed: the OCSP response about the leaf."""
     leaf = read_certificate((_FILES / case["cert"]).read_bytes())
-    found = set()
-    for authority in world.authorities:
-        for generation in authority.generations:
-            identity = CertificateIdentity(authority.ca_id, generation.key_id, leaf.serial)
-            status = certificate_status(
-                identity, authorities=world.authorities, snapshot=world.snapshot, now=at
-            ).status
-            if _issued(case, generation.certificate):
-                found.add({"GOOD": "good", "REVOKED": "revoked", "ON_HOLD": "revoked"}.get(status, "unknown"))
-    assert len(found) == 1
-    return found.pop()
+    [issuer] = [
+        generation
+        for authority in world.authorities
+        for generation in authority.generations
+        if _issued(case, generation.certificate)
+    ]
+    name = hashlib.sha256(issuer.subject).digest()
+    asked = request(seq(algorithm(), tlv(4, name), tlv(4, issuer.key_id), der_int(leaf.serial)))
+    responder = Responder(world.authorities, {TrustMode.LOCAL: world.signers}, FixedClock(at))
+    answer = responder.respond(asked, world.snapshot)
+    if answer.response_status != "successful":
+        return "unknown"
+    single = ocsp.load_der_ocsp_response(answer.der)
+    assert single.next_update_utc is not None
+    assert single.this_update_utc <= at < single.next_update_utc
+    return single.certificate_status.name.lower()
 
 
 def _issued(case: dict[str, Any], issuer: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from tests import pki
 from tests.checker.material import ATTRIBUTE, CA, INDIRECT, USER, about, full, named, some_reasons
 from tests.pki import entry, seq
 from tests.responder.running import GOOD, HELD, NOW, REVOKED, THIS_UPDATE, crl, pem
-from tests.responder.worlds import DAY, given, made, without_list, word
+from tests.responder.worlds import DAY, given, made, of_key, without_list, word
+from tests.revocation.ocsp_world import responder_certificate
 
 HOUR = timedelta(hours=1)
 UNDETERMINED = "PARTITION_UNDETERMINED"
@@ -92,6 +95,7 @@ SCOPES: dict[str, tuple[list[bytes | None], str, str]] = {
     "two points": ([seq(ONE), seq(OTHER)], UNDETERMINED, "GOOD"),
     "users only": ([seq(USER)], UNDETERMINED, "GOOD"),
     "CAs only": ([seq(CA)], UNDETERMINED, "GOOD"),
+    "only users and only CAs": ([seq(USER, CA)], UNDETERMINED, UNDETERMINED),
     "users and CAs": ([seq(USER), seq(CA)], "GOOD", "GOOD"),
     "some reasons": ([seq(COMPROMISE)], UNDETERMINED, UNDETERMINED),
     "every reason": ([seq(COMPROMISE), seq(REST)], "GOOD", "GOOD"),
@@ -248,6 +252,53 @@ def test_a_quirk_passes_when_it_is_tolerated(tmp_path: Path, ca: pki.CA) -> None
     lists = {"a.crl": crl(ca, number=None)}
     world = made(given(tmp_path, [ca], lists, tolerances=["missing_crl_number"]))
     assert word(world, ca, GOOD) == "GOOD"
+
+
+def test_files_as_people_have_them(tmp_path: Path, ca: pki.CA) -> None:
+    """PEM, DER, several lists in one file."""
+    blocks = [
+        b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(der) + b"-----END X509 CRL-----\n"
+        for der in (crl(ca), crl(ca, [entry(GOOD, THIS_UPDATE)], generation=0))
+    ]
+    world = made(given(tmp_path, [ca], {"both.pem": b"Here they are.\n" + b"".join(blocks)}))
+    assert (word(world, ca, REVOKED), word(world, ca, GOOD, generation=0)) == ("REVOKED", "REVOKED")
+
+
+def test_somebody_must_be_able_to_sign(tmp_path: Path, ca: pki.CA) -> None:
+    """Nobody; one who has not begun; and what may not sign at all."""
+    wanted = given(tmp_path, [ca], {"ca.crl": crl(ca)})
+    with pytest.raises(InputRefused, match="SIGNER_MISSING"):
+        made(replace(wanted, signers=()))
+    certificate, _ = wanted.signers[0]
+    private = pki.key("p256", 399)
+    certificate.write_bytes(pem(responder_certificate(private, None, start=NOW + HOUR)))
+    with pytest.raises(InputRefused, match="SIGNER_NOT_VALID"):
+        made(wanted)
+    certificate.write_bytes(pem(pki.ca_certificate(private, (("CN", "x"),), NOW - DAY, ca=None)))
+    with pytest.raises(InputRefused, match="digitalSignature"):
+        made(wanted)
+
+
+def test_the_next_signer_waits_for_its_day(tmp_path: Path, ca: pki.CA) -> None:
+    """Two certificates for one key: the old one signs until the new one has begun, then the new one."""
+    wanted = given(tmp_path, [ca], {"ca.crl": crl(ca)})
+    private, days = pki.key("p256", 399), (NOW - DAY, NOW + 2 * DAY)
+    found = []
+    for number, start in enumerate(days):
+        path = tmp_path / f"{number}.pem"
+        path.write_bytes(pem(responder_certificate(private, ca.generations[-1], start=start)))
+        found.append((path, tmp_path / "ocsp.key"))
+    signers = made(replace(wanted, signers=tuple(found))).signers
+    generation = of_key(made(wanted), ca).newest
+
+    def began(at: datetime) -> datetime:
+        identity = signers.identity_for(generation, at)
+        assert identity is not None
+        return identity.not_before
+
+    assert began(NOW) == days[0]
+    assert began(NOW + 3 * DAY) == days[1]
+    assert signers.of(generation)[0] == "delegated"
 
 
 def test_one_ca_s_lapsed_list_keeps_no_other_from_being_answered(tmp_path: Path, ca: pki.CA) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from asn1crypto import ocsp as asn1_ocsp
 
@@ -118,7 +116,7 @@ def test_times_of_several_are_those_that_hold_for_all(made: World) -> None:
     judged = [
         made.responder.judge(decode_request(request(cert_id(n))).cert_ids[0], made.snapshot) for n in (1, 2)
     ]
-    later = replace(judged[1], this_update=NOW, next_update=NOW + DAY / 2)
+    later = judged[1]._replace(this_update=NOW, next_update=NOW + DAY / 2)
     answer = made.responder.sign([judged[0], later])
     assert (answer.this_update, answer.next_update) == (judged[0].this_update, NOW + DAY / 2)
 

@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revocation.ocsp._response import GOOD, REVOKED, UNKNOWN, ResponseTemplate, single_response
+from revocation.ocsp._response import GOOD, REVOKED, UNKNOWN, ResponseTemplate, single_response, whole_second
 from tests import pki
 from tests.pki import der_int, der_oid, seq, tlv
 from tests.revocation.ocsp_world import HASH_OIDS, NOW, responder_certificate
@@ -184,6 +184,8 @@ def test_another_zone_is_told_in_utc_and_none_is_refused() -> None:
     tokyo = timezone(timedelta(hours=9))
     here = single_response(b"", GOOD, NOW, NOW)
     assert single_response(b"", GOOD, NOW.astimezone(tokyo), NOW.astimezone(tokyo)) == here
+    assert whole_second(NOW.astimezone(tokyo).replace(microsecond=7)) == NOW
+    assert whole_second(NOW.astimezone(tokyo)).tzinfo is UTC
     with pytest.raises(ValueError, match="naive"):
         single_response(b"", GOOD, NOW.replace(tzinfo=None), NOW)
 

@@ -54,8 +54,12 @@ def test_a_nonce_has_32_fresh_octets_and_is_not_critical() -> None:
 def test_our_own_responder_reads_what_we_ask(serial: int) -> None:
     """Every positive serial goes out with the octets that identify it."""
     octets = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
-    decoded = decode_request(asked(octets).der)
-    assert decoded.serial_number == serial
+    question = asked(octets)
+    decoded = decode_request(question.der)
+    (cert_id,) = decoded.cert_ids
+    assert (cert_id.serial, cert_id.hash_name) == (octets, "sha1")
+    assert cert_id.issuer_key_hash == question.issuer_key_hash
+    assert decoded.nonce == b"\x04\x20" + (question.nonce or b"")
 
 
 @pytest.mark.parametrize("serial", [b"\x00", b"\xff", b"\x80\x01"])

@@ -61,19 +61,18 @@ CREATE POLICY presented_binding ON institution FOR SELECT TO jpki_app
 
 GRANT SELECT, UPDATE (revoked_at) ON api_key_binding TO jpki_app;
 
--- Does this institution watch this certificate? Tags (0002) stay readable by the detector alone: the
--- application brings tags that it computed, under a key that is not in this database, and hears yes or no.
--- The function runs as its owner, whom the forced policy "tenant" binds like everybody: without a tenant, and
--- for any other institution's registration, the answer is no.
-CREATE FUNCTION is_registered(tags bytea[]) RETURNS boolean
+-- Which of these certificates does this institution watch? Tags (0002) stay readable by the detector alone: the
+-- application brings tags that it computed, under a key that is not in this database, and hears a yes or a no
+-- for each. The function runs as its owner, whom the forced policy "tenant" binds like everybody: without a
+-- tenant, and for any other institution's registration, the answer is no.
+CREATE FUNCTION registered_among(tags bytea[]) RETURNS SETOF bytea
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT EXISTS (
-            SELECT 1 FROM public.registration_tag AS t
-            WHERE t.tag = ANY (is_registered.tags)
-              AND t.institution_id
-                  = nullif(pg_catalog.current_setting('app.institution_id', true), '')::pg_catalog.uuid)
+        SELECT DISTINCT t.tag FROM public.registration_tag AS t
+        WHERE t.tag = ANY (registered_among.tags)
+            AND t.institution_id
+                = nullif(pg_catalog.current_setting('app.institution_id', true), '')::pg_catalog.uuid
     $$;
-REVOKE ALL ON FUNCTION is_registered(bytea[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION is_registered(bytea[]) TO jpki_app;
+REVOKE ALL ON FUNCTION registered_among(bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION registered_among(bytea[]) TO jpki_app;

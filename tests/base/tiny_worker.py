@@ -1,0 +1,28 @@
+"""``python -m tests.base.tiny_worker``: a worker by the product's ``post`` that serves nothing.
+
+``given["does"]``: "serve"; "hang" (deaf to SIGTERM); "die" (at the start, without a word).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from platform_api.workers.layout import State
+from platform_api.workers.post import Post, man
+
+
+async def work(post: Post) -> None:
+    does = post.given["does"]
+    if does == "die":
+        os._exit(7)
+    post.metrics = lambda: f"worker {post.place.part.index}\n"
+    post.place.serving.prepared(5)
+    post.place.part.enter(State.SERVING)
+    post.say_ready()
+    await (asyncio.Event() if does == "hang" else post.stop).wait()
+
+
+if __name__ == "__main__":
+    sys.exit(man(work))

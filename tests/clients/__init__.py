@@ -1,0 +1,1 @@
+"""Real OCSP clients against a running responder: ``make test-clients``."""
