@@ -81,6 +81,7 @@ class Operation:
     other_statuses: tuple[int, ...]
     max_body: int
     reads: Reads | None
+    remembers_caller: bool
     handler: Handler
 
     async def __call__(self, *args: Any) -> BaseModel | Answer | Written:
@@ -109,12 +110,14 @@ def operation(
     other_statuses: tuple[int, ...] = (),
     max_body: int = DEFAULT_MAX_BODY,
     reads: Reads | None = None,
+    remembers_caller: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare a handler: ``async def h(request, body)``, or ``h(request)`` when there is no request model.
 
     ``writes`` honours Idempotency-Key; with ``transient_response`` the body is never stored, and a replay
     answers 410 RESPONSE_NOT_KEPT with the ids that were kept. ``reads``: how a body is read that is too long
-    for its model; it takes and refuses the same ones.
+    for its model; it takes and refuses the same ones. ``remembers_caller``: who was known within the last
+    ``caller_ttl_s`` is known, as with OCSP, without a question to the database in each request.
     """
     if transient_response and not writes:
         raise ValueError("expected writes=True with transient_response; only writes are replayed")
@@ -136,6 +139,7 @@ def operation(
             other_statuses=other_statuses,
             max_body=max_body,
             reads=reads,
+            remembers_caller=remembers_caller,
             handler=handler,
         )
 

@@ -4,9 +4,9 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from revocation.reasons import REASON_ABSENT, reason_name
 
@@ -16,9 +16,29 @@ cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **octets, Py_ssize_t length) except -1
 
 
+cdef extern from *:
+    """
+    #define FIRST_MOMENT -62135596800LL
+    #define LAST_MOMENT 253402300799LL
+    #define FROM_MARCH 62162035200LL
+    """
+    # 0001-01-01T00:00:00Z, 9999-12-31T23:59:59Z, and 1970 counted from 0000-03-01, in seconds.
+    int64_t FIRST_MOMENT
+    int64_t LAST_MOMENT
+    int64_t FROM_MARCH
+
+
+cdef enum:
+    #: A text is copied whole with the spare octets behind it, which takes no call and no loop.
+    TEXT = 32
+    WORD = 16
+    #: [ and a number, the group's row, reason, date, ] and comma.
+    LONGEST_ROW = 11 + TEXT + TEXT + 24 + 2
+
+
 cdef struct Text:
-    const char *octets
-    Py_ssize_t length
+    uint8_t length
+    char[TEXT] octets
 
 
 cdef struct Group:
@@ -28,28 +48,24 @@ cdef struct Group:
     bint told  # has rows
 
 
-cdef enum:
-    #: [, a number, the row; or [, a number, the answer's, reason, date.
-    LONGEST_NUMBER = 10
-    LONGEST_REASON = 32
-    DATE_OCTETS = 22
+cdef int fill(Text *text, bytes octets, Py_ssize_t most) except -1:
+    if len(octets) > most:
+        raise ValueError("expected shorter texts")
+    text.length = <uint8_t>len(octets)
+    memset(text.octets, 0, TEXT)
+    memcpy(text.octets, PyBytes_AS_STRING(octets), len(octets))
+    return 0
 
-#: ,reason_code,"reason", of each raw octet: null where the list gave none, which reads as unspecified.
-cdef list REASONS = [
-    f',{"null" if raw == REASON_ABSENT else raw},"{reason_name(raw)}",'.encode("ascii") for raw in range(256)
-]
-assert max(map(len, REASONS)) <= LONGEST_REASON  # noqa: S101
+
+#: ,reason_code,"reason","  of each raw octet: null where the list gave none, which reads as unspecified.
 cdef Text[256] reason_texts
 for _raw in range(256):
-    reason_texts[_raw] = text_of(REASONS[_raw])
+    _code = "null" if _raw == REASON_ABSENT else str(_raw)
+    fill(&reason_texts[_raw], f',{_code},"{reason_name(_raw)}","'.encode("ascii"), TEXT)
 
-
-cdef Text text_of(bytes octets) noexcept:
-    """Valid as long as ``octets`` is held."""
-    cdef Text text
-    text.octets = PyBytes_AS_STRING(octets)
-    text.length = PyBytes_GET_SIZE(octets)
-    return text
+#: "00" to "99".
+cdef char[200] two_digits
+memcpy(two_digits, PyBytes_AS_STRING(b"".join(b"%02d" % _two for _two in range(100))), 200)
 
 
 def columns(
@@ -65,9 +81,12 @@ def columns(
     cdef const uint32_t[::1] which = groups
     cdef const uint8_t[::1] reason = reasons
     cdef const int64_t[::1] date = dates
-    cdef Py_ssize_t count = which.shape[0], group_count = len(words), i, room = 0, longest_word = 0, longest_row = 0
-    cdef Group *known
+    cdef Py_ssize_t count = which.shape[0], group_count = len(words), i, told = 0, size
+    cdef char *start
+    cdef char *end
+    cdef object written
     cdef PyObject *result = NULL
+    cdef Group *known
     if group_count != len(rows) or group_count != len(listed):
         raise ValueError("expected as many rows as words")
     known = <Group *>malloc(max(1, group_count) * sizeof(Group))
@@ -75,78 +94,78 @@ def columns(
         raise MemoryError
     try:
         for i in range(group_count):
-            known[i].word = text_of(words[i])
+            fill(&known[i].word, words[i] + b",", WORD)
             known[i].told = rows[i] is not None
+            fill(&known[i].row, rows[i] or b"", TEXT)
             known[i].listed = listed[i]
-            if known[i].told:
-                known[i].row = text_of(rows[i])
-                longest_row = max(longest_row, known[i].row.length)
-            longest_word = max(longest_word, known[i].word.length)
-            if known[i].listed and not (reason.shape[0] == count == date.shape[0]):
+            if known[i].listed and not reason.shape[0] == count == date.shape[0]:
                 raise ValueError("expected a reason and a date for each item")
         for i in range(count):
             if which[i] >= <uint32_t>group_count:
                 raise ValueError("expected groups that are known")
-            room += known[which[i]].told
-        room *= longest_row + LONGEST_NUMBER + LONGEST_REASON + DATE_OCTETS + 3
-        room += count * (longest_word + 1) + PyBytes_GET_SIZE(before) + 32
-        result = PyBytes_FromStringAndSize(NULL, room)
-        _PyBytes_Resize(&result, write(bytes_start(result), before, which, reason, date, known))
-        return <object>result
+            told += known[which[i]].told
+        size = PyBytes_GET_SIZE(before)
+        result = PyBytes_FromStringAndSize(NULL, size + count * WORD + told * LONGEST_ROW + 2 * WORD)
+        start = bytes_start(result)
+        memcpy(start, PyBytes_AS_STRING(before), size)
+        end = write(
+            start + size,
+            &which[0] if count else NULL,
+            &reason[0] if reason.shape[0] else NULL,
+            &date[0] if date.shape[0] else NULL,
+            known,
+            count,
+        )
+        _PyBytes_Resize(&result, end - start)
+        written = <object>result
     finally:
         free(known)
         Py_XDECREF(result)
+    return written
 
 
-cdef Py_ssize_t write(
-    char *out,
-    bytes before,
-    const uint32_t[::1] which,
-    const uint8_t[::1] reason,
-    const int64_t[::1] date,
-    const Group *known,
-) noexcept:
-    """How many octets were written; there is room for all of them."""
-    cdef Py_ssize_t i, count = which.shape[0]
-    cdef char *at = out
+cdef char *write(
+    char *at, const uint32_t *which, const uint8_t *reason, const int64_t *date, const Group *known, Py_ssize_t count
+) noexcept nogil:
+    """Behind the last octet that was written; there is room for all of them."""
+    cdef Py_ssize_t i
+    cdef char *first
     cdef const Group *group
-    at = put(at, PyBytes_AS_STRING(before), PyBytes_GET_SIZE(before))
     at = put(at, b"[", 1)
     for i in range(count):
         group = &known[which[i]]
-        memcpy(at, group.word.octets, group.word.length)
+        memcpy(at, group.word.octets, WORD)
         at += group.word.length
-        at[0] = c","
-        at += 1
     at = put(at - 1 if count else at, b'],"details":[', 13)
-    cdef char *first = at
+    first = at
     for i in range(count):
         group = &known[which[i]]
-        if group.told:
-            at[0] = c"["
-            at = put_number(at + 1, i)
-            memcpy(at, group.row.octets, group.row.length)
-            at += group.row.length
-            if group.listed:
-                memcpy(at, reason_texts[reason[i]].octets, reason_texts[reason[i]].length)
-                at = put_date(at + reason_texts[reason[i]].length, date[i])
-            at = put(at, b"],", 2)
+        if not group.told:
+            continue
+        at[0] = c"["
+        at = put_number(at + 1, <uint32_t>i)
+        memcpy(at, group.row.octets, TEXT)
+        at += group.row.length
+        if group.listed:
+            memcpy(at, reason_texts[reason[i]].octets, TEXT)
+            at = put_date(at + reason_texts[reason[i]].length, date[i])
+        at = put(at, b"],", 2)
     if at > first:
         at -= 1
-    return put(at, b"]}", 2) - out
+    return put(at, b"]}", 2)
 
 
-cdef inline char *put(char *at, const char *octets, Py_ssize_t length) noexcept:
+cdef inline char *put(char *at, const char *octets, Py_ssize_t length) noexcept nogil:
     memcpy(at, octets, length)
     return at + length
 
 
-cdef inline char *put_number(char *at, uint32_t number) noexcept:
+cdef inline char *put_number(char *at, uint32_t number) noexcept nogil:
     """In decimal digits."""
     cdef char[10] digits
     cdef int count = 0
     while True:
-        digits[count] = c"0" + number % 10
+        digits[count] = <char>(c"0" + number % 10)
         count += 1
         number //= 10
         if number == 0:
@@ -158,43 +177,35 @@ cdef inline char *put_number(char *at, uint32_t number) noexcept:
     return at
 
 
-cdef inline char *put_two(char *at, int64_t number) noexcept:
-    at[0] = c"0" + <char>(number // 10)
-    at[1] = c"0" + <char>(number % 10)
-    return at + 2
+cdef inline char *put_two(char *at, uint32_t number, char after) noexcept nogil:
+    memcpy(at, two_digits + 2 * number, 2)
+    at[2] = after
+    return at + 3
 
 
-cdef inline char *put_date(char *at, int64_t seconds) noexcept:
-    """RFC 3339 in UTC between quotation marks. A time beyond the years 1 to 9999 becomes its nearest end, as in
-    ``layout.moment``."""
-    cdef int64_t days, of_day, era, year, month
-    seconds = min(max(seconds, -62135596800), 253402300799)
+cdef inline char *put_date(char *at, int64_t seconds) noexcept nogil:
+    """RFC 3339 in UTC, and the closing quotation mark. A time beyond the years 1 to 9999 becomes its nearest
+    end, as in ``layout.moment``."""
+    cdef uint64_t since
+    cdef uint32_t days, of_day, era, year, month
     # Counted from 1 March of the year 0, so that no number is negative and the leap day is a year's last.
-    seconds += 62162035200
-    days = seconds // 86400
-    of_day = seconds % 86400
+    since = <uint64_t>(min(max(seconds, <int64_t>FIRST_MOMENT), <int64_t>LAST_MOMENT) + <int64_t>FROM_MARCH)
+    days = <uint32_t>(since // 86400)
+    of_day = <uint32_t>(since % 86400)
     era = days // 146097
     days -= era * 146097
     year = (days - days // 1460 + days // 36524 - days // 146096) // 365
     days -= 365 * year + year // 4 - year // 100
     month = (5 * days + 2) // 153
     days -= (153 * month + 2) // 5
-    year += 400 * era
-    month += 3
-    if month > 12:
-        month -= 12
-        year += 1
+    year += 400 * era + (month >= 10)
+    month = month + 3 if month < 10 else month - 9
+    memcpy(at, two_digits + 2 * (year // 100), 2)
+    at = put_two(at + 2, year % 100, c"-")
+    at = put_two(at, month, c"-")
+    at = put_two(at, days + 1, c"T")
+    at = put_two(at, of_day // 3600, c":")
+    at = put_two(at, of_day // 60 % 60, c":")
+    at = put_two(at, of_day % 60, c"Z")
     at[0] = c'"'
-    at = put_two(at + 1, year // 100)
-    at = put_two(at, year % 100)
-    at[0] = c"-"
-    at = put_two(at + 1, month)
-    at[0] = c"-"
-    at = put_two(at + 1, days + 1)
-    at[0] = c"T"
-    at = put_two(at + 1, of_day // 3600)
-    at[0] = c":"
-    at = put_two(at + 1, of_day // 60 % 60)
-    at[0] = c":"
-    at = put_two(at + 1, of_day % 60)
-    return put(at, b'Z"', 2)
+    return at + 1

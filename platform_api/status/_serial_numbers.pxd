@@ -15,8 +15,39 @@ cdef extern from *:
         ['7'] = 7, ['8'] = 8, ['9'] = 9, ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13, ['e'] = 14,
         ['f'] = 15, ['A'] = 10, ['B'] = 11, ['C'] = 12, ['D'] = 13, ['E'] = 14, ['F'] = 15,
     };
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
+    /* How many of 16 octets are digits before the first that is none, and the value of these. */
+    static inline int leading_digits(const unsigned char *octets, uint64_t *value) {
+    #if defined(__SSE2__)
+        __m128i text = _mm_loadu_si128((const __m128i *)octets), pairs;
+        __m128i digit = _mm_sub_epi8(text, _mm_set1_epi8('0'));
+        __m128i letter = _mm_sub_epi8(_mm_or_si128(text, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+        __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+        __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(5)), letter);
+        unsigned others = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(is_digit, is_letter)) | 0x10000;
+        int count = __builtin_ctz(others);
+        uint64_t packed;
+        text = _mm_and_si128(text, _mm_set1_epi8(15));
+        text = _mm_add_epi8(text, _mm_and_si128(is_letter, _mm_set1_epi8(9)));
+        /* The first octet of two is the lower one, and the upper half of what they make. */
+        pairs = _mm_or_si128(_mm_slli_epi16(text, 4), _mm_srli_epi16(text, 8));
+        pairs = _mm_and_si128(pairs, _mm_set1_epi16(255));
+        _mm_storel_epi64((__m128i *)&packed, _mm_packus_epi16(pairs, pairs));
+        /* What stands behind the digits is shifted out; nothing is left of none. */
+        *value = count ? __builtin_bswap64(packed) >> 4 * (16 - count) : 0;
+    #else
+        int count = 0;
+        uint64_t found = 0;
+        while (count < 16 && digit_values[octets[count]] != 255) found = found << 4 | digit_values[octets[count++]];
+        *value = found;
+    #endif
+        return count;
+    }
     """
     const uint8_t digit_values[256]
+    int leading_digits(const uint8_t *octets, uint64_t *value) noexcept nogil
 
 
 cdef enum:
@@ -112,6 +143,19 @@ cdef inline Py_ssize_t read_digits(
         at += 1
     number[0] = value
     return at
+
+
+cdef inline Py_ssize_t read_usual(
+    const uint8_t *octets, Py_ssize_t at, Py_ssize_t end, uint64_t *number
+) noexcept nogil:
+    """1 to 16 digits and the closing quotation mark: behind the last digit. OTHER: look octet by octet."""
+    cdef int count
+    if end - at < 17:
+        return OTHER
+    count = leading_digits(octets + at, number)
+    if count == 0 or octets[at + count] != 0x22:
+        return OTHER
+    return at + count
 
 
 cdef inline void put_wide(uint8_t *wide, const uint8_t *digits, Py_ssize_t count) noexcept nogil:

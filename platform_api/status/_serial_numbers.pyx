@@ -80,20 +80,28 @@ cdef Py_ssize_t take_short(
     cdef Py_ssize_t found = 0, start, first = 0
     cdef uint64_t number = 0
     while True:
-        at = after_space(octets, at, end)
-        if at >= end or octets[at] != 0x22 or found >= room:
+        # Nearly always there is no white space.
+        if at >= end or octets[at] != 0x22:
+            at = after_space(octets, at, end)
+            if at >= end or octets[at] != 0x22:
+                return OTHER
+        if found >= room:
             return OTHER
         start = at + 1
-        at = read_digits(octets, start, end, &number, &first)
-        if at == start or at - start > MOST_DIGITS or at >= end or octets[at] != 0x22:
-            return OTHER
-        if at - first > SHORT_DIGITS:
-            return LONG_ONE
+        at = read_usual(octets, start, end, &number)
+        if at == OTHER:
+            at = read_digits(octets, start, end, &number, &first)
+            if at == start or at - start > MOST_DIGITS or at >= end or octets[at] != 0x22:
+                return OTHER
+            if at - first > SHORT_DIGITS:
+                return LONG_ONE
         numbers[found] = number
         found += 1
-        at = after_space(octets, at + 1, end)
-        if at >= end:
-            return OTHER
+        at += 1
+        if at >= end or octets[at] != 0x2C:
+            at = after_space(octets, at, end)
+            if at >= end:
+                return OTHER
         if octets[at] == 0x5D:
             count[0] = found
             return at + 1

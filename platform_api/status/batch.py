@@ -47,6 +47,7 @@ _ITS_OWN: Final = {"reason_code", "reason", "revoked_at", "previously_revoked"}
     scope="status:check",
     max_body=MAX_BODY,
     reads=read_batch,
+    remembers_caller=True,
     summary_en="Status of up to 10,000 certificates of one issuer by their serial numbers",
     summary_ja="同じ発行者の証明書の失効確認(発行の番号で最大10,000件まで一括指定)",
 )
