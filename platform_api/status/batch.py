@@ -34,6 +34,7 @@ from revocation.statuses import Statuses, serial_at, serial_count
 _GROUPS_AT_ONCE: Final = 25
 _TAGGED_AT_ONCE: Final = 200
 _COLUMNS: Final = orjson.dumps(COLUMNS)
+_turn: Final = asyncio.sleep
 #: Of an item, not of an answer that several have.
 _ITS_OWN: Final = {"reason_code", "reason", "revoked_at", "previously_revoked"}
 
@@ -124,7 +125,7 @@ async def _written(statuses: Statuses, issuer: tuple[str, bytes], language: str)
             else:
                 rows[group] = None if number == 0 else b",%d,null,null,null" % number
         if done % _GROUPS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+            await _turn(0)
     before = b'{"ca_id":%b,"issuer_key":"%b","answers":[%b],"columns":%b,"statuses":' % (
         orjson.dumps(issuer[0]),
         issuer[1].hex().encode("ascii"),
