@@ -14,7 +14,8 @@ def cut_serial_numbers(bytes body not None, Py_ssize_t most):
     """(start, end, serials) of the array in this body, or None: read it in the ordinary way.
 
     ``serials``: an ``array`` of the values as unsigned 64-bit numbers, or, where one of them is greater, of
-    octets, 20 for each serial, big-endian. At most ``most`` of them, none above 20 octets as a DER INTEGER.
+    octets, 20 for each serial, big-endian. At most ``most`` of them, none above 20 octets as a DER INTEGER;
+    None in their place: there are more.
     """
     cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(body)
     cdef const uint8_t *name = <const uint8_t *>PyBytes_AS_STRING(NAME)
@@ -32,7 +33,11 @@ def cut_serial_numbers(bytes body not None, Py_ssize_t most):
             at = after_value(octets, value, length)
         elif start == OTHER and octets[value] == 0x5B:
             start = value
-            end = at = take_array(octets, value + 1, length, most, serials)
+            end = take_array(octets, value + 1, length, most, serials)
+            if end == TOO_MANY:
+                end = after_value(octets, value, length)
+                serials.append(None)
+            at = end
         else:
             return None  # no array; or a second one, and which of them counts is not for us to say
         if at == OTHER:
@@ -46,10 +51,36 @@ def cut_serial_numbers(bytes body not None, Py_ssize_t most):
             return None
 
 
+def member_count(bytes body not None, Py_ssize_t most):
+    """How many members the outermost object has, counted to ``most``; right for every body that is JSON."""
+    cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(body)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(body), at = after_space(octets, 0, length), count = 0
+    if at >= length or octets[at] != 0x7B:
+        return 0
+    while count < most:
+        at = after_space(octets, at + 1, length)
+        if at >= length or octets[at] != 0x22:
+            break
+        at = after_string(octets, at + 1, length)
+        if at == OTHER:
+            break
+        at = after_space(octets, at, length)
+        if at >= length or octets[at] != 0x3A:
+            break
+        at = after_value(octets, after_space(octets, at + 1, length), length)
+        if at == OTHER:
+            break
+        count += 1
+        at = after_space(octets, at, length)
+        if at >= length or octets[at] != 0x2C:
+            break
+    return count
+
+
 cdef Py_ssize_t take_array(
     const uint8_t *octets, Py_ssize_t at, Py_ssize_t length, Py_ssize_t most, list serials
-) except -2:
-    """Behind its closing bracket, or OTHER."""
+) except -5:
+    """Behind its closing bracket, or OTHER, or TOO_MANY."""
     cdef Py_ssize_t room, count = 0, end
     cdef array.array numbers, wide
     # The shortest item is a digit between quotation marks, and a comma.
@@ -59,10 +90,10 @@ cdef Py_ssize_t take_array(
     if end == LONG_ONE:
         wide = array.clone(array.array("B"), room * WIDE_OCTETS, zero=False)
         end = take_wide(octets, at, length, wide.data.as_uchars, room, &count)
-        if end != OTHER:
+        if end >= 0:
             array.resize(wide, count * WIDE_OCTETS)
             serials.append(wide)
-    elif end != OTHER:
+    elif end >= 0:
         array.resize(numbers, count)
         serials.append(numbers)
     return end
@@ -70,13 +101,14 @@ cdef Py_ssize_t take_array(
 
 cdef enum:
     LONG_ONE = -3
+    TOO_MANY = -4
 
 
 cdef Py_ssize_t take_short(
     const uint8_t *octets, Py_ssize_t at, Py_ssize_t end, unsigned long long *numbers, Py_ssize_t room,
     Py_ssize_t *count,
 ) noexcept nogil:
-    """Behind the array's closing bracket; OTHER, or LONG_ONE where a value has more than 64 bits."""
+    """Behind the array's closing bracket; OTHER, TOO_MANY, or LONG_ONE where a value has more than 64 bits."""
     cdef Py_ssize_t found = 0, start, first = 0
     cdef uint64_t number = 0
     while True:
@@ -86,7 +118,7 @@ cdef Py_ssize_t take_short(
             if at >= end or octets[at] != 0x22:
                 return OTHER
         if found >= room:
-            return OTHER
+            return TOO_MANY
         start = at + 1
         at = read_usual(octets, start, end, &number)
         if at == OTHER:
@@ -118,8 +150,10 @@ cdef Py_ssize_t take_wide(
     cdef uint64_t number = 0
     while True:
         at = after_space(octets, at, end)
-        if at >= end or octets[at] != 0x22 or found >= room:
+        if at >= end or octets[at] != 0x22:
             return OTHER
+        if found >= room:
+            return TOO_MANY
         start = at + 1
         at = read_digits(octets, start, end, &number, &first)
         if at == start or at - start > MOST_DIGITS or at >= end or octets[at] != 0x22:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from platform_api.problems import Problem
-from platform_api.status._serial_numbers import cut_serial_numbers
+from platform_api.status._serial_numbers import cut_serial_numbers, member_count
 from platform_api.status.batch_bodies import MOST_ITEMS, BatchCheckRequest, read_batch
 from revocation.errors import InputRefused
 from revocation.identity import serial_from_hex
@@ -34,6 +34,7 @@ def written(octets: bytes) -> list[bytes] | None:
     if cut is None:
         return None
     start, end, found = cut
+    assert found is not None
     assert octets[start : start + 1] == b"["
     assert octets[end - 1 : end] == b"]"
     return [serial_at(found, at) for at in range(serial_count(found))]
@@ -156,10 +157,27 @@ def test_the_pattern_is_what_an_identity_takes(text: str) -> None:
         assert takes
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    members=st.dictionaries(st.text(max_size=4), values, max_size=8), most=st.integers(0, 10), data=st.data()
+)
+def test_members_are_counted(members: dict[str, Any], most: int, data: st.DataObject) -> None:
+    """Of every object the right number, however it is spelled; of anything else some number, and no crash."""
+    ascii_only = data.draw(st.booleans())
+    octets = json.dumps(
+        members, ensure_ascii=ascii_only, indent=data.draw(st.sampled_from([None, 1]))
+    ).encode()
+    assert member_count(octets, most) == min(most, len(members))
+    assert member_count(octets[: data.draw(st.integers(0, len(octets)))], most) <= most
+
+
 def test_no_more_than_asked_for() -> None:
     """One item more than is allowed is for the parser, which says so."""
     octets = b'{"serial_numbers":["1","2","3"]}'
-    assert cut_serial_numbers(octets, 2) is None
+    assert cut_serial_numbers(octets, 2) == (18, 31, None)
+    assert cut_serial_numbers(octets[:-2], 2) is None
+    long = f'{{"serial_numbers":["1","{"f" * 20}","3"],"x":1}}'.encode()
+    assert cut_serial_numbers(long, 2) == (18, len(long) - 7, None)
     assert written(octets) == [b"\x01", b"\x02", b"\x03"]
 
 
