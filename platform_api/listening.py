@@ -12,12 +12,22 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_api.faults import AlreadyRunning, SetupRefused
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
+
+
+class Where(Protocol):
+    """Settings that say where to listen."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class SharedPort:
 
 
 @contextmanager
-def sharing(settings: Settings) -> Iterator[SharedPort]:
+def sharing(settings: Where) -> Iterator[SharedPort]:
     """The port, held until all is over. Refused where anybody else listens, also another one of ours."""
     address = Address.of(settings.host, settings.port)
     with ExitStack() as held:
@@ -99,7 +109,7 @@ def sharing(settings: Settings) -> Iterator[SharedPort]:
 
 
 @contextmanager
-def _only_one(settings: Settings, port: int) -> Iterator[None]:
+def _only_one(settings: Where, port: int) -> Iterator[None]:
     """Two supervisors that start at once would both be allowed to share: a name that only one can have.
 
     (An abstract Unix socket: of this network namespace as the port is, and gone with its process.)

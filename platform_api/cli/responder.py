@@ -36,6 +36,9 @@ def responder(
         list[Path], typer.Option(help="Its private key, plain PEM or DER; one for each --signer, in order.")
     ],
     port: Annotated[int, typer.Option(help="TCP port to listen on; 0 takes a free one.")] = 2560,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that answer as one on the same port.")
+    ] = 1,
     anonymous: Annotated[
         bool,
         typer.Option(
@@ -125,6 +128,7 @@ def responder(
         admin_port,
         anonymous,
         SystemClock() if at is None else FixedClock(moment_of(at)),
+        workers,
     )
     raise typer.Exit(run(wanted, _say_json if as_json else _say))
 

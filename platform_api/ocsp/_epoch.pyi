@@ -2,7 +2,8 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 from revocation.authorities import Authorities, Authority, Generation
-from revocation.ocsp.signing import ResponderIdentity, ResponseTemplate
+from revocation.ocsp.response import ResponseTemplate
+from revocation.ocsp.signing import ResponderIdentity
 from revocation.snapshot.current import Snapshot
 
 class Frame:

@@ -155,7 +155,7 @@ cdef class FastPath:
             if method == METHOD_POST:
                 if length == size or (length == size + 1 and target[size] == 0x2F):
                     return mode
-            elif length > size + 1 and target[size] == 0x2F:
+            elif length > size + 1 and target[size] == 0x2F and target[size + 1] != 0x3F:
                 text[0] = size + 1
                 return mode
         return -1

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from revocation.authorities import Authority
     from revocation.clock import Clock
     from revocation.ocsp.cache import AnswerCache
-    from revocation.ocsp.signing import ResponseTemplate
+    from revocation.ocsp.response import ResponseTemplate
     from revocation.ocsp.signing_keys import SigningKey
 
 #: The trust modes by the numbers that stand in the cache's keys.
@@ -312,6 +312,15 @@ class Answers:
     def _overloaded(self) -> int:
         self._counts[Count.OVERLOADED] += 1
         return TRY_LATER
+
+    def broke(self, error: Exception) -> None:
+        """A fault of ours that nobody foresaw: its type and place, for the operator."""
+        self._log.error("component.failed", component="ocsp", **failure(error))
+
+    def internal_error(self) -> int:
+        """The unsigned answer to what broke."""
+        self._counts[Count.INTERNAL_ERROR] += 1
+        return STATUS_NUMBERS["internal_error"]
 
     def _failed(self, error: RevocationError) -> int:
         self._log.error("component.failed", component="ocsp", **failure(error))

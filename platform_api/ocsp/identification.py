@@ -15,6 +15,7 @@ from platform_api.institutions.model import Entitlement
 from platform_api.institutions.remembered import Unavailable
 from platform_api.ocsp._caller_view import CallerView
 from platform_api.ocsp.permission import Permission, permission
+from platform_api.peers import address_of
 
 if TYPE_CHECKING:
     from platform_api.institutions.caller import Caller
@@ -58,12 +59,17 @@ class Identification:
 
         ``authorization``: the header's value, empty where there is none.
         """
+        caller = None
         if authorization:
             caller = self.callers.known(authorization)
-            if caller is not None:
-                return self.view(caller)
-        elif certificate is None and peer is None:
+        elif certificate is not None:
+            caller = self.callers.known_by_certificate(certificate)
+        elif peer is None:
             return self._of_nobody(_REFUSED)
+        elif (address := address_of(peer)) is not None:
+            caller = self.callers.known_by_address(address)
+        if caller is not None:
+            return self.view(caller)
         return asyncio.ensure_future(self.identified(authorization, certificate, peer))
 
     async def identified(

@@ -84,9 +84,11 @@ class Live:
 
 
 @asynccontextmanager
-async def living(world: World, clock: Clock, log: Log, *, anonymous: bool) -> AsyncIterator[Live]:
-    """The responder is made here, and nowhere else in this command."""
-    place = Place.alone()
+async def living(
+    world: World, clock: Clock, log: Log, *, anonymous: bool, place: Place | None = None
+) -> AsyncIterator[Live]:
+    """The responder is made here, and nowhere else in this command. ``place``: of a worker of several."""
+    place = place or Place.alone()
     authorities = FollowedAuthorities()
     snapshots = CurrentSnapshot(place.serving)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 from aiohttp import web
@@ -20,6 +18,8 @@ from platform_api.listening import Address
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
 from platform_api.ocsp.server import serving_ocsp
 from platform_api.responder.admin import create_admin, readiness
+from platform_api.responder.applications import SHUTDOWN_S, set_up
+from platform_api.responder.beside import beside
 from platform_api.responder.follow import Follower
 from platform_api.responder.given import Given
 from platform_api.responder.live import Live, living
@@ -34,14 +34,11 @@ if TYPE_CHECKING:
     from platform_api.logs import Log
 
 _BACKLOG: Final = 1024
-_KEEPALIVE_S: Final = 60.0
-_SHUTDOWN_S: Final = 5.0
 #: Seconds between two looks at the files.
 LOOK_S: Final = 1.0
 
 #: One object each: ready, reloaded, refused; whoever is told prints it.
 Say = Callable[[dict[str, Any]], None]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,8 @@ class Wanted:
     #: Everybody may ask, and every cache may keep the answers.
     anonymous: bool
     clock: Clock
+    #: Processes that answer as one.
+    workers: int = 1
 
 
 def run(wanted: Wanted, say: Say) -> int:
@@ -70,13 +69,18 @@ async def _serve(wanted: Wanted, say: Say) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
+        if wanted.workers > 1:
+            from platform_api.responder.supervisor import supervise
+
+            await supervise(stop, wanted, say)
+            return
         async with AsyncExitStack() as opened:
             # The ports first: a second instance ends before it has read anything.
             listener = opened.enter_context(Address.of(wanted.host, wanted.port).bind())
             admin = None
             if wanted.admin_port is not None:
                 admin = opened.enter_context(Address.of("127.0.0.1", wanted.admin_port).bind())
-            loading = _beside(lambda: load(wanted.given, wanted.clock))
+            loading = beside(lambda: load(wanted.given, wanted.clock))
             told = asyncio.ensure_future(stop.wait())
             await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
             told.cancel()
@@ -109,10 +113,10 @@ async def _until(
         take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
         if admin is not None:
             operators = await opened.enter_async_context(
-                _set_up(create_admin(worlds, wanted.clock, live.place.shared))
+                set_up(create_admin(worlds, wanted.clock, live.place.shared))
             )
             await web.SockSite(operators, admin, backlog=_BACKLOG).start()
-        clients = await opened.enter_async_context(_set_up(create_app(live.ordinary, log)))
+        clients = await opened.enter_async_context(set_up(create_app(live.ordinary, log)))
         server = await opened.enter_async_context(serving_ocsp(live.face, clients, listener))
         say(
             ready_record(
@@ -125,7 +129,7 @@ async def _until(
         following = asyncio.create_task(_follow(worlds, live, log, say))
         try:
             await stop.wait()
-            await server.drain(_SHUTDOWN_S)
+            await server.drain(SHUTDOWN_S)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -135,7 +139,7 @@ async def _follow(worlds: Follower, live: Live, log: Log, say: Say) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            if await _beside(worlds.look):
+            if await beside(worlds.look):
                 await live.adopt(worlds.current)
                 say({"responder": "reloaded"})
         except Exception as error:  # a fault of ours in reading a file ends no answers from those in hand
@@ -144,45 +148,6 @@ async def _follow(worlds: Follower, live: Live, log: Log, say: Say) -> None:
 
 def _log_failure(log: Log, error: Exception) -> None:
     log.error("component.failed", component="follow", **failure(error))
-
-
-def _beside(call: Callable[[], Result]) -> asyncio.Future[Result]:
-    """In a thread that nobody waits for when this process is told to stop: a large list takes long."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Result] = loop.create_future()
-
-    def settle(set_it: Callable[[], None]) -> None:
-        if not done.done():
-            set_it()
-
-    def work() -> None:
-        try:
-            result = call()
-            ended = partial(settle, partial(done.set_result, result))
-        except BaseException as error:
-            ended = partial(settle, partial(done.set_exception, error))
-        with suppress(RuntimeError):  # the loop is closed: the process is ending
-            loop.call_soon_threadsafe(ended)
-
-    threading.Thread(target=work, daemon=True, name="jpki-files").start()
-    return done
-
-
-@asynccontextmanager
-async def _set_up(app: web.Application) -> AsyncIterator[web.AppRunner]:
-    """The application, ready for a socket; at the end running requests get some seconds."""
-    runner = web.AppRunner(
-        app,
-        handle_signals=False,
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE_S,
-        shutdown_timeout=_SHUTDOWN_S,
-    )
-    await runner.setup()
-    try:
-        yield runner
-    finally:
-        await runner.cleanup()
 
 
 def ready_record(worlds: Follower, wanted: Wanted, *, port: int, admin_port: int | None) -> dict[str, Any]:

@@ -57,10 +57,11 @@ class World:
     changes_at: datetime | None
 
 
-def load(given: Given, clock: Clock, before: World | None = None) -> World:
+def load(given: Given, clock: Clock, before: World | None = None, *, number: int | None = None) -> World:
     """Blocking. Raises ``InputRefused`` by the first rule broken, ``OutsideFailed`` for a file or the disk.
 
     ``before``: the world in hand; no list of an older number or time takes the place of one of its.
+    ``number``: that of the set, where somebody else has taken these very files as that one.
     """
     facts = given.facts()
     now = clock.now()
@@ -74,12 +75,15 @@ def load(given: Given, clock: Clock, before: World | None = None) -> World:
         authorities = Authorities(ca.answering for ca in cas)
         check_signers(signers, authorities, now)
         newest = _newest(taken)
-        if before is None:
+        if number is not None:
+            pass  # whoever numbered it has looked
+        elif before is None:
             _check_some_in_force(cas, now)
         else:
             _check_never_older(before, newest, authorities)
         # Numbers rise: whoever answers takes no set for a newer one that has a lower number.
-        number = 1 if before is None else before.snapshot.seq + 1
+        if number is None:
+            number = 1 if before is None else before.snapshot.seq + 1
         snapshot = _published(cas, room / "sets", number, now)
     moments = [ca.changes_at for ca in cas if ca.changes_at is not None]
     return World(
