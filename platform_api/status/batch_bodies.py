@@ -57,16 +57,16 @@ class BatchAsked:
 
 def read_batch(octets: bytes) -> BatchAsked:
     """The body of a batch; refused as ``parse_body`` with its model refuses it."""
-    if member_count(octets, _MOST_MEMBERS) == _MOST_MEMBERS:
-        raise _too_many_members()
     cut = cut_serial_numbers(octets, MOST_ITEMS)
+    judged, serials = octets, None
     if cut is not None:
         start, end, serials = cut
-        instead = _TOO_MANY if serials is None else _INSTEAD
-        rest = parse_body(BatchCheckRequest, b"".join((octets[:start], instead, octets[end:])))
-        assert serials is not None  # noqa: S101 - the model has refused one item too many
-        return BatchAsked(rest, serials)
-    body = parse_body(BatchCheckRequest, octets)
+        judged = b"".join((octets[:start], _TOO_MANY if serials is None else _INSTEAD, octets[end:]))
+    if member_count(judged, _MOST_MEMBERS) == _MOST_MEMBERS:
+        raise _too_many_members()
+    body = parse_body(BatchCheckRequest, judged)
+    if serials is not None:
+        return BatchAsked(body, serials)
     # Right, but spelled in another way (escapes, a member twice): the strings as the parser understood them.
     plain = cut_serial_numbers(b'{"serial_numbers":%b}' % orjson.dumps(body.serial_numbers), MOST_ITEMS)
     if plain is None or plain[2] is None:
