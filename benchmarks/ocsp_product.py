@@ -21,13 +21,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from benchmarks.encoding import integer, tlv
+from benchmarks.columns import columns_of
+from benchmarks.encoding import tlv
 from benchmarks.issuer import DAY, START, Issuer
 from benchmarks.lists import Calendar, write_day
 from benchmarks.ocsp_servers import Served, fetched, running
@@ -60,10 +62,10 @@ class Product:
     serials: tuple[bytes, ...]
 
     @classmethod
-    def made(cls, folder: Path) -> Product:
-        """Keys, authorities, and the set of today."""
+    def made(cls, folder: Path, *, entries: int = _ENTRIES, asked: int = _ASKED) -> Product:
+        """Keys, authorities, and the set of today; ``asked``: so many serials, one in ten of them listed."""
         day = (datetime.now(UTC) - START) // DAY
-        calendar = Calendar(load_workload("short"), _ENTRIES)
+        calendar = Calendar(load_workload("short"), entries)
         issuer = Issuer("p-256", 1)
         authorities = Authorities([issuer.authority()])
         data = folder / "data"
@@ -71,11 +73,12 @@ class Product:
         open_keys(data / "keys", now=SystemClock().now())
         authorities.dump(data / "authorities.json")
         rng = random.Random(1)
-        listed = [serial for column, _ in calendar.chunks(1, day) for serial in column.tolist()]
-        unlisted = calendar.unlisted(0, _ASKED).tolist()
-        numbers = [*rng.sample(listed, _ASKED // 10), *unlisted[: _ASKED - _ASKED // 10]]
-        rng.shuffle(numbers)
-        made = cls(data, issuer, calendar, authorities, day, tuple(integer(n) for n in numbers))
+        listed = [serial for columns in calendar.columns(1, day) for serial in columns.serials()]
+        numbers = calendar.unlisted(0, asked - asked // 10)
+        unlisted = columns_of(calendar.workload, numbers, numbers.astype(np.int64)).serials()
+        serials = [*rng.sample(listed, asked // 10), *unlisted]
+        rng.shuffle(serials)
+        made = cls(data, issuer, calendar, authorities, day, tuple(tlv(0x02, each) for each in serials))
         made.publish()
         return made
 

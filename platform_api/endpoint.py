@@ -10,8 +10,8 @@ from aiohttp import web
 from platform_api.bodies import parse_body, parse_query, read_body, require_json
 from platform_api.idempotency import IdempotentWrites, Outcome, ids_in
 from platform_api.institutions.authentication import authenticate
-from platform_api.keys import CLOCK, KEY_HASHER, POOL, PRINCIPAL, QUERY, SEALER, SETTINGS
-from platform_api.operations import Answer, Operation, principal_of
+from platform_api.keys import CALLERS, CLOCK, KEY_HASHER, POOL, PRINCIPAL, QUERY, SEALER, SETTINGS
+from platform_api.operations import Answer, Operation, Written, principal_of
 from platform_api.problems import Problem, forbidden
 
 
@@ -29,7 +29,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if operation.scope is not None:
-            await _identify(request, operation.scope)
+            await _identify(request, operation.scope, remembers=operation.remembers_caller)
         query = parse_query(operation.query, request)
         if query is not None:
             request[QUERY] = query
@@ -40,7 +40,9 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
             octets = await read_body(
                 request, limit=operation.max_body, timeout_s=request.app[SETTINGS].body_timeout_s
             )
-            arguments.append(parse_body(operation.request, octets))
+            arguments.append(
+                parse_body(operation.request, octets) if operation.reads is None else operation.reads(octets)
+            )
         key = request.headers.get("Idempotency-Key") if operation.writes else None
         if key is None:
             return _response(*await _answer(operation, arguments))
@@ -49,15 +51,24 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
     return handle
 
 
-async def _identify(request: web.Request, scope: str) -> None:
+async def _identify(request: web.Request, scope: str, *, remembers: bool) -> None:
     app = request.app
-    principal = await authenticate(
-        request.headers.get("Authorization"),
-        pool=app[POOL],
-        hasher=app[KEY_HASHER],
-        clock=app[CLOCK],
-        server_mode=app[SETTINGS].mode,
-    )
+    authorization = request.headers.get("Authorization")
+    caller = None
+    if remembers and authorization is not None:
+        caller = app[CALLERS].known(authorization.encode("utf-8", "surrogateescape"))
+    if caller is not None:
+        principal = caller.principal
+    else:
+        principal = await authenticate(
+            authorization,
+            pool=app[POOL],
+            hasher=app[KEY_HASHER],
+            clock=app[CLOCK],
+            server_mode=app[SETTINGS].mode,
+        )
+        if remembers:
+            await app[CALLERS].identify(authorization)  # for the next one
     request[PRINCIPAL] = principal
     if scope not in principal.scopes:
         raise forbidden(scope)
@@ -65,6 +76,8 @@ async def _identify(request: web.Request, scope: str) -> None:
 
 async def _answer(operation: Operation, arguments: list[Any]) -> tuple[Outcome, dict[str, str]]:
     answer = await operation.handler(*arguments)
+    if isinstance(answer, Written):
+        return Outcome(operation.status, answer.octets, {}), {}
     if not isinstance(answer, Answer):
         answer = Answer(answer)
     body = answer.body

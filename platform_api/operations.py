@@ -50,7 +50,16 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[..., Awaitable[BaseModel | Answer]]
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer that is written already: the JSON of the operation's response model, too long for a model."""
+
+    octets: bytes
+
+
+Handler = Callable[..., Awaitable[BaseModel | Answer | Written]]
+#: From the octets of a body to what the handler is given; raises ``Problem`` as ``parse_body`` does.
+Reads = Callable[[bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,11 @@ class Operation:
     status: int
     other_statuses: tuple[int, ...]
     max_body: int
+    reads: Reads | None
+    remembers_caller: bool
     handler: Handler
 
-    async def __call__(self, *args: Any) -> BaseModel | Answer:
+    async def __call__(self, *args: Any) -> BaseModel | Answer | Written:
         """The handler itself, so that a test may call it."""
         return await self.handler(*args)
 
@@ -98,11 +109,15 @@ def operation(
     status: int = 200,
     other_statuses: tuple[int, ...] = (),
     max_body: int = DEFAULT_MAX_BODY,
+    reads: Reads | None = None,
+    remembers_caller: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare a handler: ``async def h(request, body)``, or ``h(request)`` when there is no request model.
 
     ``writes`` honours Idempotency-Key; with ``transient_response`` the body is never stored, and a replay
-    answers 410 RESPONSE_NOT_KEPT with the ids that were kept.
+    answers 410 RESPONSE_NOT_KEPT with the ids that were kept. ``reads``: how a body is read that is too long
+    for its model; it takes and refuses the same ones. ``remembers_caller``: who was known within the last
+    ``caller_ttl_s`` is known, as with OCSP, without a question to the database in each request.
     """
     if transient_response and not writes:
         raise ValueError("expected writes=True with transient_response; only writes are replayed")
@@ -123,6 +138,8 @@ def operation(
             status=status,
             other_statuses=other_statuses,
             max_body=max_body,
+            reads=reads,
+            remembers_caller=remembers_caller,
             handler=handler,
         )
 

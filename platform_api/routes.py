@@ -18,6 +18,7 @@ MODULES: Final = (
     "platform_api.openapi",
     "platform_api.institutions.handlers",
     "platform_api.status.handlers",
+    "platform_api.status.batch",
     "platform_api.registrations.handlers",
     "platform_api.consents.handlers",
     "platform_api.changes.handlers",

@@ -18,7 +18,7 @@ from platform_api.db.transactions import tenant
 from platform_api.institutions.model import Entitlement, Principal
 from platform_api.keys import AUTHORITIES, POOL, TAGGER
 from platform_api.operations import Answer, operation, principal_of
-from platform_api.problems import Problem, forbidden, language_of, not_found
+from platform_api.problems import forbidden, language_of, not_found
 from platform_api.registrations import store as registrations
 from platform_api.registrations.context import watcher_of
 from platform_api.registrations.model import CURRENT
@@ -34,11 +34,11 @@ from platform_api.status.bodies import (
     VerifyResponse,
 )
 from platform_api.status.checked import CHECKED, CheckedCertificate, status_now
+from platform_api.status.issuers import issuer_of
 from platform_api.status.permissions import require_every_kind, require_kind, require_purpose
 from platform_api.status.upstream import beside_responder
 from platform_api.status.wire import FOREIGN, status_body
 from revocation.answers import answer_for
-from revocation.authorities import ALL_GENERATIONS, Authorities
 from revocation.identity import CertificateIdentity, serial_from_hex
 from revocation.status import CertificateStatus, Validity
 
@@ -126,7 +126,9 @@ async def _numbered(request: web.Request, principal: Principal, form: SerialForm
     if principal.entitlement == Entitlement.PRESENTED:
         raise forbidden("entitlement:any")
     app = request.config_dict
-    identity = _identity(form, principal, app[AUTHORITIES])
+    issuer = issuer_of(form, principal, app[AUTHORITIES])
+    with refusals_as_problems():
+        identity = CertificateIdentity(*issuer, serial_from_hex(form.serial_number))
     if principal.entitlement != Entitlement.ANY:
         tags = [tag.value for tag in app[TAGGER].tags(identity)]
         async with tenant(app[POOL], principal.institution_id) as connection:
@@ -134,26 +136,6 @@ async def _numbered(request: web.Request, principal: Principal, form: SerialForm
         if not is_own:
             raise not_found()
     return identity
-
-
-def _identity(form: SerialForm, principal: Principal, authorities: Authorities) -> CertificateIdentity:
-    authority = authorities.by_id(form.ca_id)
-    if authority is None:
-        raise not_found()
-    require_every_kind(principal, authority)
-    if form.issuer_key is not None:
-        issuer_key = bytes.fromhex(form.issuer_key)
-    elif len(authority.generations) == 1 or authority.lineages()[0].key_id == ALL_GENERATIONS:
-        issuer_key = authority.newest.key_id
-    else:
-        raise Problem(
-            422,
-            "ISSUER_KEY_REQUIRED",
-            en="This CA has several keys under one name; say which one with issuer_key.",
-            ja="このCAには同じ名称の鍵が複数あります。issuer_keyで指定してください。",
-        )
-    with refusals_as_problems():
-        return CertificateIdentity(authority.ca_id, issuer_key, serial_from_hex(form.serial_number))
 
 
 def _status(
