@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_api.faults import AlreadyRunning, SetupRefused
 
@@ -85,8 +85,18 @@ class SharedPort:
         return self._address.bind(shared=True, port=self.port)
 
 
+class Place(Protocol):
+    """Where somebody wants to listen: ``Settings``, say."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
 @contextmanager
-def sharing(settings: Settings) -> Iterator[SharedPort]:
+def sharing(settings: Place) -> Iterator[SharedPort]:
     """The port, held until all is over. Refused where anybody else listens, also another one of ours."""
     address = Address.of(settings.host, settings.port)
     with ExitStack() as held:
@@ -99,7 +109,7 @@ def sharing(settings: Settings) -> Iterator[SharedPort]:
 
 
 @contextmanager
-def _only_one(settings: Settings, port: int) -> Iterator[None]:
+def _only_one(settings: Place, port: int) -> Iterator[None]:
     """Two supervisors that start at once would both be allowed to share: a name that only one can have.
 
     (An abstract Unix socket: of this network namespace as the port is, and gone with its process.)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from platform_api.responder.given import Given
+from platform_api.responder.room import Room
 from platform_api.responder.world import World, load
 from revocation.clock import Clock
 from revocation.errors import RevocationError, out_of_memory
@@ -38,6 +39,7 @@ class Follower:
         world: World,
         told: Told,
         timer: Callable[[], float] = time.monotonic,
+        room: Room | None = None,
     ) -> None:
         self.current = world
         #: Why the files are not what is answered from; None when they are.
@@ -48,6 +50,7 @@ class Follower:
         self._clock: Final = clock
         self._told: Final = told
         self._timer: Final = timer
+        self._room: Final = room
         #: As the files were at the last look, and when they were last read.
         self._seen = self._tried = world.facts
         self._tried_at = timer()
@@ -65,7 +68,7 @@ class Follower:
             return False
         self._tried, self._tried_at = facts, self._timer()
         try:
-            world = load(self._given, self._clock, before=self.current)
+            world = load(self._given, self._clock, self.current, self._room)
         except RevocationError as error:
             self._refuse(error)
             return False

@@ -5,56 +5,31 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiohttp import web
 
-from platform_api.listening import Address
+from platform_api.listening import Address, sharing
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
 from platform_api.ocsp.server import serving_ocsp
-from platform_api.responder.admin import create_admin, readiness
+from platform_api.responder.admin import create_admin
 from platform_api.responder.follow import Follower
-from platform_api.responder.given import Given
 from platform_api.responder.live import Live, living
+from platform_api.responder.process import BACKLOG, LOOK_S, SHUTDOWN_S, beside, set_up
+from platform_api.responder.room import own_room
 from platform_api.responder.routes import create_app
+from platform_api.responder.supervise import supervise
+from platform_api.responder.wanted import Say, Wanted, ready_record, refused_record
 from platform_api.responder.world import World, load
 from platform_api.workers.counts import Count
-from revocation.clock import Clock
 from revocation.errors import RevocationError
-from revocation.exits import DONE, error_record, exit_code_of
+from revocation.exits import DONE
 
 if TYPE_CHECKING:
     from platform_api.logs import Log
-
-_BACKLOG: Final = 1024
-_KEEPALIVE_S: Final = 60.0
-_SHUTDOWN_S: Final = 5.0
-#: Seconds between two looks at the files.
-LOOK_S: Final = 1.0
-
-#: One object each: ready, reloaded, refused; whoever is told prints it.
-Say = Callable[[dict[str, Any]], None]
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the command line asks for."""
-
-    given: Given
-    host: str
-    port: int
-    admin_port: int | None
-    #: Everybody may ask, and every cache may keep the answers.
-    anonymous: bool
-    clock: Clock
+    from platform_api.responder.room import Room
 
 
 def run(wanted: Wanted, say: Say) -> int:
@@ -72,21 +47,40 @@ async def _serve(wanted: Wanted, say: Say) -> None:
     try:
         async with AsyncExitStack() as opened:
             # The ports first: a second instance ends before it has read anything.
-            listener = opened.enter_context(Address.of(wanted.host, wanted.port).bind())
-            admin = None
-            if wanted.admin_port is not None:
-                admin = opened.enter_context(Address.of("127.0.0.1", wanted.admin_port).bind())
-            loading = _beside(lambda: load(wanted.given, wanted.clock))
-            told = asyncio.ensure_future(stop.wait())
-            await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
-            if not loading.done():
-                loading.cancel()
-                return  # told to stop while starting
-            await _until(stop, wanted, loading.result(), listener, admin, say)
+            if wanted.workers == 1:
+                listener = opened.enter_context(Address.of(wanted.host, wanted.port).bind())
+                admin = _admin(opened, wanted)
+                world = await _loaded(stop, wanted)
+                if world is not None:
+                    await _until(stop, wanted, world, listener, admin, say)
+            else:
+                port = opened.enter_context(sharing(wanted))
+                admin = _admin(opened, wanted)
+                room = opened.enter_context(own_room())
+                world = await _loaded(stop, wanted, room)
+                if world is not None:
+                    await supervise(stop, wanted, world, room, port, admin, say)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _admin(opened: AsyncExitStack, wanted: Wanted) -> socket.socket | None:
+    if wanted.admin_port is None:
+        return None
+    return opened.enter_context(Address.of("127.0.0.1", wanted.admin_port).bind())
+
+
+async def _loaded(stop: asyncio.Event, wanted: Wanted, room: Room | None = None) -> World | None:
+    """The first world; None when told to stop while starting."""
+    loading = beside(lambda: load(wanted.given, wanted.clock, room=room))
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not loading.done():
+        loading.cancel()
+        return None
+    return loading.result()
 
 
 async def _until(
@@ -109,10 +103,10 @@ async def _until(
         take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
         if admin is not None:
             operators = await opened.enter_async_context(
-                _set_up(create_admin(worlds, wanted.clock, live.place.shared))
+                set_up(create_admin(worlds, wanted.clock, live.place.shared))
             )
-            await web.SockSite(operators, admin, backlog=_BACKLOG).start()
-        clients = await opened.enter_async_context(_set_up(create_app(live.ordinary, log)))
+            await web.SockSite(operators, admin, backlog=BACKLOG).start()
+        clients = await opened.enter_async_context(set_up(create_app(live.ordinary, log)))
         server = await opened.enter_async_context(serving_ocsp(live.face, clients, listener))
         say(
             ready_record(
@@ -125,7 +119,7 @@ async def _until(
         following = asyncio.create_task(_follow(worlds, live, log, say))
         try:
             await stop.wait()
-            await server.drain(_SHUTDOWN_S)
+            await server.drain(SHUTDOWN_S)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -135,7 +129,7 @@ async def _follow(worlds: Follower, live: Live, log: Log, say: Say) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            if await _beside(worlds.look):
+            if await beside(worlds.look):
                 await live.adopt(worlds.current)
                 say({"responder": "reloaded"})
         except Exception as error:  # a fault of ours in reading a file ends no answers from those in hand
@@ -144,74 +138,3 @@ async def _follow(worlds: Follower, live: Live, log: Log, say: Say) -> None:
 
 def _log_failure(log: Log, error: Exception) -> None:
     log.error("component.failed", component="follow", **failure(error))
-
-
-def _beside(call: Callable[[], Result]) -> asyncio.Future[Result]:
-    """In a thread that nobody waits for when this process is told to stop: a large list takes long."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Result] = loop.create_future()
-
-    def settle(set_it: Callable[[], None]) -> None:
-        if not done.done():
-            set_it()
-
-    def work() -> None:
-        try:
-            result = call()
-            ended = partial(settle, partial(done.set_result, result))
-        except BaseException as error:
-            ended = partial(settle, partial(done.set_exception, error))
-        with suppress(RuntimeError):  # the loop is closed: the process is ending
-            loop.call_soon_threadsafe(ended)
-
-    threading.Thread(target=work, daemon=True, name="jpki-files").start()
-    return done
-
-
-@asynccontextmanager
-async def _set_up(app: web.Application) -> AsyncIterator[web.AppRunner]:
-    """The application, ready for a socket; at the end running requests get some seconds."""
-    runner = web.AppRunner(
-        app,
-        handle_signals=False,
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE_S,
-        shutdown_timeout=_SHUTDOWN_S,
-    )
-    await runner.setup()
-    try:
-        yield runner
-    finally:
-        await runner.cleanup()
-
-
-def ready_record(worlds: Follower, wanted: Wanted, *, port: int, admin_port: int | None) -> dict[str, Any]:
-    """What the ready line says of each CA."""
-    state = readiness(worlds, wanted.clock)
-    return {
-        "responder": "ready",
-        "port": port,
-        "admin_port": admin_port,
-        "anonymous": wanted.anonymous,
-        "cas": [
-            {
-                "ca": said.ca_id,
-                "lists": said.lists,
-                "entries": said.entries,
-                "signer": str(said.trust),
-                "unlisted": "good" if said.whole else "not answered",
-                "in_force": said.ca_id not in state["not_in_force"],
-                "next_update": _text(said.next_update),
-            }
-            for said in worlds.current.cas
-        ],
-    }
-
-
-def refused_record(error: RevocationError) -> dict[str, Any]:
-    """Of changed files that were not taken; the responder goes on with those in hand."""
-    return {"responder": "refused", **error_record(error, exit_code_of(error))}
-
-
-def _text(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
