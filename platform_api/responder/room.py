@@ -66,7 +66,8 @@ def own_room() -> Iterator[Room]:
     try:
         yield Room(folder, Ed25519PrivateKey.generate())
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            _remove(folder)
         os.close(descriptor)
 
 
@@ -87,6 +88,15 @@ def _remove_left_ones(where: Path) -> None:
             descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
             finally:
                 os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """The lock last: what a thread of a process that ends still writes is left to the next one."""
+    for found in folder.iterdir():
+        if found.name != _LOCK:
+            shutil.rmtree(found, ignore_errors=True)
+    if [found.name for found in folder.iterdir()] == [_LOCK]:
+        shutil.rmtree(folder, ignore_errors=True)

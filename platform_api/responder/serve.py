@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 
 def run(wanted: Wanted, say: Say) -> int:
     """Serve on uvloop; ``DONE`` after SIGTERM or SIGINT. Errors carry the other exit codes."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(wanted, say))
+    with ExitStack() as held:
+        room = None if wanted.workers == 1 else held.enter_context(own_room())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(wanted, room, say))
     return DONE
 
 
-async def _serve(wanted: Wanted, say: Say) -> None:
+async def _serve(wanted: Wanted, room: Room | None, say: Say) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,7 +49,7 @@ async def _serve(wanted: Wanted, say: Say) -> None:
     try:
         async with AsyncExitStack() as opened:
             # The ports first: a second instance ends before it has read anything.
-            if wanted.workers == 1:
+            if room is None:
                 listener = opened.enter_context(Address.of(wanted.host, wanted.port).bind())
                 admin = _admin(opened, wanted)
                 world = await _loaded(stop, wanted)
@@ -56,7 +58,6 @@ async def _serve(wanted: Wanted, say: Say) -> None:
             else:
                 port = opened.enter_context(sharing(wanted))
                 admin = _admin(opened, wanted)
-                room = opened.enter_context(own_room())
                 world = await _loaded(stop, wanted, room)
                 if world is not None:
                     await supervise(stop, wanted, world, room, port, admin, say)
