@@ -7,9 +7,16 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import web
+
+from platform_api.logs import Dropped, LibraryMessages, make_log, take_over_logging
+from platform_api.workers.counts import Count
+
+if TYPE_CHECKING:
+    from platform_api.logs import Log
+    from platform_api.workers.part import Part
 
 _KEEPALIVE_S: Final = 60.0
 BACKLOG: Final = 1024
@@ -41,6 +48,18 @@ def beside(call: Callable[[], Result]) -> asyncio.Future[Result]:
 
     threading.Thread(target=work, daemon=True, name="jpki-files").start()
     return done
+
+
+def begin_log(worker: int | None = None) -> tuple[Log, Dropped]:
+    """Of this process, and what it keeps out; ``take_messages`` says where that is counted."""
+    dropped = Dropped()
+    return make_log(dropped=dropped, worker=worker), dropped
+
+
+def take_messages(log: Log, dropped: Dropped, part: Part) -> None:
+    """What libraries log goes to ours; what is no HTTP, and what may not be logged, is counted."""
+    dropped.count_in(part.counts[Count.LOG_DROPPED : Count.LOG_DROPPED + 1])
+    take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
 
 
 @asynccontextmanager

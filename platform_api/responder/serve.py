@@ -12,18 +12,26 @@ import uvloop
 from aiohttp import web
 
 from platform_api.listening import Address, sharing
-from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
+from platform_api.logs import failure
 from platform_api.ocsp.server import serving_ocsp
 from platform_api.responder.admin import create_admin
 from platform_api.responder.follow import Follower
 from platform_api.responder.live import Live, living
-from platform_api.responder.process import BACKLOG, LOOK_S, SHUTDOWN_S, beside, set_up
+from platform_api.responder.process import (
+    BACKLOG,
+    LOOK_S,
+    SHUTDOWN_S,
+    begin_log,
+    beside,
+    set_up,
+    take_messages,
+)
 from platform_api.responder.room import own_room
 from platform_api.responder.routes import create_app
 from platform_api.responder.supervise import supervise
 from platform_api.responder.wanted import Say, Wanted, ready_record, refused_record
 from platform_api.responder.world import World, load
-from platform_api.workers.counts import Count
+from platform_api.workers.layout import State
 from revocation.errors import RevocationError
 from revocation.exits import DONE
 
@@ -92,7 +100,7 @@ async def _until(
     admin: socket.socket | None,
     say: Say,
 ) -> None:
-    log = make_log()
+    log, dropped = begin_log()
 
     def told(error: RevocationError) -> None:
         say(refused_record(error))
@@ -101,13 +109,14 @@ async def _until(
     async with AsyncExitStack() as opened:
         live = await opened.enter_async_context(living(world, wanted.clock, log, anonymous=wanted.anonymous))
         part = live.place.part
-        take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
+        take_messages(log, dropped, part)
         if admin is not None:
             operators = await opened.enter_async_context(
                 set_up(create_admin(worlds, wanted.clock, live.place.shared))
             )
             await web.SockSite(operators, admin, backlog=BACKLOG).start()
-        clients = await opened.enter_async_context(set_up(create_app(live.ordinary, log)))
+        clients = await opened.enter_async_context(set_up(create_app(live.ordinary, log, part)))
+        part.enter(State.SERVING)
         server = await opened.enter_async_context(serving_ocsp(live.face, clients, listener))
         say(
             ready_record(
@@ -120,6 +129,7 @@ async def _until(
         following = asyncio.create_task(_follow(worlds, live, log, say))
         try:
             await stop.wait()
+            part.enter(State.DRAINING)
             await server.drain(SHUTDOWN_S)
         finally:
             following.cancel()

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
+from platform_api.logs import failure
 from platform_api.ocsp.server import serving_ocsp
 from platform_api.responder.handed import opened
 from platform_api.responder.live import Live, living
-from platform_api.responder.process import SHUTDOWN_S, beside, set_up
+from platform_api.responder.process import SHUTDOWN_S, begin_log, beside, set_up, take_messages
 from platform_api.responder.routes import create_app
-from platform_api.workers.counts import Count
 from platform_api.workers.layout import State
 from platform_api.workers.post import Post, man
 from revocation.clock import FixedClock, SystemClock, moment_of
@@ -37,8 +36,8 @@ _BEGIN_S: Final = 1.0
 async def work(post: Post) -> None:
     """Open the world that we are told of, take connections, follow, stop when told to."""
     place, at = post.place, post.given["at"]
-    log = make_log(worker=place.part.index)
-    take_over_logging(LibraryMessages(log, lambda: place.part.add(Count.HTTP_MALFORMED)))
+    log, dropped = begin_log(place.part.index)
+    take_messages(log, dropped, place.part)
     clock = SystemClock() if at is None else FixedClock(moment_of(at))
     world = await beside(partial(opened, await _newest(post)))
     async with AsyncExitStack() as held:
@@ -47,7 +46,7 @@ async def work(post: Post) -> None:
         )
         post.flip = live.snapshots.flip
         post.readiness = partial(_readiness, live)
-        clients = await held.enter_async_context(set_up(create_app(live.ordinary, log)))
+        clients = await held.enter_async_context(set_up(create_app(live.ordinary, log, place.part)))
         following = asyncio.create_task(_follow(post, live, log))
         try:
             if not await _may_begin(post, live):
