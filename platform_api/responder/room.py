@@ -1,6 +1,8 @@
 """Where the set of each world lies for several workers: a folder that goes with the process that made it.
 
-A process that was killed leaves its folder. The lock in it is gone then, so the next one that starts knows.
+The folder itself is locked (flock(2)) while its process lives: nobody then takes away what is old in it, as
+systemd-tmpfiles does (tmpfiles.d(5), "Age"). A process that was killed leaves it, without a lock; the next
+one that starts removes it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from revocation.errors import OutsideFailed
 from revocation.snapshot.store import SnapshotStore
 
 _PREFIX: Final = "jpki-responders-"
-_LOCK: Final = "lock"
 #: The one that is answered from, and the one that is being opened.
 _KEPT: Final = 2
 
@@ -53,9 +54,10 @@ class Room:
 def own_room() -> Iterator[Room]:
     """Of this user alone, in the folder for temporary files. Blocking, and raises ``OutsideFailed``."""
     try:
-        _remove_left_ones(Path(tempfile.gettempdir()))
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        descriptor = _locked(folder)
+        where = Path(tempfile.gettempdir())
+        for left in where.glob(f"{_PREFIX}*"):
+            _remove_if_left(left)
+        folder, descriptor = _locked()
     except OSError as error:
         raise OutsideFailed(
             "ROOM_MISSING",
@@ -66,37 +68,34 @@ def own_room() -> Iterator[Room]:
     try:
         yield Room(folder, Ed25519PrivateKey.generate())
     finally:
-        with suppress(OSError):
-            _remove(folder)
+        # What a thread of ours still writes is left to the next one.
+        shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 
-def _locked(folder: Path) -> int:
-    """Locked before it has its name, so that nobody ever sees it free while we live."""
-    coming = folder / f"{_LOCK}.new"
-    descriptor = os.open(coming, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    coming.rename(folder / _LOCK)
-    return descriptor
+def _locked() -> tuple[Path, int]:
+    """A new folder, and the descriptor that holds its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with suppress(FileNotFoundError):
+            descriptor = _opened(folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, descriptor
+            os.close(descriptor)  # somebody who started meanwhile took it for one that was left
 
 
-def _remove_left_ones(where: Path) -> None:
-    for folder in where.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # somebody else's, or gone meanwhile, or of one that lives
-            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-                continue
-            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
+def _remove_if_left(folder: Path) -> None:
+    """Where it is ours and nobody has it locked."""
+    with suppress(OSError):  # somebody else's, or a link, or gone meanwhile, or of one that lives
+        descriptor = _opened(folder)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(folder)
-            finally:
-                os.close(descriptor)
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
 
 
-def _remove(folder: Path) -> None:
-    """The lock last: what a thread of a process that ends still writes is left to the next one."""
-    for found in folder.iterdir():
-        if found.name != _LOCK:
-            shutil.rmtree(found, ignore_errors=True)
-    if [found.name for found in folder.iterdir()] == [_LOCK]:
-        shutil.rmtree(folder, ignore_errors=True)
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

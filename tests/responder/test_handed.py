@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,32 +112,45 @@ def test_numbers_rise_and_old_sets_go(tmp_path: Path, ca: pki.CA) -> None:
         third = load(wanted, CLOCK, second, room)
         assert [world.snapshot.seq for world in (first, second, third)] == [1, 2, 3]
         room.tidy(3)
-        assert sorted(each.name for each in room.folder.iterdir()) == ["2", "3", "lock"]
+        assert sorted(each.name for each in room.folder.iterdir()) == ["2", "3"]
         assert status(first, ca, REVOKED).status == status(third, ca, REVOKED).status
 
 
 def test_rooms_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a lock that somebody holds; not those of the living, not what has no lock, not a link."""
+    """Without a lock that somebody holds; not those of the living, and not what a link leads to."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dead, unnamed = tmp_path / "jpki-responders-dead", tmp_path / "jpki-responders-none"
-    elsewhere = tmp_path / "elsewhere"
-    for folder in (dead, unnamed, elsewhere):
-        folder.mkdir()
-    (dead / "lock").touch()
-    (elsewhere / "lock").touch()
+    dead, elsewhere = tmp_path / "jpki-responders-dead", tmp_path / "elsewhere"
+    for folder in (dead, elsewhere):
+        (folder / "1").mkdir(parents=True)
     (tmp_path / "jpki-responders-link").symlink_to(elsewhere)
     with own_room() as living_one, own_room() as other:
         assert not dead.exists()
-        assert unnamed.exists()
-        assert (elsewhere / "lock").exists()
-        assert living_one.folder.exists()
+        assert (elsewhere / "1").exists()
         assert living_one.folder.stat().st_mode & 0o777 == 0o700
-        descriptor = os.open(living_one.folder / "lock", os.O_RDWR)
+        # As systemd-tmpfiles asks whether it may clean up below.
+        descriptor = os.open(living_one.folder, os.O_RDONLY)
         with pytest.raises(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
     assert not living_one.folder.exists()
     assert not other.folder.exists()
+
+
+def test_a_room_that_was_taken_for_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one starts between the making of our folder and its lock, and removes it: we make another."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    make, made = tempfile.mkdtemp, []
+
+    def made_and_removed(**words: str) -> str:
+        made.append(make(**words))
+        if len(made) == 1:
+            shutil.rmtree(made[0])
+        return made[-1]
+
+    monkeypatch.setattr("tempfile.mkdtemp", made_and_removed)
+    with own_room() as room:
+        assert str(room.folder) == made[1]
+        assert room.folder.is_dir()
 
 
 @pytest.fixture
@@ -185,12 +199,12 @@ def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_could_not_be_removed_is_removed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A set that is still written while its process ends keeps the lock's name: the next one sees it."""
+    """A set that is still written while its process ends: the next one sees that nobody holds it."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with monkeypatch.context() as failing:
         failing.setattr("shutil.rmtree", lambda *_, **__: None)
         with own_room() as room:
             room.of(1).mkdir()
-        assert sorted(each.name for each in room.folder.iterdir()) == ["1", "lock"]
+        assert room.of(1).exists()
     with own_room():
         assert not room.folder.exists()
