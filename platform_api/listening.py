@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from platform_api.config import Settings
 
 
+class Where(Protocol):
+    """Settings that say where to listen."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where to listen, as getaddrinfo(3) gives it."""
@@ -85,18 +95,8 @@ class SharedPort:
         return self._address.bind(shared=True, port=self.port)
 
 
-class Place(Protocol):
-    """Where somebody wants to listen: ``Settings``, say."""
-
-    @property
-    def host(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
-
-
 @contextmanager
-def sharing(settings: Place) -> Iterator[SharedPort]:
+def sharing(settings: Where) -> Iterator[SharedPort]:
     """The port, held until all is over. Refused where anybody else listens, also another one of ours."""
     address = Address.of(settings.host, settings.port)
     with ExitStack() as held:
@@ -109,7 +109,7 @@ def sharing(settings: Place) -> Iterator[SharedPort]:
 
 
 @contextmanager
-def _only_one(settings: Place, port: int) -> Iterator[None]:
+def _only_one(settings: Where, port: int) -> Iterator[None]:
     """Two supervisors that start at once would both be allowed to share: a name that only one can have.
 
     (An abstract Unix socket: of this network namespace as the port is, and gone with its process.)

@@ -13,7 +13,6 @@ cdef class CallerView:
     cdef readonly object caller
     cdef readonly uint32_t number
     cdef readonly bint registered_only
-    cdef public double known_until
     cdef public double rate
     cdef public double burst
     cdef double tokens

@@ -6,7 +6,6 @@ class CallerView:
     caller: Final[Caller | None]
     number: Final[int]
     registered_only: Final[bool]
-    known_until: float
     rate: float
     burst: float
     def __init__(

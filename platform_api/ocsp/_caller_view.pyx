@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""A caller as the fast path sees it: known until when, allowed to ask about which CA, how often, and counted.
+"""A caller as the fast path sees it: allowed to ask about which CA, how often, and counted.
 
 Who a caller is and what it may do is decided elsewhere (``institutions/callers.py``); here is remembered what
 was decided, for as long as it holds.
@@ -17,7 +17,6 @@ cdef class CallerView:
         self.caller = caller
         self.number = number
         self.registered_only = registered_only
-        self.known_until = 0.0
         self.rate = rate
         self.burst = burst
         self.tokens = burst

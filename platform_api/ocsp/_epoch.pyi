@@ -2,17 +2,25 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 from revocation.authorities import Authorities, Authority, Generation
+from revocation.ocsp.response import ResponseTemplate
 from revocation.ocsp.signing import ResponderIdentity
 from revocation.snapshot.current import Snapshot
 
 class Frame:
     identity: Final[ResponderIdentity]
+    template: Final[ResponseTemplate]
     tail: Final[bytes]
     dates: Final[bytes]
     next_update: Final[int]
     until: Final[int]
     def __init__(
-        self, identity: ResponderIdentity, tail: bytes, dates: bytes, next_update: int, until: int
+        self,
+        identity: ResponderIdentity,
+        template: ResponseTemplate,
+        tail: bytes,
+        dates: bytes,
+        next_update: int,
+        until: int,
     ) -> None: ...
 
 class Signed:

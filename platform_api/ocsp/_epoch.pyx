@@ -14,10 +14,13 @@ cdef tuple HASHES = ("sha1", "sha256", "sha384", "sha512")
 cdef class Frame:
     """What many answers have in common: signer, dates, and the octets that they all end with."""
 
-    def __init__(self, identity, bytes tail not None, bytes dates not None, int64_t next_update, int64_t until):
-        """``dates``: Last-Modified and Expires, as header lines. ``until``: the last second (Unix) at which
+    def __init__(
+        self, identity, template, bytes tail not None, bytes dates not None, int64_t next_update, int64_t until
+    ):
+        """``template``: of the signer's responses, with or without its certificate. ``dates``: Last-Modified and Expires, as header lines. ``until``: the last second (Unix) at which
         an answer may still be handed out from memory."""
         self.identity = identity
+        self.template = template
         self.tail = tail
         self.dates = dates
         self.next_update = next_update

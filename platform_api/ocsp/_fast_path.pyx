@@ -155,7 +155,7 @@ cdef class FastPath:
             if method == METHOD_POST:
                 if length == size or (length == size + 1 and target[size] == 0x2F):
                     return mode
-            elif length > size + 1 and target[size] == 0x2F:
+            elif length > size + 1 and target[size] == 0x2F and target[size + 1] != 0x3F:
                 text[0] = size + 1
                 return mode
         return -1
@@ -273,7 +273,6 @@ cdef class FastPath:
                 kept.octets[kept.single_at : kept.single_at + kept.single_length],
                 body[found.nonce : found.nonce + found.nonce_length],
                 kept.kind,
-                mode,
             )
             return self.give(head, said, view, wanted)
         return self.render(

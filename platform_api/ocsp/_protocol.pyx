@@ -7,12 +7,20 @@ it, however it drips. The hand-over to aiohttp lasts for the connection's life a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint64_t
 
 from platform_api.ocsp._caller_view cimport CallerView
 from platform_api.ocsp._chunked cimport read_chunked
-from platform_api.ocsp._fast_path cimport ASK_AGAIN, LATER, MALFORMED_REQUEST, TRY_LATER, UNAUTHORIZED, FastPath
+from platform_api.ocsp._connection cimport Connection
+from platform_api.ocsp._fast_path cimport (
+    ASK_AGAIN,
+    INTERNAL_ERROR,
+    LATER,
+    MALFORMED_REQUEST,
+    TRY_LATER,
+    UNAUTHORIZED,
+    FastPath,
+)
 from platform_api.ocsp._head cimport (
     HEAD_PARTIAL,
     HEAD_WHOLE,
@@ -22,31 +30,17 @@ from platform_api.ocsp._head cimport (
     HeadAt,
     split_head,
 )
+from platform_api.ocsp._measured cimport monotonic_ns, same
 from platform_api.ocsp._render cimport Head
 from platform_api.ocsp._target cimport MOST_FROM_TEXT, request_of_target
 from platform_api.workers._count cimport (
     COUNT_CALLERS_REFUSED,
-    COUNT_CONNECTIONS_OPEN,
-    COUNT_CONNECTIONS_OPENED,
-    COUNT_CONNECTIONS_REFUSED,
     COUNT_GET,
-    COUNT_HANDED_OVER,
     COUNT_HEAD,
-    COUNT_LATENCY_0,
-    COUNT_LATENCY_SUM_NS,
     COUNT_POST,
     COUNT_RATE_LIMITED,
-    COUNT_TIMEOUTS,
 )
 from revocation.ocsp._request_at cimport MAX_REQUEST_OCTETS
-
-cdef extern from "time.h" nogil:
-    ctypedef int clockid_t
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(clockid_t clock, timespec *at)
-    clockid_t CLOCK_MONOTONIC
 
 cdef enum:
     #: What is kept of a connection that has to wait before it is not read from any more.
@@ -57,99 +51,12 @@ cdef enum:
     HAND_OVER = -1
     HELD = -2
 
-cdef double NEVER = 1e300
-cdef uint64_t[11] BOUNDS_NS
-BOUNDS_NS[:] = [
-    50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 100_000_000,
-    1_000_000_000,
-]
+# How long a connection's caller is taken for known, before ``Callers`` is asked again, which remembers too.
+cdef double KNOWN_FOR_S = 0.5
 
 
-cdef inline uint64_t monotonic_ns() noexcept nogil:
-    cdef timespec at
-    clock_gettime(CLOCK_MONOTONIC, &at)
-    return <uint64_t>at.tv_sec * 1_000_000_000 + <uint64_t>at.tv_nsec
-
-
-cdef inline bint same(bytes held, const uint8_t *octets, Py_ssize_t length) noexcept:
-    """Are these the same octets? In a time that does not tell where they differ."""
-    cdef const uint8_t *other
-    cdef uint8_t differ = 0
-    cdef Py_ssize_t i
-    if held is None or PyBytes_GET_SIZE(held) != length:
-        return False
-    other = <const uint8_t *>PyBytes_AS_STRING(held)
-    for i in range(length):
-        differ |= octets[i] ^ other[i]
-    return differ == 0
-
-
-cdef class FastProtocol:
+cdef class FastProtocol(Connection):
     """An ``asyncio.Protocol`` for one connection of ``path``."""
-
-    cdef FastPath path
-    cdef object transport
-    cdef object loop
-    cdef bytes kept  # of requests that are not answered yet
-    cdef bytes authorization
-    cdef bytes certificate
-    cdef str peer
-    cdef CallerView view
-    cdef Head head  # of the answer that is waited for
-    cdef bytes wanted
-    cdef bint waiting
-    cdef bint writing_paused
-    cdef bint reading_paused
-    cdef bint partial
-    cdef bint continued
-    cdef bint closing
-    cdef bint ended  # the client sends no more
-    cdef readonly double deadline
-    cdef int answered
-
-    def __init__(self, FastPath path not None, loop):
-        self.path = path
-        self.loop = loop
-        self.kept = b""
-        self.deadline = NEVER
-
-    # -- what the event loop calls -------------------------------------------------------------------------
-
-    def connection_made(self, transport):
-        cdef FastPath path = self.path
-        self.transport = transport
-        path.monotonic = monotonic_ns() * 1e-9
-        path.counts[COUNT_CONNECTIONS_OPENED] += 1
-        path.connections.add(self)
-        path.counts[COUNT_CONNECTIONS_OPEN] = len(path.connections)
-        if len(path.connections) > path.most_connections:
-            path.counts[COUNT_CONNECTIONS_REFUSED] += 1
-            self.closing = True
-            transport.abort()
-            return
-        self.deadline = path.monotonic + path.request_s
-        if path.ask_peer:
-            self.certificate, self.peer = path.answers.presented_by(transport)
-
-    def connection_lost(self, _error):
-        self.closing = True
-        self._forget()
-
-    def eof_received(self):
-        """The client sends no more; what it has asked is still answered."""
-        self.ended = True
-        return self.waiting or self.writing_paused
-
-    def pause_writing(self):
-        cdef FastPath path = self.path
-        self.writing_paused = True
-        self.deadline = path.monotonic + path.stalled_s
-        self._stop_reading()
-
-    def resume_writing(self):
-        self.writing_paused = False
-        if not self.waiting:
-            self._go_on()
 
     def data_received(self, bytes data not None):
         if self.closing:
@@ -160,27 +67,6 @@ cdef class FastProtocol:
                 self._stop_reading()
             return
         self._run(self.kept + data if PyBytes_GET_SIZE(self.kept) else data)
-
-    # -- what the sweep and the drain call -----------------------------------------------------------------
-
-    def expire(self):
-        """Its time is over: between requests an ordinary end, else a client that is too slow."""
-        self.closing = True
-        if self.partial or self.waiting or self.writing_paused or self.answered == 0:
-            self.path.counts[COUNT_TIMEOUTS] += 1
-            self.transport.abort()
-        else:
-            self.transport.close()
-
-    def close_if_idle(self):
-        """While the process stops: nothing is begun, nothing is owed."""
-        if not (self.waiting or self.partial or self.writing_paused or self.closing):
-            self.closing = True
-            self.transport.close()
-
-    def abort(self):
-        self.closing = True
-        self.transport.abort()
 
     # -- requests ------------------------------------------------------------------------------------------
 
@@ -219,21 +105,6 @@ cdef class FastProtocol:
         if self.writing_paused or (self.waiting and PyBytes_GET_SIZE(self.kept) > MOST_KEPT):
             self._stop_reading()
 
-    cdef object _set_deadline(self, bint moved):
-        cdef FastPath path = self.path
-        if self.writing_paused:
-            return
-        if self.waiting:
-            self.deadline = path.monotonic + 2 * path.request_s
-        elif PyBytes_GET_SIZE(self.kept):
-            # Set once for a request, not again with each drop of it.
-            if moved or not self.partial:
-                self.deadline = path.monotonic + path.request_s
-            self.partial = True
-        else:
-            self.partial = False
-            self.deadline = path.monotonic + path.idle_s
-
     cdef Py_ssize_t _one(self, const uint8_t *octets, Py_ssize_t size) except? -9:
         """Octets of the request at the front that is answered or waited for; NEED_MORE, HAND_OVER or HELD."""
         cdef FastPath path = self.path
@@ -242,6 +113,7 @@ cdef class FastProtocol:
         cdef Py_ssize_t text = 0, length, used
         cdef const uint8_t *body
         cdef int mode, became
+        cdef size_t laid_out
         cdef bytes wanted = None
         cdef CallerView view = None
         became = split_head(octets, size, &at)
@@ -285,12 +157,20 @@ cdef class FastProtocol:
             if view is None:
                 return HELD
         path.counts[COUNT_POST if at.method == METHOD_POST else COUNT_GET if at.method == METHOD_GET else COUNT_HEAD] += 1
-        became = self._answered(&head, body, length, mode, view, wanted)
+        laid_out = path.out_used
+        try:
+            became = self._answered(&head, body, length, mode, view, wanted)
+        except Exception as error:
+            # A fault of ours: whoever asked is told so, and nothing of it is left for the next.
+            path.out_used = laid_out
+            path.answers.broke(error)
+            became = path.error(&head, INTERNAL_ERROR, view)
         if became == ASK_AGAIN:
             path.counts[COUNT_POST if at.method == METHOD_POST else COUNT_GET if at.method == METHOD_GET else COUNT_HEAD] -= 1
             self._await(path.awaited, True)
             return HELD
         self.continued = False
+        self.paid = False
         if became == LATER:
             self.head = head
             self.wanted = wanted
@@ -309,9 +189,10 @@ cdef class FastProtocol:
             # Nobody we know; or nobody can tell just now.
             path.counts[COUNT_CALLERS_REFUSED] += 1
             return path.error(head, UNAUTHORIZED if view.number == 0 else TRY_LATER, None)
-        if view is not None and not view.take(path.monotonic):
+        if view is not None and not self.paid and not view.take(path.monotonic):
             path.counts[COUNT_RATE_LIMITED] += 1
             return path.error(head, TRY_LATER, view)
+        self.paid = True  # asked again after something was found out, it is the same request
         if length < 0:
             return path.error(head, MALFORMED_REQUEST, view)  # a path that is no base64
         return path.answer(head, body, length, mode, view, wanted)
@@ -331,14 +212,17 @@ cdef class FastProtocol:
         cdef CallerView view = self.view
         if (
             view is not None
-            and view.known_until > path.monotonic
+            and self.known_until > path.monotonic
             and same(self.authorization, authorization, length)
         ):
             return view
         self.authorization = authorization[:length]
+        if path.ask_peer:  # a connection may outlive its client's certificate
+            self.certificate, self.peer = path.answers.presented_by(self.transport)
         said = path.answers.known_caller(self.authorization, self.certificate, self.peer)
         if isinstance(said, CallerView):
             self.view = <CallerView>said
+            self.known_until = path.monotonic + KNOWN_FOR_S
             return self.view
         self.view = None
         self._await(said, True)
@@ -362,7 +246,9 @@ cdef class FastProtocol:
         said = future.result()
         if isinstance(said, CallerView):
             self.view = <CallerView>said
-        self._go_on()
+            self.known_until = monotonic_ns() * 1e-9 + KNOWN_FOR_S
+        if not self.writing_paused:
+            self._go_on()
 
     def _said(self, future):
         cdef FastPath path = self.path
@@ -373,10 +259,15 @@ cdef class FastProtocol:
         path.on_time()
         if path.draining:
             self.head.keep_alive = False
-        if future.cancelled() or future.exception() is not None:
+        if future.cancelled():
             path.error(&self.head, TRY_LATER, self.view)
-        elif path.give(&self.head, future.result(), self.view, self.wanted) == LATER:
-            raise RuntimeError("expected an answer, not something to wait for once more")
+        else:
+            try:
+                path.give(&self.head, future.result(), self.view, self.wanted)
+            except Exception as error:
+                path.out_used = 0
+                path.answers.broke(error)
+                path.error(&self.head, INTERNAL_ERROR, self.view)
         self.answered += 1
         self._write()
         if not self.head.keep_alive:
@@ -402,39 +293,3 @@ cdef class FastProtocol:
             self.closing = True
             self.transport.close()
 
-    # -- the transport -------------------------------------------------------------------------------------
-
-    cdef object _write(self):
-        self.transport.write(self.path.flushed())
-
-    cdef object _stop_reading(self):
-        if not (self.reading_paused or self.closing):
-            self.reading_paused = True
-            self.transport.pause_reading()
-
-    cdef object _measured(self, int answered, uint64_t ns):
-        """Each answer of a read took as long as the read."""
-        cdef uint64_t *counts = self.path.counts
-        cdef int i = 0
-        while i < 11 and ns > BOUNDS_NS[i]:
-            i += 1
-        counts[COUNT_LATENCY_0 + i] += answered
-        counts[COUNT_LATENCY_SUM_NS] += answered * ns
-
-    cdef object _forget(self):
-        self.path.connections.discard(self)
-        self.path.counts[COUNT_CONNECTIONS_OPEN] = len(self.path.connections)
-        if self.path.draining and not self.path.connections:
-            self.path.emptied.set()
-
-    cdef object _hand_over(self, bytes rest):
-        """To aiohttp, for the rest of this connection's life: all that it has not been answered yet."""
-        self.closing = True
-        self._forget()
-        self.path.counts[COUNT_HANDED_OVER] += 1
-        protocol = self.path.factory()
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        if self.writing_paused:
-            protocol.pause_writing()
-        protocol.data_received(rest)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from revocation.authorities import Authority
     from revocation.clock import Clock
     from revocation.ocsp.cache import AnswerCache
+    from revocation.ocsp.response import ResponseTemplate
+    from revocation.ocsp.signing_keys import SigningKey
 
 #: The trust modes by the numbers that stand in the cache's keys.
 MODES: Final = (TrustMode.LOCAL, TrustMode.DELEGATED)
@@ -95,14 +97,14 @@ class Answers:
         self._epochs: Final = epochs
         self._clock: Final = clock
         self._cache: Final = cache
-        self._part: Final = part
+        self._counts: Final = part.counts
         self._threads: Final = threads
         self._log: Final = log
         self.identification: Final = identification
         self._monotonic: Final = monotonic
         self._nonces: Final = SigningShare(share, monotonic)
         self._misses: Final = SigningShare(min(1.0, share + 0.15), monotonic)
-        self._plain: Final = Frame(None, b"", b"", 0, 0)  # type: ignore[arg-type] # of nobody's to keep
+        self._plain: Final = Frame(None, None, b"", b"", 0, 0)  # type: ignore[arg-type] # of nobody's to keep
         self._fast: FastPath | None = None
         self.now_s = 0
         self._ticked_at = 0.0
@@ -174,31 +176,31 @@ class Answers:
             return asyncio.ensure_future(self._permitted(request, mode, caller))
         return self._answered(request, mode, key)
 
-    def with_nonce(
-        self, frame: Frame, single: bytes, nonce: bytes, kind: int, mode: int
-    ) -> Said | asyncio.Future[Said]:
-        """A signature more for a word that was said before (RFC 9654)."""
-        if self._nonces.spent():
+    def with_nonce(self, frame: Frame, single: bytes, nonce: bytes, kind: int) -> Said | asyncio.Future[Said]:
+        """A signature more for a word that was said before (RFC 9654), by a signer that is in its time."""
+        share = self._nonces
+        if share.spent():
             return self._overloaded()
-        identity, responder = frame.identity, self._responders[MODES[mode]]
+        key, template = frame.identity.key, frame.template
+        # The clock is read before the signature: producedAt is when the word was true.
+        data = template.to_be_signed(single, self._clock.now(), nonce)
+        if key.slow:
+            return self._beside(
+                lambda: _tried(key, data), lambda found: self._nonced(template, data, found, kind)
+            )
+        began = self._monotonic()
+        found = _tried(key, data)
+        share.paid(began, self._monotonic())
+        return self._nonced(template, data, found, kind)
 
-        def sign() -> bytes | RevocationError:
-            try:
-                return responder.signed_octets(single, identity, MODES[mode], self._clock.now(), nonce)
-            except RevocationError as error:
-                return error
-
-        if identity.key.slow:
-            return self._beside(sign, lambda found: self._nonced(found, kind))
-        with self._nonces.spending():
-            return self._nonced(sign(), kind)
-
-    def _nonced(self, found: bytes | RevocationError, kind: int) -> Said:
+    def _nonced(
+        self, template: ResponseTemplate, data: bytes, found: bytes | RevocationError, kind: int
+    ) -> Said:
         if isinstance(found, RevocationError):
             return self._failed(found)
-        self._part.counts[Count.SIGNATURES] += 1
-        self._part.counts[Count.NONCE] += 1
-        return Signed(_NO_TAG, found, self._plain, kind, False)
+        self._counts[Count.SIGNATURES] += 1
+        self._counts[Count.NONCE] += 1
+        return Signed(_NO_TAG, template.response(data, found), self._plain, kind, False)
 
     def _answered(self, request: OcspRequest, mode: int, key: bytes | None) -> Said | asyncio.Future[Said]:
         responder = self._responders.get(MODES[mode])
@@ -217,8 +219,10 @@ class Answers:
         if identity is not None and identity.key.slow:
             return self._beside(lambda: responder.sign(judged, request.nonce), then)
         share = self._nonces if request.nonce is not None and self.nonces else self._misses
-        with share.spending():
-            return then(responder.sign(judged, request.nonce))
+        began = self._monotonic()
+        answer = responder.sign(judged, request.nonce)
+        share.paid(began, self._monotonic())
+        return then(answer)
 
     def _said(
         self,
@@ -233,10 +237,10 @@ class Answers:
             self._failed(answer.fault)
         if answer.response_status != "successful":
             return STATUS_NUMBERS[answer.response_status]
-        self._part.counts[Count.SIGNATURES] += 1
+        self._counts[Count.SIGNATURES] += 1
         kind = max(_KINDS.get(status, REVOKED) for status in answer.statuses)
         if not answer.cacheable:
-            self._part.counts[Count.NONCE] += 1
+            self._counts[Count.NONCE] += 1
             if key is not None:
                 self._remember_judged(responder, epoch, judged[0], kind, mode, key)
             return Signed(_NO_TAG, answer.der, self._plain, kind, False)
@@ -288,7 +292,7 @@ class Answers:
             if self._cache.put_answer(
                 key, epoch.number, tag, octets, number, octets.index(single), len(single), kind
             ):
-                self._part.counts[Count.CACHE_ADMITTED] += 1
+                self._counts[Count.CACHE_ADMITTED] += 1
         return Signed(tag, octets, frame, kind, True)
 
     def lay_in(self, responder: Responder, epoch: Epoch, judged: Judged, mode: int, key: bytes) -> bool:
@@ -306,8 +310,17 @@ class Answers:
         return self._overloaded() if found is None else found
 
     def _overloaded(self) -> int:
-        self._part.counts[Count.OVERLOADED] += 1
+        self._counts[Count.OVERLOADED] += 1
         return TRY_LATER
+
+    def broke(self, error: Exception) -> None:
+        """A fault of ours that nobody foresaw: its type and place, for the operator."""
+        self._log.error("component.failed", component="ocsp", **failure(error))
+
+    def internal_error(self) -> int:
+        """The unsigned answer to what broke."""
+        self._counts[Count.INTERNAL_ERROR] += 1
+        return STATUS_NUMBERS["internal_error"]
 
     def _failed(self, error: RevocationError) -> int:
         self._log.error("component.failed", component="ocsp", **failure(error))
@@ -360,3 +373,11 @@ class Answers:
         own = f'"{tag.hex()}"'.encode()
         tags = {part.strip(b" \t").removeprefix(b"W/") for part in wanted.split(b",")}
         return b"*" in tags or own in tags
+
+
+def _tried(key: SigningKey, data: bytes) -> bytes | RevocationError:
+    """The signature, or why there is none; also in a thread."""
+    try:
+        return key.sign(data)
+    except RevocationError as error:
+        return error

@@ -90,6 +90,7 @@ def frame_for(
         )
         ends = int(next_update.timestamp())
         until = min(ends, int(identity.not_after.timestamp())) - _MARGIN_S
-        return Frame(identity, tail, dates.encode("ascii"), ends, until)
+        template = identity.template(with_certificate=included)
+        return Frame(identity, template, tail, dates.encode("ascii"), ends, until)
 
     return make

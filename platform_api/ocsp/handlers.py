@@ -28,7 +28,7 @@ def add_routes(app: web.Application) -> None:
         post, get = _handlers(path, mode)
         app.router.add_post(path, post)
         app.router.add_post(path + "/", post)
-        app.router.add_get(path + "/{request:.+}", get)
+        app.router.add_get(path + "/{request:(?s:.+)}", get)
 
 
 def openapi_paths() -> dict[str, Any]:
@@ -76,9 +76,19 @@ def _handlers(path: str, mode: TrustMode) -> tuple[Any, Any]:
         return await _answer(request, number, octets)
 
     async def get(request: web.Request) -> web.Response:
-        return await _answer(request, number, request_in_path(request.raw_path[len(path) + 1 :]))
+        return await _answer(request, number, request_in_path(_behind(request.raw_path, path)))
 
     return post, get
+
+
+def _behind(raw_path: str, path: str) -> str:
+    """What stands behind the path's slash, as it stood in the request line.
+
+    The target may be in absolute-form (RFC 9112 section 3.2.2), and letters of the path percent-encoded.
+    """
+    if not raw_path.startswith("/"):
+        raw_path = "/" + raw_path.partition("://")[2].partition("/")[2]
+    return raw_path.split("/", path.count("/") + 1)[-1]
 
 
 async def _answer(request: web.Request, mode: int, octets: bytes | None) -> web.Response:
@@ -91,7 +101,11 @@ async def _answer(request: web.Request, mode: int, octets: bytes | None) -> web.
     if asking is not None:
         shown = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         view = await asking.identified(shown, *ordinary.answers.presented_by(request.transport))
-    said = await ordinary.answer(octets, mode, view)
+    try:
+        said = await ordinary.answer(octets, mode, view)
+    except Exception as error:  # what nobody foresaw is internalError here as on the fast path
+        ordinary.answers.broke(error)
+        said = ordinary.answers.internal_error()
     headers = ordinary.headers(said)
     if isinstance(said, Signed) and said.storable and request.method != "POST":
         wanted = request.headers.get("If-None-Match", "").encode("utf-8", "surrogateescape")

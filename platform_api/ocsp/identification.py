@@ -1,21 +1,21 @@
 """Who asks OCSP, for both routes: from memory where it is known, else found out beside the loop.
 
 The strongest of what was shown decides (``institutions/callers.py``): a key, a client certificate, a listed
-network. What is remembered for a connection holds for half a second, and is then asked of ``Callers`` again,
-which itself remembers for ``caller_ttl_s``.
+network. A connection keeps the view it was given for half a second, and then asks again; ``Callers`` itself
+remembers for ``caller_ttl_s``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from platform_api.institutions.model import Entitlement
 from platform_api.institutions.remembered import Unavailable
 from platform_api.ocsp._caller_view import CallerView
 from platform_api.ocsp.permission import Permission, permission
+from platform_api.peers import address_of
 
 if TYPE_CHECKING:
     from platform_api.institutions.caller import Caller
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from revocation.authorities import Authorities
     from revocation.identity import CertificateIdentity
 
-_HOLDS_S: Final = 0.5
 _REFUSED: Final = 0
 _UNAVAILABLE: Final = 1
 _FIRST_CALLER: Final = 2
@@ -42,12 +41,10 @@ class Identification:
         part: Part,
         *,
         workers: int = 1,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.callers: Final = callers
         self._part: Final = part
         self._workers: Final = workers
-        self._monotonic: Final = monotonic
         self._views: Final[dict[int, CallerView]] = {}
         nobody = memoryview(bytearray(32)).cast("Q")
         self._nobody: Final = {
@@ -62,12 +59,17 @@ class Identification:
 
         ``authorization``: the header's value, empty where there is none.
         """
+        caller = None
         if authorization:
             caller = self.callers.known(authorization)
-            if caller is not None:
-                return self.view(caller)
-        elif certificate is None and peer is None:
+        elif certificate is not None:
+            caller = self.callers.known_by_certificate(certificate)
+        elif peer is None:
             return self._of_nobody(_REFUSED)
+        elif (address := address_of(peer)) is not None:
+            caller = self.callers.known_by_address(address)
+        if caller is not None:
+            return self.view(caller)
         return asyncio.ensure_future(self.identified(authorization, certificate, peer))
 
     async def identified(
@@ -96,7 +98,6 @@ class Identification:
                 row=self._part.caller(principal.institution_id, principal.key_id),
             )
             self._views[caller.key_slot] = view
-        view.known_until = self._monotonic() + _HOLDS_S
         return view
 
     async def refused(
@@ -106,6 +107,4 @@ class Identification:
         return _STATUS.get(await permission(self.callers, caller, identities, authorities))
 
     def _of_nobody(self, number: int) -> CallerView:
-        view = self._nobody[number]
-        view.known_until = self._monotonic() + _HOLDS_S
-        return view
+        return self._nobody[number]

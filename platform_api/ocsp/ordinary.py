@@ -113,7 +113,7 @@ class Ordinary:
                 found, single = kept
                 if request.nonce is None or not has_nonce:
                     return found
-                signed = self.answers.with_nonce(found.frame, single, request.nonce, found.kind, mode)
+                signed = self.answers.with_nonce(found.frame, single, request.nonce, found.kind)
                 return signed if isinstance(signed, Signed | int) else await signed
         said = self.answers.ask(octets, mode, key, caller)
         return said if isinstance(said, Signed | int) else await said

@@ -79,7 +79,10 @@ class OcspServer:
     async def sweep(self) -> None:
         """Each second: the time of day, connections whose time is over, what the cache holds."""
         while True:
-            self._face.answers.tick()
+            try:
+                self._face.answers.tick()
+            except Exception as error:  # deadlines go on, whatever the clock or the set does
+                self._face.answers.broke(error)
             now = time.monotonic()
             for connection in [each for each in self._fast.connections if each.deadline < now]:
                 connection.expire()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 #: Seconds of signing that may be done at once after a quiet time.
@@ -32,16 +31,10 @@ class SigningShare:
         self._fill(now)
         return self._left <= 0
 
-    @contextmanager
-    def spending(self) -> Iterator[None]:
-        """What runs inside is paid for."""
-        began = self._monotonic()
-        try:
-            yield
-        finally:
-            ended = self._monotonic()
-            self._fill(ended)
-            self._left -= ended - began
+    def paid(self, began: float, ended: float) -> None:
+        """So long was signed, by the monotonic clock."""
+        self._fill(ended)
+        self._left -= ended - began
 
     def _fill(self, now: float) -> None:
         self._left = min(_AT_ONCE_S, self._left + (now - self._at) * self._share)

@@ -15,20 +15,14 @@ from platform_api.listening import Address, sharing
 from platform_api.logs import failure
 from platform_api.ocsp.server import serving_ocsp
 from platform_api.responder.admin import create_admin
+from platform_api.responder.applications import SHUTDOWN_S, set_up
+from platform_api.responder.beside import beside
 from platform_api.responder.follow import Follower
 from platform_api.responder.live import Live, living
-from platform_api.responder.process import (
-    BACKLOG,
-    LOOK_S,
-    SHUTDOWN_S,
-    begin_log,
-    beside,
-    set_up,
-    take_messages,
-)
+from platform_api.responder.process import BACKLOG, LOOK_S, begin_log, take_messages
 from platform_api.responder.room import own_room
 from platform_api.responder.routes import create_app
-from platform_api.responder.supervise import supervise
+from platform_api.responder.supervisor import supervise
 from platform_api.responder.wanted import Say, Wanted, ready_record, refused_record
 from platform_api.responder.world import World, load
 from platform_api.workers.layout import State

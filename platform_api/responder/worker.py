@@ -1,4 +1,4 @@
-"""``python -m platform_api.responder.worker``: one worker, started by ``supervise`` and never by hand.
+"""``python -m platform_api.responder.worker``: one worker, started by ``supervisor`` and never by hand.
 
 It answers as a process that is alone does, from worlds that it is told of; it reads no file of the user's.
 """
@@ -16,9 +16,11 @@ import orjson
 
 from platform_api.logs import failure
 from platform_api.ocsp.server import serving_ocsp
+from platform_api.responder.applications import SHUTDOWN_S, set_up
+from platform_api.responder.beside import beside
 from platform_api.responder.handed import opened
 from platform_api.responder.live import Live, living
-from platform_api.responder.process import SHUTDOWN_S, begin_log, beside, set_up, take_messages
+from platform_api.responder.process import begin_log, take_messages
 from platform_api.responder.routes import create_app
 from platform_api.workers.layout import State
 from platform_api.workers.post import Post, man

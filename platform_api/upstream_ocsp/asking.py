@@ -19,6 +19,7 @@ from platform_api.upstream_ocsp.breaker import Breaker, Passage, State
 from platform_api.upstream_ocsp.budget import Budget, Budgets
 from platform_api.upstream_ocsp.kept_words import KeptWords
 from platform_api.upstream_ocsp.outcomes import Asked, Outcome
+from platform_api.upstream_ocsp.transport import no_answer_in
 from revocation.errors import OutsideFailed
 from revocation.ocsp.upstream_answer import verified_word
 from revocation.ocsp.upstream_question import UpstreamQuestion, can_be_asked, question_about
@@ -162,9 +163,13 @@ class Upstream:
                 signer=settings.signer,
             )
 
-        # A signature may take a token's time; without one the question is made in microseconds.
-        question = made() if settings.signer is None else await asyncio.to_thread(made)
-        octets = await self._transport.exchange(url, question.der)
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                # A signature may take a token's time; without one the question is made in microseconds.
+                question = made() if settings.signer is None else await asyncio.to_thread(made)
+                octets = await self._transport.exchange(url, question.der)
+        except TimeoutError:
+            raise no_answer_in(settings.timeout_s) from None
         return verified_word(octets, question, settings.rules, self._clock.now())
 
     def _valid_until(self, word: UpstreamWord) -> datetime:

@@ -60,7 +60,7 @@ class OcspTransport:
             async with asyncio.timeout(self._timeout_s), self._turns:
                 return await self._exchange(url, request_der)
         except TimeoutError:
-            raise _failed("TIMEOUT", f"an answer within {self._timeout_s:g} s", "none") from None
+            raise no_answer_in(self._timeout_s) from None
         except aiohttp.ClientError as error:
             raise _failed("UNREACHABLE", "a whole answer of the responder", type(error).__name__) from None
 
@@ -90,6 +90,11 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
         if len(octets) > MAX_RESPONSE_OCTETS:
             raise _failed("TOO_LARGE", f"at most {MAX_RESPONSE_OCTETS} octets", "more")
     return bytes(octets)
+
+
+def no_answer_in(seconds: float) -> OutsideFailed:
+    """The deadline is over."""
+    return _failed("TIMEOUT", f"an answer within {seconds:g} s", "none")
 
 
 def _failed(code: str, expected: str, got: str) -> OutsideFailed:

@@ -152,11 +152,12 @@ cdef class AnswerCache:
     cdef bint put(
         self, const AnswerKey *key, uint32_t epoch, const uint8_t *tag, const uint8_t *octets, const Found *about
     ) noexcept nogil:
-        """Keep a copy; False where it is too long to be kept. One that is there already stays."""
+        """Keep a copy; False where it is too long to be kept. One that is there already gives way."""
         cdef uint64_t hashed = self.hashed(key, epoch)
         cdef Found found = about[0]
-        if self.slot_of(&self.halves[self.young], key, epoch, hashed) != NULL:
-            return True
+        cdef Slot *slot = self.slot_of(&self.halves[self.young], key, epoch, hashed)
+        if slot != NULL:
+            slot.epoch = 0  # of no epoch: never found again
         if not self.fits(found.length):
             self.rotate()
             if not self.fits(found.length):

@@ -19,7 +19,6 @@ from revocation.authorities import Generation
 from revocation.coverage import CLOCK_TOLERANCE
 from revocation.errors import InputRefused
 from revocation.identity import subject_public_key_bits
-from revocation.ocsp._response import ResponseTemplate
 from revocation.ocsp.responder_certificates import (
     check_delegated,
     check_issued_by,
@@ -27,6 +26,7 @@ from revocation.ocsp.responder_certificates import (
     check_local,
     refused_certificate,
 )
+from revocation.ocsp.response import ResponseTemplate
 from revocation.ocsp.signer_expiry import Expiry, expiry
 from revocation.ocsp.signing_keys import ResponderKey, SigningKey, signing_key
 

@@ -94,8 +94,9 @@ async def faces(
     snapshots.on_flip = answers.refresh
     warming = Warming(answers, epochs, cache, responders)
     snapshots.on_prepare = warming.prepare
+    settings = await asyncio.to_thread(Settings)  # it looks for a file
     app = web.Application(middlewares=[edge])
-    app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = Settings(), clock, log, Metrics()
+    app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = settings, clock, log, Metrics()
     app[POOL], app[KEY_HASHER] = None, None  # type: ignore[assignment] # no address here has a key in it
     app[OCSP] = Ordinary(answers, cache, part, word, shared_caches=asking is None)
     handlers.add_routes(app)

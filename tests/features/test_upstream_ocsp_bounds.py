@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
 
 from platform_api.upstream_ocsp.breaker import State
 from platform_api.upstream_ocsp.outcomes import Outcome
+from revocation.ocsp.signing_keys import FileKey
+from revocation.ocsp.upstream_question import RequestSigner
+from tests import pki
 from tests.base.eventually import eventually
 from tests.features.upstream import Asking, answers, asking, busy, never
 from tests.revocation import forged_answers as forged
-from tests.revocation.forged_answers import HOUR, NOW
+from tests.revocation.forged_answers import HOUR, NOW, delegate
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -89,6 +93,32 @@ async def test_waiting_for_a_turn_counts() -> None:
     async with asking(never, concurrency=1, timeout_s=0.3) as here:
         found = await asyncio.gather(here.ask(b"\x01"), here.ask(b"\x02"))
     assert [asked.outcome for asked in found] == [Outcome.FAILED, Outcome.FAILED]
+
+
+class SlowToken:
+    """A key that signs when it is allowed to."""
+
+    algorithm = FileKey(pki.key("p256", 57)).algorithm
+
+    def __init__(self) -> None:
+        self.allowed = threading.Event()
+
+    def sign(self, data: bytes) -> bytes:
+        assert self.allowed.wait(20)
+        return FileKey(pki.key("p256", 57)).sign(data)
+
+
+async def test_signing_counts_too() -> None:
+    """A token that does not answer holds nobody longer than the deadline, and nothing is sent."""
+    token = SlowToken()
+    signer = RequestSigner(token, (delegate(pki.key("p256", 57)),))
+    async with asking(answers(), signer=signer, timeout_s=0.3) as here:
+        try:
+            assert (await here.ask()).outcome is Outcome.FAILED
+        finally:
+            token.allowed.set()
+        assert here.codes() == ["UPSTREAM_TIMEOUT"]
+        assert here.responder.asked == []
 
 
 async def test_a_word_is_kept_for_a_while_only() -> None:

@@ -52,7 +52,8 @@ class Checking:
         return await self.service.call(self.institution, "POST", CHECK, body, expect=expect)
 
     def incidents(self) -> float:
-        found = self.metrics.registry.get_sample_value("jpki_upstream_ocsp_incidents_total")
+        labels = {"ca": "card-sign"}
+        found = self.metrics.registry.get_sample_value("jpki_upstream_ocsp_incidents_total", labels)
         return found or 0.0
 
     def events(self) -> list[str]:

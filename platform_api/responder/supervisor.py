@@ -16,9 +16,11 @@ from aiohttp import web
 
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
 from platform_api.responder.admin import create_admin
+from platform_api.responder.applications import SHUTDOWN_S, set_up
+from platform_api.responder.beside import beside
 from platform_api.responder.follow import Follower
 from platform_api.responder.handed import handed
-from platform_api.responder.process import BACKLOG, LOOK_S, SHUTDOWN_S, beside, set_up
+from platform_api.responder.process import BACKLOG, LOOK_S
 from platform_api.responder.wanted import ready_record, refused_record
 from platform_api.workers.crew import Crew
 from platform_api.workers.order import Launch

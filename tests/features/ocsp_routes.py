@@ -1,0 +1,217 @@
+"""The same octets sent to both routes, and what came back compared: the tools of the equivalence tests.
+
+A route's words are compared octet by octet. Left out of that is only what is no answer to OCSP: interim
+responses, the request id and the real time of a problem+json, and the wording of aiohttp's own refusals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from revocation.ocsp.policy import ResponderPolicy, TrustMode
+from revocation.ocsp.responder import Responder
+from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner
+from tests import pki
+from tests.features.edge_sockets import BOUND_S, Wire, pieces, wire
+from tests.features.ocsp_face import FAST, ORDINARY, ROUTES, Faces, faces
+from tests.features.request_heads import head
+from tests.revocation import ocsp_world
+from tests.revocation.sets import DAY, ca
+
+T = TypeVar("T")
+
+ERRORS: Final = {
+    "malformed": bytes.fromhex("30030a0101"),
+    "internal": bytes.fromhex("30030a0102"),
+    "later": bytes.fromhex("30030a0103"),
+    "unauthorized": bytes.fromhex("30030a0106"),
+}
+
+#: How long both may say nothing more before what they said is taken for all.
+_QUIET_S: Final = 0.02
+
+
+def post(body: bytes, *fields: str, path: str = "/ocsp", minor: int = 1) -> bytes:
+    """A POST with its length."""
+    lines = (f"Content-Length: {len(body)}", *fields)
+    return head(*lines, start=f"POST {path} HTTP/1.{minor}") + body
+
+
+def chunked(body: bytes, *sizes: int, fields: Sequence[str] = (), path: str = "/ocsp") -> bytes:
+    """A POST in chunks of these sizes, the last taking what is left."""
+    octets, at = head("Transfer-Encoding: chunked", *fields, start=f"POST {path} HTTP/1.1"), 0
+    for size in (*sizes, len(body)):
+        if piece := body[at : at + size]:
+            octets += b"%x\r\n%s\r\n" % (len(piece), piece)
+            at += size
+    return octets + b"0\r\n\r\n"
+
+
+def text_of(body: bytes) -> str:
+    """RFC 6960 appendix A.1."""
+    return quote(b64encode(body).decode(), safe="")
+
+
+def get(body: bytes | str, *fields: str, path: str = "/ocsp", minor: int = 1, method: str = "GET") -> bytes:
+    """A GET; a text stands in the path as it is."""
+    text = body if isinstance(body, str) else text_of(body)
+    return head(*fields, start=f"{method} {path}/{text} HTTP/1.{minor}")
+
+
+@contextmanager
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop for tests that are called many times, as those of hypothesis are."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        left = asyncio.all_tasks(loop)  # aiohttp's, of connections that have just ended
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def signed_alike(world: ocsp_world.World, **policy: Any) -> ocsp_world.World:
+    """The world with a responder whose signatures are always the same (Ed25519), at one clock."""
+    key = pki.key("ed25519", 70)
+    local = pki.ca_certificate(
+        key, (("CN", "responder"),), ocsp_world.NOW - DAY, ca=False, crl_sign=None, ski=False
+    )
+    delegated = {g.key_id: ocsp_world.responder_certificate(key, g) for g in ca().generations}
+    responder = Responder(
+        world.authorities,
+        {
+            TrustMode.LOCAL: LocallyTrustedSigner(local, key),
+            TrustMode.DELEGATED: DelegatedSigners({k: (c, key) for k, c in delegated.items()}),
+        },
+        world.clock,
+        policy=ResponderPolicy(**policy),
+    )
+    return replace(world, responder=responder, local=local, delegated=delegated)
+
+
+@asynccontextmanager
+async def alike(
+    folder: Path, *, policy: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[tuple[ocsp_world.World, Faces]]:
+    """``world_faces`` with signatures that are always the same."""
+    world = signed_alike(await asyncio.to_thread(ocsp_world.make_world, folder), **(policy or {}))
+    responders = dict.fromkeys(TrustMode, world.responder)
+    async with faces(responders, world.authorities, world.snapshot, world.clock, **options) as made:
+        yield world, made
+
+
+@dataclass(frozen=True)
+class Running:
+    """Both routes on a loop of their own."""
+
+    loop: asyncio.AbstractEventLoop
+    world: ocsp_world.World
+    faces: Faces
+
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(asyncio.wait_for(what, 4 * BOUND_S))
+
+
+@contextmanager
+def both_running(folder: Path, **options: Any) -> Iterator[Running]:
+    with running_loop() as loop:
+        opened = alike(folder, **options)
+        world, made = loop.run_until_complete(opened.__aenter__())
+        try:
+            yield Running(loop, world, made)
+        finally:
+            loop.run_until_complete(opened.__aexit__(None, None, None))
+
+
+_RESPONSE = re.compile(rb"HTTP/\d\.\d (\d{3}) [^\r]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+_LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n", re.IGNORECASE)
+_OF_THE_MOMENT = re.compile(rb"(\r\n(?:Date|X-Request-Id): )[^\r]*", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb'("request_id": ?")[0-9a-f]*')
+
+
+def compared(octets: bytes, heads: Sequence[bool] = ()) -> list[bytes]:
+    """The responses in what a route said, as far as they are compared; ``heads``: which answer HEAD."""
+    found, at, number = [], 0, 0
+    while at < len(octets):
+        match = _RESPONSE.match(octets, at)
+        if match is None:
+            found.append(octets[at:])
+            break
+        status, whole = int(match[1]), match[0]
+        at = match.end()
+        length = _LENGTH.search(whole)
+        if status == 100:
+            continue
+        is_head = number < len(heads) and heads[number]
+        number += 1
+        body = b""
+        if length is not None and status != 304 and not is_head:
+            body = octets[at : at + int(length[1])]
+            at += int(length[1])
+        if b"application/ocsp-response" not in whole and status != 304:
+            # Not an answer to OCSP: aiohttp wrote it, on both ports, at different moments.
+            whole = _OF_THE_MOMENT.sub(rb"\1", whole)
+            if b"problem+json" not in whole:
+                whole, body = b"%d" % status, b""  # a refusal by aiohttp's parser tells where it stood
+            else:
+                body = _REQUEST_ID.sub(rb"\1", body)
+        found.append(whole + body)
+    return found
+
+
+async def said_by_both(
+    made: Faces, sent: Sequence[bytes], heads: Sequence[bool] = ()
+) -> dict[str, tuple[list[bytes], bool]]:
+    """(responses, has the connection ended) of each route, once they are the same and nothing more comes.
+
+    Where they do not become the same they are what they were when the time was over.
+    """
+    async with wire(made.ports[FAST]) as fast, wire(made.ports[ORDINARY]) as ordinary:
+        ended = dict.fromkeys(ROUTES, False)
+        wires: dict[str, Wire] = {FAST: fast, ORDINARY: ordinary}
+        for route, one in wires.items():
+            try:
+                await one.send(*sent)
+            except ConnectionError:
+                ended[route] = True  # it said what it had to say, and ended
+        alike_before, before = False, -1
+        async with asyncio.timeout(BOUND_S):
+            for _ in range(400):
+                for route, one in wires.items():
+                    ended[route] = await one.is_closed_within(_QUIET_S)
+                said = {route: (compared(one.octets, heads), ended[route]) for route, one in wires.items()}
+                size = len(fast.octets) + len(ordinary.octets)
+                alike_now = said[FAST] == said[ORDINARY]
+                if alike_now and (all(ended.values()) or (alike_before and size == before)):
+                    break
+                alike_before, before = alike_now, size
+        return said
+
+
+async def until_closed(made: Faces, route: str, sent: Sequence[bytes]) -> bytes:
+    """All that a route says to these pieces, the last of which asks it to end the connection."""
+    async with wire(made.ports[route]) as one:
+        await one.send(*sent)
+        return await one.until_closed()
+
+
+async def both_until_closed(
+    made: Faces, sent: Sequence[bytes], heads: Sequence[bool] = ()
+) -> tuple[list[bytes], list[bytes]]:
+    fast, ordinary = [compared(await until_closed(made, route, sent), heads) for route in ROUTES]
+    return fast, ordinary
+
+
+def cut(octets: bytes, *places: int) -> list[bytes]:
+    return pieces(octets, places)
