@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,18 @@ from cryptography.x509 import ocsp
 from tests import pki
 from tests.base.crew import Client, command_of, wait_for
 from tests.responder.crew import TWO, Files, clients, close, ready, workers
-from tests.responder.running import GOOD, REVOKED, WAIT_S, key_pem, openssl, pem, running, words
+from tests.responder.running import (
+    GOOD,
+    REVOKED,
+    THIS_UPDATE,
+    WAIT_S,
+    crl,
+    key_pem,
+    openssl,
+    pem,
+    running,
+    words,
+)
 from tests.revocation.ocsp_world import responder_certificate
 
 pytestmark = pytest.mark.timeout(180)
@@ -170,6 +181,36 @@ def test_who_is_killed_comes_again_though_the_files_are_broken(files: Files) -> 
             assert client.ask(files.request(GOOD)).this_update_utc == later
         close(of)
         assert found.lines.empty()
+
+
+def test_who_comes_again_never_answers_from_what_was_refused(files: Files) -> None:
+    """Three older lists, well signed, are refused one after the other; then a worker is killed. The new one
+    revokes as the other does."""
+    with running([*words(files.folder), *TWO]) as found:
+        at = files.renew(GOOD)
+        assert found.next_record() == {"responder": "reloaded"}
+        for number in (1, 2, 3):
+            older = crl(files.ca, [], number=number, this_update=THIS_UPDATE - timedelta(hours=9 - number))
+            (files.folder / "ca.crl").write_bytes(older)
+            assert found.next_record()["error"] == "CRL_NUMBER_ROLLBACK"
+        victim = min(workers(found))
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(workers(found) - {victim}) == 2 and ready(found) == (200, 2))
+        of = clients(found, files)
+        for client in of.values():
+            answer = client.ask(files.request(GOOD))
+            assert (answer.certificate_status, answer.this_update_utc) == (ocsp.OCSPCertStatus.REVOKED, at)
+        close(of)
+
+
+def test_what_the_owner_says_of_serials_holds_in_all(files: Files) -> None:
+    """``--serial-ceiling``: what lies above is unknown, whichever worker is asked."""
+    with running([*words(files.folder), *TWO, "--serial-ceiling", f"{GOOD - 1:02x}"]) as found:
+        of = clients(found, files)
+        for client in of.values():
+            assert client.ask(files.request(GOOD)).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+            assert client.ask(files.request(GOOD - 1)).certificate_status is ocsp.OCSPCertStatus.GOOD
+        close(of)
 
 
 def test_a_new_signer_signs_for_both(files: Files) -> None:
