@@ -226,6 +226,11 @@ async def drip(connection: Wire, octets: bytes, gap_s: float, *, most_s: float) 
     return None
 
 
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 async def taken_without_reading(port: int, octets: bytes, *, idle_s: float) -> int:
     """How many octets the server and two kernels take from a client that reads none of the answers.
 
@@ -241,7 +246,7 @@ async def taken_without_reading(port: int, octets: bytes, *, idle_s: float) -> i
         view, at = memoryview(octets), 0
         while at < len(view):
             writable = loop.create_future()
-            loop.add_writer(client, lambda: writable.done() or writable.set_result(None))  # noqa: B023
+            loop.add_writer(client, _set, writable)
             try:
                 async with asyncio.timeout(idle_s):
                     await writable

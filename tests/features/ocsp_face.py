@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,13 @@ async def faces(
     limits: Limits | None = None,
     place: Place | None = None,
     share: float = 1.0,
+    monotonic: Callable[[], float] = time.monotonic,
     most_waiting: int = 64,
     ask_peer: bool = False,
     tls: Any = None,
 ) -> AsyncIterator[Faces]:
-    """``identification``: makes it of the place's part; None answers everybody."""
+    """``identification``: makes it of the place's part; None answers everybody. ``monotonic``: by which
+    signing is paid for."""
     place = place or Place.alone()
     part, word = place.part, place.shared.serving_word
     snapshots = CurrentSnapshot(place.serving)
@@ -89,7 +92,16 @@ async def faces(
     asking: Identification | None = None if identification is None else identification(part)
     log = make_log()
     answers = Answers(
-        responders, epochs, clock, cache, part, threads, log, identification=asking, share=share
+        responders,
+        epochs,
+        clock,
+        cache,
+        part,
+        threads,
+        log,
+        identification=asking,
+        share=share,
+        monotonic=monotonic,
     )
     snapshots.on_flip = answers.refresh
     warming = Warming(answers, epochs, cache, responders)
@@ -97,7 +109,8 @@ async def faces(
     settings = await asyncio.to_thread(Settings)  # it looks for a file
     app = web.Application(middlewares=[edge])
     app[SETTINGS], app[CLOCK], app[LOG], app[METRICS] = settings, clock, log, Metrics()
-    app[POOL], app[KEY_HASHER] = None, None  # type: ignore[assignment] # no address here has a key in it
+    nothing: Any = None  # no address here has a key in it
+    app[POOL], app[KEY_HASHER] = nothing, nothing
     app[OCSP] = Ordinary(answers, cache, part, word, shared_caches=asking is None)
     handlers.add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -19,12 +20,14 @@ from urllib.parse import quote
 from revocation.ocsp.policy import ResponderPolicy, TrustMode
 from revocation.ocsp.responder import Responder
 from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner
+from revocation.ocsp.signing_keys import signing_key
+from revocation.snapshot.current import Snapshot
 from tests import pki
 from tests.features.edge_sockets import BOUND_S, Wire, pieces, wire
 from tests.features.ocsp_face import FAST, ORDINARY, ROUTES, Faces, faces
 from tests.features.request_heads import head
 from tests.revocation import ocsp_world
-from tests.revocation.sets import DAY, ca
+from tests.revocation.sets import DAY, accepted, ca, record, scope, store
 
 T = TypeVar("T")
 
@@ -76,18 +79,23 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
         left = asyncio.all_tasks(loop)  # aiohttp's, of connections that have just ended
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=BOUND_S))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
 
-def signed_alike(world: ocsp_world.World, **policy: Any) -> ocsp_world.World:
-    """The world with a responder whose signatures are always the same (Ed25519), at one clock."""
-    key = pki.key("ed25519", 70)
+def signed_alike(world: ocsp_world.World, key: Any = None, **policy: Any) -> ocsp_world.World:
+    """The world with a responder whose signatures are always the same (Ed25519), at one clock.
+
+    ``key``: signs instead of that key, and as if it were that one.
+    """
+    own = pki.key("ed25519", 70)
+    key = own if key is None else key
     local = pki.ca_certificate(
-        key, (("CN", "responder"),), ocsp_world.NOW - DAY, ca=False, crl_sign=None, ski=False
+        own, (("CN", "responder"),), ocsp_world.NOW - DAY, ca=False, crl_sign=None, ski=False
     )
-    delegated = {g.key_id: ocsp_world.responder_certificate(key, g) for g in ca().generations}
+    delegated = {g.key_id: ocsp_world.responder_certificate(own, g) for g in ca().generations}
     responder = Responder(
         world.authorities,
         {
@@ -102,13 +110,47 @@ def signed_alike(world: ocsp_world.World, **policy: Any) -> ocsp_world.World:
 
 @asynccontextmanager
 async def alike(
-    folder: Path, *, policy: dict[str, Any] | None = None, **options: Any
+    folder: Path, *, policy: dict[str, Any] | None = None, key: Any = None, **options: Any
 ) -> AsyncIterator[tuple[ocsp_world.World, Faces]]:
     """``world_faces`` with signatures that are always the same."""
-    world = signed_alike(await asyncio.to_thread(ocsp_world.make_world, folder), **(policy or {}))
+    made_world = await asyncio.to_thread(ocsp_world.make_world, folder)
+    world = signed_alike(made_world, key, **(policy or {}))
     responders = dict.fromkeys(TrustMode, world.responder)
     async with faces(responders, world.authorities, world.snapshot, world.clock, **options) as made:
         yield world, made
+
+
+class ScriptedKey:
+    """An Ed25519 key that does what a test says before it signs."""
+
+    def __init__(self, *, slow: bool = False) -> None:
+        self._key = signing_key(pki.key("ed25519", 70))
+        self.slow = slow
+        self.algorithm = self._key.algorithm
+        self.before: Callable[[], None] = lambda: None
+        self.signed = 0
+
+    def public_key(self) -> Any:
+        return self._key.public_key()
+
+    def sign(self, data: bytes) -> bytes:
+        self.before()
+        self.signed += 1
+        return self._key.sign(data)
+
+
+def another_set(folder: Path, world: ocsp_world.World, number: int, listing: bytes | None = None) -> Snapshot:
+    """The set after ``number`` others: each list is newer by so many seconds. ``listing``: records of the
+    first partition; None: as in the world at its beginning, but for the odd entries."""
+    if listing is None:
+        listing = record(ocsp_world.REVOKED, 3) + record(ocsp_world.HELD, 6)
+    at = ocsp_world.THIS_UPDATE + timedelta(seconds=number)
+    every = {
+        each: accepted({}, number=number + 1, this_update=at, lives=DAY)
+        for each in world.authority.expected_lists()
+    }
+    every[scope(world.authority, 1)] = accepted(listing, number=number + 1, this_update=at, lives=DAY)
+    return store(folder).publish(every, world.authorities, now=ocsp_world.NOW + timedelta(seconds=number))
 
 
 @dataclass(frozen=True)
@@ -179,6 +221,7 @@ async def said_by_both(
     """
     async with wire(made.ports[FAST]) as fast, wire(made.ports[ORDINARY]) as ordinary:
         ended = dict.fromkeys(ROUTES, False)
+        said: dict[str, tuple[list[bytes], bool]] = {}
         wires: dict[str, Wire] = {FAST: fast, ORDINARY: ordinary}
         for route, one in wires.items():
             try:

@@ -55,7 +55,7 @@ async def test_what_fails_for_one_is_never_told_another(
 
 
 async def test_the_rest_of_a_connection_is_aiohttps_even_where_nobody_reads(made: Faces) -> None:
-    """An odd request behind answers that are not read yet: when they are, it is answered and more read."""
+    """An odd request behind unread answers: when they are read, it is answered, and what follows it."""
     protocol, transport = connected(made, high=100)
     protocol.data_received(KNOWN * 3 + PUT)
     assert transport.protocol is not protocol
@@ -80,7 +80,7 @@ async def test_the_clients_end_is_handed_over_as_well(made: Faces, monkeypatch: 
 
 
 async def test_t50_answers_that_nobody_reads_are_not_added_to(made: Faces) -> None:
-    """faults.md, T50: 10,000 requests and no reads: as much is held as was read at once, no more is read."""
+    """faults.md, T50: 10,000 requests and no reads: what was read at once is held, no more is read."""
     protocol, transport = connected(made, high=65_536)
     for _ in range(10_000):
         if not transport.is_reading():
@@ -179,7 +179,7 @@ async def test_answers_that_are_not_read_in_time(tmp_path: Path) -> None:
 
 
 async def test_what_is_asked_before_the_end_is_answered(made: Faces) -> None:
-    """A client that asks and says at once that it asks no more hears its answer (aiohttp alone: not)."""
+    """A client that asks and says at once that it asks no more, hears its answer."""
     async with wire(made.ports[FAST]) as one:
         await one.send(KNOWN)
         one.end_sending()
