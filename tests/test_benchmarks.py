@@ -259,7 +259,7 @@ def test_the_batch_of_the_checker() -> None:
 
 
 def test_a_figure_of_ocsp_has_the_same_form() -> None:
-    """One figure, by the product as it is served: the last line is one object with the members of the core's."""
+    """One figure, by the product as it is served: the last line has the members of the core's."""
     done = run("ocsp", "--only", "nonce_p256_vs_openssl_speed", "--seconds", "1", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

@@ -40,9 +40,6 @@ def responder(
         ),
     ],
     port: Annotated[int, typer.Option(help="TCP port to listen on; 0 takes a free one.")] = 2560,
-    workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that answer as one on the same port.")
-    ] = 1,
     anonymous: Annotated[
         bool,
         typer.Option(
@@ -60,6 +57,9 @@ def responder(
             help="Port on loopback for /health/live, /health/ready and /metrics; 0 takes a free one."
         ),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer as one on the same port; about one for each core.")
+    ] = 1,
     all_lists: Annotated[
         bool,
         typer.Option(
@@ -107,15 +107,16 @@ def responder(
 
     jpki responder --ca root.pem --ca sub.pem --crl root.crl --crl sub.crl --crl sub-delta.crl
     --signer ocsp-root.pem --signer-key ocsp-root.key --signer ocsp-sub.pem --signer-key ocsp-sub.key
-    --anonymous --host 0.0.0.0 --port 80 --admin-port 9180
+    --anonymous --host 0.0.0.0 --port 80 --admin-port 9180 --workers 4
 
     openssl ocsp -issuer ca.pem -cert leaf.pem -url http://127.0.0.1:2560 -CAfile ca.pem
     """
     from platform_api.responder.given import Given
-    from platform_api.responder.serve import Wanted, run
+    from platform_api.responder.serve import run
+    from platform_api.responder.wanted import Wanted
     from revocation.clock import FixedClock, SystemClock, moment_of
 
-    _check_words(signer, signer_key, tolerate or [], host, anonymous=anonymous)
+    _check_words(signer, signer_key, tolerate or [], host, workers, anonymous=anonymous)
     given = Given(
         tuple(ca),
         tuple(crl),
@@ -138,12 +139,22 @@ def responder(
 
 
 def _check_words(
-    signers: list[Path], keys: list[Path], tolerated: list[str], host: str | None, *, anonymous: bool
+    signers: list[Path],
+    keys: list[Path],
+    tolerated: list[str],
+    host: str | None,
+    workers: int,
+    *,
+    anonymous: bool,
 ) -> None:
+    from platform_api.workers.layout import MOST_WORKERS
+
     if len(signers) != len(keys):
         raise _misused("one --signer-key for each --signer", f"{len(keys)} for {len(signers)}")
     if unknown := [name for name in tolerated if name not in _TOLERATED]:
         raise _misused(f"--tolerate with {', '.join(_TOLERATED)}", f"{len(unknown)} other names")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise _misused(f"--workers from 1 to {MOST_WORKERS}", f"{workers}")
     if host is not None and not anonymous:
         raise _misused("--host only with --anonymous", "--host alone")
 
@@ -178,7 +189,8 @@ def _say(record: dict[str, Any]) -> None:
     if record["responder"] == "reloaded":
         typer.echo("jpki: changed files were taken", err=True)
         return
-    typer.echo(f"ready on port {record['port']}")
+    crew = f", {record['workers']} workers" if record["workers"] > 1 else ""
+    typer.echo(f"ready on port {record['port']}{crew}")
     for one in record["cas"]:
         held = f"in force until {one['next_update']}" if one["in_force"] else "NOT in force: tryLater"
         typer.echo(

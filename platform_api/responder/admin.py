@@ -5,6 +5,8 @@ Labels are CA numbers in the order of ``--ca`` and response statuses; nothing of
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +23,12 @@ from revocation.ocsp.signer_expiry import ExpiryLevel
 
 if TYPE_CHECKING:
     from platform_api.responder.follow import Follower
+    from platform_api.workers.crew import Crew
     from platform_api.workers.shared import Shared
     from revocation.clock import Clock
 
+#: Seconds that a worker has to say whether it answers.
+_ASKED_S: Final = 2.0
 _IN_FORCE: Final = frozenset({Freshness.FRESH, Freshness.STALE_SOON})
 
 
@@ -106,7 +111,14 @@ def readiness(worlds: Follower, clock: Clock) -> dict[str, Any]:
     }
 
 
-def create_admin(worlds: Follower, clock: Clock, shared: Shared) -> web.Application:
+async def _answering(crew: Crew) -> int:
+    """How many workers answer from the set that the others answer from."""
+    told = await asyncio.gather(*(worker.ask("readiness", _ASKED_S) for worker in crew.ready))
+    return sum(one is not None and not json.loads(one)["behind"] for one in told)
+
+
+def create_admin(worlds: Follower, clock: Clock, shared: Shared, crew: Crew | None = None) -> web.Application:
+    """``crew``: of several workers; then each of them is asked whether it answers."""
     figures = registry(worlds, clock, shared)
 
     async def live(_: web.Request) -> web.Response:
@@ -114,6 +126,9 @@ def create_admin(worlds: Follower, clock: Clock, shared: Shared) -> web.Applicat
 
     async def ready(_: web.Request) -> web.Response:
         said = readiness(worlds, clock)
+        if crew is not None:
+            said["workers"], said["workers_ready"] = shared.workers, await _answering(crew)
+            said["ready"] = said["ready"] and said["workers_ready"] == shared.workers and not shared.stopping
         return web.json_response(said, status=200 if said["ready"] else 503)
 
     async def metrics(_: web.Request) -> web.Response:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from platform_api.responder.given import Facts, Given
+from platform_api.responder.given import Given
+from platform_api.responder.room import Room
 from platform_api.responder.world import World, load
 from platform_api.signing.token_keys import AWAY
 from revocation.clock import Clock
@@ -39,12 +40,8 @@ class Follower:
         world: World,
         told: Told,
         timer: Callable[[], float] = time.monotonic,
-        *,
-        take: Callable[[Given], Given] | None = None,
-        facts: Facts | None = None,
+        room: Room | None = None,
     ) -> None:
-        """``take``: makes copies of the files, to be read in their place; then ``facts`` are those of the
-        files that the first world's copies were made of."""
         self.current = world
         #: Why the files are not what is answered from; None when they are.
         self.refusal: RevocationError | None = None
@@ -54,9 +51,9 @@ class Follower:
         self._clock: Final = clock
         self._told: Final = told
         self._timer: Final = timer
+        self._room: Final = room
         #: As the files were at the last look, and when they were last read.
-        self._seen = self._tried = facts or world.facts
-        self._take: Final = take
+        self._seen = self._tried = world.facts
         self._tried_at = timer()
 
     def look(self) -> bool:
@@ -72,14 +69,14 @@ class Follower:
             return False
         self._tried, self._tried_at = facts, self._timer()
         try:
-            given = self._given if self._take is None else self._take(self._given)
-            world = load(given, self._clock, before=self.current)
+            world = load(self._given, self._clock, self.current, self._room)
         except RevocationError as error:
             self._refuse(error)
             return False
         except MemoryError:
             self._refuse(out_of_memory())
             return False
+        self._tried = world.facts
         self.current = world
         self.refusal = None
         self.reloads += 1

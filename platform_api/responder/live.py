@@ -24,8 +24,8 @@ from revocation.ocsp.responder import Responder
 
 if TYPE_CHECKING:
     from platform_api.logs import Log
+    from platform_api.responder.handed import Answerable
     from platform_api.responder.signers import FileSigners
-    from platform_api.responder.world import World
     from revocation.authorities import Generation
     from revocation.clock import Clock
     from revocation.ocsp.signer_expiry import Expiry
@@ -47,6 +47,16 @@ class FollowedSigners:
 
     def __init__(self, held: FileSigners) -> None:
         self.held = held
+        self._coming: dict[int, FileSigners] = {}
+
+    def expect(self, number: int, signers: FileSigners) -> None:
+        """These sign as soon as set ``number`` is answered from."""
+        self._coming[number] = signers
+
+    def flip(self, number: int) -> None:
+        """Set ``number`` is answered from; what was expected before it never comes."""
+        self.held = self._coming.get(number, self.held)
+        self._coming = {each: found for each, found in self._coming.items() if each > number}
 
     def identity_for(self, generation: Generation, now: datetime) -> ResponderIdentity | None:
         return self.held.identity_for(generation, now)
@@ -68,37 +78,40 @@ class Live:
     snapshots: CurrentSnapshot
     signers: FollowedSigners
 
-    async def adopt(self, world: World) -> None:
-        """Answer from this one: its authorities, set and signers together, from one request to the next.
+    async def adopt(self, world: Answerable) -> None:
+        """Answer from this one: its authorities, set and signers together, from one request to the next;
+        of several workers as soon as all can.
 
         What was asked for often is signed for it beforehand; not where the signers are others, whose
         signatures the one before would otherwise still make.
         """
+        self.signers.expect(world.snapshot.seq, world.signers)
         try:
             if world.signers.same_as(self.signers.held):
                 await self.snapshots.prepare(world.snapshot, world.authorities)
         finally:
             # Nothing is done here where it was prepared.
-            self.signers.held = world.signers
             self.snapshots.adopt(world.snapshot, world.authorities)
 
 
 @asynccontextmanager
 async def living(
-    world: World, clock: Clock, log: Log, *, anonymous: bool, place: Place | None = None
+    world: Answerable, clock: Clock, log: Log, *, anonymous: bool, place: Place | None = None
 ) -> AsyncIterator[Live]:
-    """The responder is made here, and nowhere else in this command. ``place``: of a worker of several."""
+    """The responder is made here, and nowhere else in this command. ``place``: of one of several workers."""
     place = place or Place.alone()
     authorities = FollowedAuthorities()
+    authorities.adopt(world.authorities)
+    signers = FollowedSigners(world.signers)
     snapshots = CurrentSnapshot(place.serving)
 
     def flipped(_: Answering | None, now: Answering) -> None:
+        signers.flip(now.seq)
         if now.authorities is not None:
             authorities.adopt(now.authorities)
 
     snapshots.flipped = flipped
     snapshots.adopt(world.snapshot, world.authorities)
-    signers = FollowedSigners(world.signers)
     responders = {MODE: Responder(authorities, {MODE: signers}, clock, policy=_POLICY)}
     cache = AnswerCache(_CACHE_OCTETS)
     threads = SigningThreads(

@@ -5,6 +5,7 @@ Behind the fast path, which hands over what is not quite ordinary HTTP; both say
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -23,21 +24,25 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from platform_api.logs import Log
+    from platform_api.workers.part import Part
 
 _OCSP: Final = "/ocsp/"
 _BODY_S: Final = 10.0
+_TEMPLATE: Final = "/{path}"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _MODE: Final = MODES.index(MODE)
 
 ORDINARY: web.AppKey[Ordinary] = web.AppKey("ordinary", Ordinary)
 
 
-def create_app(ordinary: Ordinary, log: Log) -> web.Application:
-    """The application that the fast path hands connections to."""
+def create_app(ordinary: Ordinary, log: Log, part: Part) -> web.Application:
+    """The application that the fast path hands connections to. ``part``: where its requests are counted."""
 
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Nothing of an unexpected exception leaves: the log gets type and place."""
         response: web.StreamResponse
+        begun = time.monotonic()
         try:
             response = await handler(request)
         except Problem as problem:
@@ -53,6 +58,13 @@ def create_app(ordinary: Ordinary, log: Log) -> web.Application:
             response = web.Response(status=500)
         response.headers["Server"] = "jpki-status"
         response.headers.setdefault("Cache-Control", "no-store")
+        # The template, never the path: a GET has its request there.
+        part.request_done(
+            route=_TEMPLATE,
+            method=request.method if request.method in _METHODS else "OTHER",
+            status=response.status,
+            seconds=time.monotonic() - begun,
+        )
         return response
 
     app = web.Application(middlewares=[edge], client_max_size=MAX_REQUEST_OCTETS)

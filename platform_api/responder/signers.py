@@ -15,7 +15,13 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from platform_api.responder.given import Given, check_file
@@ -27,7 +33,7 @@ from revocation.identity import issuer_key_of
 from revocation.ocsp.responder_certificates import check_local
 from revocation.ocsp.signer_expiry import Expiry, expiry
 from revocation.ocsp.signing import ResponderIdentity, in_force
-from revocation.ocsp.signing_keys import ResponderKey, SigningKey
+from revocation.ocsp.signing_keys import FileKey, ResponderKey, SigningKey
 
 _MOST_KEY_OCTETS: Final = 64 * 1024
 
@@ -38,6 +44,20 @@ class Trust(StrEnum):
     DELEGATED = "delegated"
     CA_ITSELF = "the CA itself"
     LOCAL = "locally trusted"
+
+
+class ReadKey(FileKey):
+    """A key that can be handed to a worker, which must go on with it when its file is another one."""
+
+    __slots__ = ("_private",)
+
+    def __init__(self, key: ResponderKey) -> None:
+        super().__init__(key)
+        self._private: Final = key
+
+    def pkcs8(self) -> bytes:
+        """The secret itself (RFC 5958), in DER."""
+        return self._private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 class FileSigners:
@@ -162,16 +182,16 @@ def _identity(certificate_path: Path, key_path: Path) -> ResponderIdentity:
         ) from None
 
 
-def _key_for(certificate: x509.Certificate, path: Path) -> SigningKey | ResponderKey:
+def _key_for(certificate: x509.Certificate, path: Path) -> SigningKey:
     if path.suffix != SUFFIX:
-        return _key(path)
+        return ReadKey(_key(path))
     check_file(path)
     key = token_key(path, certificate)
     key.prove()  # nothing where that was done before: a token that is away keeps no new list from being taken
     return key
 
 
-def _key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey:
+def _key(path: Path) -> ResponderKey:
     check_file(path)
     try:
         with path.open("rb") as file:

@@ -1,125 +1,121 @@
-"""``jpki responder --workers N``: the process above the workers. It follows the files and answers nothing.
+"""``jpki responder --workers N``: the process above the workers. It reads the files, and answers no request.
 
-What it takes, its workers are given as copies under a number; the word that all share rises when all have
-made a world of them. So none answers from an older list than any has answered from.
+It numbers each world that the files come to, lays its set where the workers map it, tells them, and raises
+the serving word when they have it. So one state of the files is one number for everybody, whoever starts
+when; what is refused is refused here, once, and no worker ever hears of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
+import socket
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from platform_api.listening import Address, sharing
 from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
 from platform_api.responder.admin import create_admin
 from platform_api.responder.applications import SHUTDOWN_S, set_up
 from platform_api.responder.beside import beside
-from platform_api.responder.bundle import Bundles, Newest
 from platform_api.responder.follow import Follower
-from platform_api.responder.serve import LOOK_S, Say, Wanted, ready_record, refused_record
-from platform_api.responder.world import World, load
+from platform_api.responder.handed import handed
+from platform_api.responder.process import BACKLOG, LOOK_S
+from platform_api.responder.wanted import ready_record, refused_record
 from platform_api.workers.crew import Crew
 from platform_api.workers.order import Launch
 from platform_api.workers.shared import Shared
-from revocation.clock import FixedClock
-from revocation.errors import RevocationError
 
 if TYPE_CHECKING:
+    from platform_api.listening import SharedPort
     from platform_api.logs import Log
+    from platform_api.responder.room import Room
+    from platform_api.responder.wanted import Say, Wanted
+    from platform_api.responder.world import World
+    from revocation.errors import RevocationError
 
-#: Seconds that workers wait for one that cannot make a new set.
+#: Seconds that the others wait for a worker that cannot open a new set; then it answers tryLater.
 _FLIP_WAIT_S: Final = 5.0
 
 
-async def supervise(stop: asyncio.Event, wanted: Wanted, say: Say) -> None:
-    """Until told to stop. The port first: a second instance ends before it has read anything."""
+async def supervise(
+    stop: asyncio.Event,
+    wanted: Wanted,
+    world: World,
+    room: Room,
+    port: SharedPort,
+    admin: socket.socket | None,
+    say: Say,
+) -> None:
+    """Until told to stop; then readiness goes first, and the workers drain."""
     log = make_log()
     take_over_logging(LibraryMessages(log, lambda: None))
+
+    def told(error: RevocationError) -> None:
+        say(refused_record(error))
+
+    worlds = Follower(wanted.given, wanted.clock, world, told, room=room)
+    shared = Shared.make(wanted.workers)
     async with AsyncExitStack() as opened:
-        port = opened.enter_context(sharing(wanted))
-        admin = None
-        if wanted.admin_port is not None:
-            admin = opened.enter_context(Address.of("127.0.0.1", wanted.admin_port).bind())
-        shared = Shared.make(wanted.workers)
         opened.callback(shared.close_descriptor)
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="jpki-responder-"))
-        bundles = Bundles(Path(folder))
-        facts = wanted.given.facts()
-
-        def first() -> World:
-            return load(bundles.take(wanted.given), wanted.clock)
-
-        world = await _unless(stop, beside(first))
-        if world is None:
-            return
-
-        def told(error: RevocationError) -> None:
-            say(refused_record(error))
-
-        worlds = Follower(wanted.given, wanted.clock, world, told, take=bundles.take, facts=facts)
+        crew = Crew(_launch(wanted), shared, port, log)
+        crew.tell(handed(world, room))
         if admin is not None:
-            operators = await opened.enter_async_context(set_up(create_admin(worlds, wanted.clock, shared)))
-            await web.SockSite(operators, admin).start()
-        newest = Newest(Path(folder))
-
-        def hand_out() -> None:
-            """What was taken last: to the workers there are, and to those that are started again."""
-            assert bundles.newest is not None  # noqa: S101 - the first world is made of copies
-            newest.write(worlds.current.snapshot.seq, bundles.newest)
-
-        hand_out()
-        clock = wanted.clock
-        at = clock.now().isoformat() if isinstance(clock, FixedClock) else None
-        launch = Launch(
-            "platform_api.responder.worker",
-            {"folder": folder, "anonymous": wanted.anonymous, "at": at, "wait_s": _FLIP_WAIT_S},
-            shutdown_s=SHUTDOWN_S,
-            flip_wait_s=_FLIP_WAIT_S,
-        )
-        crew = Crew(launch, shared, port, log)
-        await opened.enter_async_context(crew.running())
+            operators = await opened.enter_async_context(
+                set_up(create_admin(worlds, wanted.clock, shared, crew))
+            )
+            await web.SockSite(operators, admin, backlog=BACKLOG).start()
+        if not await _begun(opened, crew, stop):
+            return
         admin_port = None if admin is None else admin.getsockname()[1]
         say(ready_record(worlds, wanted, port=port.port, admin_port=admin_port))
-        following = asyncio.create_task(_follow(worlds, hand_out, shared, say, log))
+        # The word rises once for each world, whoever was started again meanwhile.
+        # Later, so that a reader of ours who is gone disturbs nobody.
+        loop = asyncio.get_running_loop()
+        crew.on_rise = lambda _: loop.call_soon(say, {"responder": "reloaded"})
+        following = asyncio.create_task(_follow(worlds, crew, room, log))
         try:
             await stop.wait()
+            shared.say_stopping()
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            crew.on_rise = None
 
 
-async def _unless(stop: asyncio.Event, loading: asyncio.Future[World]) -> World | None:
-    """None where it was told to stop meanwhile."""
+def _launch(wanted: Wanted) -> Launch:
+    given = {"anonymous": wanted.anonymous, "at": wanted.at}
+    return Launch("platform_api.responder.worker", given, shutdown_s=SHUTDOWN_S, flip_wait_s=_FLIP_WAIT_S)
+
+
+async def _begun(opened: AsyncExitStack, crew: Crew, stop: asyncio.Event) -> bool:
+    """All workers ready; False when told to stop before. Raises what kept one from starting."""
+    starting = asyncio.ensure_future(opened.enter_async_context(crew.running()))
     told = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not loading.done():
-        loading.cancel()
-        return None
-    return loading.result()
+    try:
+        await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not starting.done():
+            starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await starting
+    if starting.cancelled():
+        return False
+    starting.result()
+    return True
 
 
-async def _follow(worlds: Follower, hand_out: Callable[[], None], shared: Shared, say: Say, log: Log) -> None:
-    waited_for = 0
+async def _follow(worlds: Follower, crew: Crew, room: Room, log: Log) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
-        if waited_for and shared.serving >= waited_for:
-            say({"responder": "reloaded"})
-            waited_for = 0
         try:
-            if not await beside(worlds.look):
-                continue
+            if await beside(worlds.look):
+                world = worlds.current
+                crew.tell(handed(world, room))
+                await asyncio.to_thread(room.tidy, world.snapshot.seq)
         except Exception as error:  # a fault of ours in reading a file ends no answers from those in hand
             _log_failure(log, error)
-            continue
-        hand_out()
-        waited_for = worlds.current.snapshot.seq
 
 
 def _log_failure(log: Log, error: Exception) -> None:

@@ -1,83 +1,120 @@
-"""``python -m platform_api.responder.worker``: one of several that answer as one; never started by hand.
+"""``python -m platform_api.responder.worker``: one worker, started by ``supervisor`` and never by hand.
 
-It makes its worlds of the supervisor's copies of the files, under the supervisor's numbers, and answers from
-one when the word that all share has its number.
+It answers as a process that is alone does, from worlds that it is told of; it reads no file of the user's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from platform_api.logs import LibraryMessages, failure, make_log, take_over_logging
+import orjson
+
+from platform_api.logs import failure
 from platform_api.ocsp.server import serving_ocsp
 from platform_api.responder.applications import SHUTDOWN_S, set_up
 from platform_api.responder.beside import beside
-from platform_api.responder.bundle import Newest
+from platform_api.responder.handed import opened
 from platform_api.responder.live import Live, living
+from platform_api.responder.process import begin_log, take_messages
 from platform_api.responder.routes import create_app
-from platform_api.responder.world import World, load
-from platform_api.workers.counts import Count
 from platform_api.workers.layout import State
 from platform_api.workers.post import Post, man
-from revocation.clock import Clock, FixedClock, SystemClock, moment_of
+from revocation.clock import FixedClock, SystemClock, moment_of
 
 if TYPE_CHECKING:
     from platform_api.logs import Log
 
-#: Seconds between two looks for what the supervisor has taken.
-_LOOK_S = 0.2
+#: Seconds after which a set that could not be opened is tried again, where no newer one has come.
+_AGAIN_S: Final = 5.0
+#: Seconds between two looks whether we may begin.
+_BEGIN_S: Final = 1.0
 
 
 async def work(post: Post) -> None:
-    """Take connections until told to stop."""
-    log = make_log()
-    at = post.given["at"]
-    clock: Clock = SystemClock() if at is None else FixedClock(moment_of(at))
-    part = post.place.part
-    take_over_logging(LibraryMessages(log, lambda: part.add(Count.HTTP_MALFORMED)))
-    newest = Newest(Path(post.given["folder"]))
-    world = await beside(lambda: _made(newest, clock))
-    async with living(world, clock, log, anonymous=post.given["anonymous"], place=post.place) as live:
+    """Open the world that we are told of, take connections, follow, stop when told to."""
+    place, at = post.place, post.given["at"]
+    log, dropped = begin_log(place.part.index)
+    take_messages(log, dropped, place.part)
+    clock = SystemClock() if at is None else FixedClock(moment_of(at))
+    world = await beside(partial(opened, await _newest(post)))
+    async with AsyncExitStack() as held:
+        live = await held.enter_async_context(
+            living(world, clock, log, anonymous=post.given["anonymous"], place=place)
+        )
         post.flip = live.snapshots.flip
-        following = asyncio.create_task(_follow(newest, live, clock, log))
+        post.readiness = partial(_readiness, live)
+        clients = await held.enter_async_context(set_up(create_app(live.ordinary, log, place.part)))
+        following = asyncio.create_task(_follow(post, live, log))
         try:
-            # What is behind the others had better not begin.
-            await live.snapshots.wait_newer(post.place.shared.serving - 1, post.given["wait_s"])
-            part.enter(State.SERVING)
-            async with (
-                set_up(create_app(live.ordinary, log)) as clients,
-                serving_ocsp(live.face, clients, post.listener) as server,
-            ):
-                post.say_ready()
-                await post.stop.wait()
-                part.enter(State.DRAINING)
-                await server.drain(SHUTDOWN_S)
+            if not await _may_begin(post, live):
+                return
+            place.part.enter(State.SERVING)
+            server = await held.enter_async_context(serving_ocsp(live.face, clients, post.listener))
+            post.say_ready()
+            await post.stop.wait()
+            place.part.enter(State.DRAINING)
+            await server.drain(SHUTDOWN_S)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
 
-def _made(newest: Newest, clock: Clock) -> World:
-    number, given = newest.read()
-    return load(given, clock, number=number)
+async def _newest(post: Post) -> Mapping[str, Any]:
+    """What was told last; waits where nothing new was."""
+    news = await post.news.get()
+    while not post.news.empty():
+        news = post.news.get_nowait()
+    return news
 
 
-async def _follow(newest: Newest, live: Live, clock: Clock, log: Log) -> None:
-    """A worker that cannot make a world is behind the others then, and answers tryLater."""
+async def _may_begin(post: Post, live: Live) -> bool:
+    """Answering from what the others answer from; False when told to stop before."""
+    while not post.stop.is_set():
+        found = await live.snapshots.wait_newer(max(0, post.place.shared.serving - 1), _BEGIN_S)
+        if found is not None and not live.snapshots.behind:
+            return True
+    return False
+
+
+async def _follow(post: Post, live: Live, log: Log) -> None:
+    """Each world that we are told of. One that cannot be opened is tried again, until a newer one comes; the
+    others wait some seconds for us, then we answer tryLater."""
+    told: str | None = None
+    again: Mapping[str, Any] | None = None
     while True:
-        await asyncio.sleep(_LOOK_S)
-        if newest.is_unread():
-            try:
-                await live.adopt(await beside(lambda: _made(newest, clock)))
-            except Exception as error:
+        try:
+            async with asyncio.timeout(None if again is None else _AGAIN_S):
+                news = await _newest(post)
+        except TimeoutError:
+            if again is None:
+                continue
+            news = again
+        try:
+            world = await beside(partial(opened, news))
+        except Exception as error:
+            again, fault = news, str(error)
+            if fault != told:
                 _log_failure(log, error)
+            told = fault
+            continue
+        again = told = None
+        try:
+            await live.adopt(world)
+        except Exception as error:  # answers made beforehand are a help: without them the set is as good
+            _log_failure(log, error)
 
 
 def _log_failure(log: Log, error: Exception) -> None:
     log.error("component.failed", component="follow", **failure(error))
+
+
+async def _readiness(live: Live) -> str:
+    return orjson.dumps({"behind": live.snapshots.behind}).decode()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From files to what the responder answers from: authorities and a published snapshot, made anew each time.
 
 The set is built, checked and read back like that of any night, in a folder of this process alone that is gone
-before the first answer; its files stay mapped.
+before the first answer, its files staying mapped; or, for several workers, in their common room.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from platform_api.responder.cas import Ca, CaSaid, make_cas
 from platform_api.responder.given import Facts, Given
 from platform_api.responder.lists import TakenList, take_certificates, take_lists
+from platform_api.responder.room import Room
 from platform_api.responder.signers import FileSigners, check_signers, read_identities
 from revocation.authorities import Authorities, ListScope
 from revocation.clock import Clock
@@ -57,34 +58,36 @@ class World:
     changes_at: datetime | None
 
 
-def load(given: Given, clock: Clock, before: World | None = None, *, number: int | None = None) -> World:
+def load(given: Given, clock: Clock, before: World | None = None, room: Room | None = None) -> World:
     """Blocking. Raises ``InputRefused`` by the first rule broken, ``OutsideFailed`` for a file or the disk.
 
     ``before``: the world in hand; no list of an older number or time takes the place of one of its.
-    ``number``: that of the set, where somebody else has taken these very files as that one.
+    ``room``: where the set goes, to be opened by others too.
     """
     facts = given.facts()
     now = clock.now()
     identities = read_identities(given)
     issuers = take_certificates(given)
     with tempfile.TemporaryDirectory(prefix="jpki-responder-") as folder:
-        room = Path(folder)
-        taken = take_lists(given, issuers, room, now)
+        copies = Path(folder)
+        taken = take_lists(given, issuers, copies, now)
         signers = FileSigners(identities)
         cas = make_cas(given, issuers, taken, signers, now)
         authorities = Authorities(ca.answering for ca in cas)
         check_signers(signers, authorities, now)
         newest = _newest(taken)
-        if number is not None:
-            pass  # whoever numbered it has looked
-        elif before is None:
+        if before is None:
             _check_some_in_force(cas, now)
         else:
             _check_never_older(before, newest, authorities)
         # Numbers rise: whoever answers takes no set for a newer one that has a lower number.
-        if number is None:
-            number = 1 if before is None else before.snapshot.seq + 1
-        snapshot = _published(cas, room / "sets", number, now)
+        number = 1 if before is None else before.snapshot.seq + 1
+        if room is None:
+            # Nobody but this process reads the folder: its key is as short-lived.
+            store = SnapshotStore(copies / "sets", publisher_key=Ed25519PrivateKey.generate())
+        else:
+            store = room.store(number)
+        snapshot = _published(cas, store, number, now)
     moments = [ca.changes_at for ca in cas if ca.changes_at is not None]
     return World(
         authorities,
@@ -147,13 +150,11 @@ def _takes_in(full: CertificateList, delta: Mark) -> bool:
     )
 
 
-def _published(cas: Sequence[Ca], folder: Path, number: int, now: datetime) -> Snapshot:
+def _published(cas: Sequence[Ca], store: SnapshotStore, number: int, now: datetime) -> Snapshot:
     publishing = Authorities(ca.publishing for ca in cas)
     lists: dict[ListScope, AcceptedList] = {}
     for ca in cas:
         for scope in ca.publishing.expected_lists():
             if scope.partition_number in ca.lists:
                 lists[scope] = ca.lists[scope.partition_number]
-    # Nobody but this process reads the folder: its key is as short-lived.
-    store = SnapshotStore(folder, publisher_key=Ed25519PrivateKey.generate())
     return store.publish(lists, publishing, now=now, at_least=number)

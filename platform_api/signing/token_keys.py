@@ -108,6 +108,11 @@ class TokenKey:
     def __repr__(self) -> str:
         return f"TokenKey({self._said.token!r}, {self._said.key!r})"
 
+    @property
+    def said(self) -> TokenFile:
+        """Which key it is; nothing in it is secret."""
+        return self._said
+
     def public_key(self) -> ResponderPublicKey:
         return self._public
 

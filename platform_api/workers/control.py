@@ -1,8 +1,9 @@
 """What the supervisor and a worker say to each other: JSON lines over a pair of sockets.
 
 From the worker: ``ready``; ``prepared`` (look at my slot); ``refused`` (why I cannot start); ``told`` (the
-answer to a question). From the supervisor: ``flip`` (the serving word has risen); ``ask``. An end of the
-stream is the end of the other process.
+answer to a question). From the supervisor: ``flip`` (the serving word has risen); ``ask``; ``news`` (what
+its kind of workers is told, secrets too: nobody else can read this). An end of the stream is the end of the
+other process.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_api.logs import failure
 from platform_api.workers.layout import Slot, State
@@ -45,11 +45,20 @@ class Crew:
         #: Each was ready once: from now on one that ends is started again instead of ending everything.
         self._begun = False
         self._living: dict[int, WorkerProcess] = {}
+        self._news: Mapping[str, Any] | None = None
+        #: Told of each new value of the serving word.
+        self.on_rise: Callable[[int], object] | None = None
 
     @property
     def ready(self) -> tuple[WorkerProcess, ...]:
         """Those who take connections."""
         return tuple(worker for worker in self._living.values() if worker.ready.is_set())
+
+    def tell(self, news: Mapping[str, Any]) -> None:
+        """JSON values to every worker, and to each that starts from now on: the newest ones alone."""
+        self._news = news
+        for worker in self._living.values():
+            worker.tell(news)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -99,6 +108,8 @@ class Crew:
         begun = loop.time()
         worker = await WorkerProcess.spawn(index, self._launch, self._shared, self._port, self._advance)
         self._living[index] = worker
+        if self._news is not None:
+            worker.tell(self._news)
         if self._stopping.is_set():
             worker.end(signal.SIGTERM)
         started = asyncio.create_task(self._say_started(index, worker, begun))
@@ -136,6 +147,8 @@ class Crew:
         if self._shared.advance(risen):
             for worker in self._living.values():
                 worker.flip()
+            if self.on_rise is not None:
+                self.on_rise(risen)
         if self._again is not None:
             self._again.cancel()
             self._again = None

@@ -40,6 +40,8 @@ class Post:
             Shared.inherited(order.shared), order.index, tell=lambda: channel.send("prepared")
         )
         self._channel = channel
+        #: What the supervisor told (``Crew.tell``), oldest first.
+        self.news: Final[asyncio.Queue[Mapping[str, Any]]] = asyncio.Queue()
         #: Called when the serving word has risen: ``CurrentSnapshot.flip``, say.
         self.flip: Callable[[], object] | None = None
         #: Prometheus text of everything.
@@ -58,6 +60,8 @@ class Post:
             if message["say"] == "flip":
                 if self.flip is not None:
                     self.flip()
+            elif message["say"] == "news":
+                self.news.put_nowait(message["news"])
             else:  # beside it: the database may take its time, and the next flip not wait for it
                 answer = asyncio.create_task(self._tell(message["what"], message["number"]))
                 answers.add(answer)

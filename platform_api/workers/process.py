@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,6 +110,10 @@ class WorkerProcess:
     def flip(self) -> None:
         """Tell it that the serving word has risen."""
         self._channel.send("flip")
+
+    def tell(self, news: Mapping[str, Any]) -> None:
+        """``Post.news`` there."""
+        self._channel.send("news", news=news)
 
     def end(self, number: signal.Signals) -> None:
         if self._process.poll() is None:

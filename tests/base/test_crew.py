@@ -31,12 +31,16 @@ SETTINGS = Settings(port=0)  # made outside of any loop: it looks for a file
 
 
 @asynccontextmanager
-async def _crew(does: str) -> AsyncIterator[tuple[Crew, Shared, io.StringIO]]:
+async def _crew(
+    does: str, news: dict[str, int] | None = None
+) -> AsyncIterator[tuple[Crew, Shared, io.StringIO]]:
     launch = Launch("tests.base.tiny_worker", {"does": does}, shutdown_s=0.1, flip_wait_s=1.0)
     shared, lines = Shared.make(2), io.StringIO()
     try:
         with sharing(SETTINGS) as port:
             crew = Crew(launch, shared, port, make_log(lines))
+            if news is not None:
+                crew.tell(news)
             async with crew.running():
                 yield crew, shared, lines
     finally:
@@ -84,6 +88,42 @@ def test_who_is_killed_comes_again_each_time() -> None:
             assert _pids(shared)[1] == other
             assert shared.slot(1)[Slot.STARTS] == 1
         assert [(one["worker"], one["status"]) for one in _events(lines, "worker.ended")] == [(0, 137)] * 3
+
+    asyncio.run(lived())
+
+
+def test_everybody_gets_the_news() -> None:
+    """What was told before they started, and each thing after; who comes later gets the newest alone."""
+
+    async def heard(crew: Crew) -> list[str | None]:
+        return [await worker.ask("metrics", 10) for worker in crew.ready]
+
+    async def lived() -> None:
+        async with _crew("listen", {"n": 1}) as (crew, shared, _):
+            assert await heard(crew) == ["1", "1"]
+            crew.tell({"n": 2})
+            crew.tell({"n": 3})
+            assert await heard(crew) == ["2 3", "2 3"]
+            os.kill(_pids(shared)[0], signal.SIGKILL)
+            await eventually(lambda: shared.slot(0)[Slot.STARTS] == 2 and len(crew.ready) == 2, seconds=60)
+            assert sorted(await heard(crew), key=str) == ["", "3"]
+
+    asyncio.run(lived())
+
+
+def test_the_word_is_told_of_when_it_rises() -> None:
+    """Once for a number, and not again when a worker comes back with it."""
+
+    async def lived() -> None:
+        risen: list[int] = []
+        async with _crew("serve") as (crew, shared, _):
+            crew.on_rise = risen.append
+            os.kill(_pids(shared)[0], signal.SIGKILL)
+            await eventually(lambda: shared.slot(0)[Slot.STARTS] == 2 and len(crew.ready) == 2, seconds=60)
+            assert risen == []
+            shared.slot(1)[Slot.PREPARED_SEQ] = shared.slot(0)[Slot.PREPARED_SEQ] = 6
+            os.kill(_pids(shared)[0], signal.SIGKILL)  # the rule is asked again when one ends
+            await eventually(lambda: risen == [6], seconds=60)
 
     asyncio.run(lived())
 

@@ -172,6 +172,18 @@ def test_operators_see_life_readiness_and_figures(folder: Path, one: Running) ->
     assert 'jpki_responder_seconds_to_next_update{ca="ca-1"}' in text
     assert 'jpki_responder_signer_seconds_left{ca="ca-1"}' in text
     assert "JPKI-TEST" not in text
+    assert 'jpki_workers{state="serving"} 1.0' in text
+
+
+def test_what_the_ordinary_route_answers_is_counted(folder: Path) -> None:
+    """By method and status under the route's template, so no request is in a label; other methods as one."""
+    with running(words(folder)) as alone:
+        fetch(alone.url, data=b"x", method="PUT")
+        fetch(alone.url, data=b"x", method="DELETE")
+        text = alone.admin("/metrics")[1].decode()
+    counted = [line for line in text.splitlines() if line.startswith("jpki_http_requests_total")]
+    assert len(counted) == 1
+    assert counted[0] == 'jpki_http_requests_total{method="OTHER",route="/{path}",status="405"} 2.0'
 
 
 # --- Reload ---

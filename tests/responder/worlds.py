@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platform_api.responder.given import Given
+from platform_api.responder.handed import Answerable
 from platform_api.responder.world import World, load
 from revocation.authorities import Authority
 from revocation.clock import FixedClock
@@ -56,14 +57,14 @@ def made(wanted: Given, at: datetime = NOW, before: World | None = None) -> Worl
     return load(wanted, FixedClock(at), before)
 
 
-def of_key(world: World, ca: pki.CA, generation: int = -1) -> Authority:
+def of_key(world: Answerable, ca: pki.CA, generation: int = -1) -> Authority:
     found = world.authorities.by_issuer_key(ca.generations[generation].key_id)
     assert found is not None
     return found[0]
 
 
 def status(
-    world: World, ca: pki.CA, serial: int, *, generation: int = -1, at: datetime = NOW
+    world: Answerable, ca: pki.CA, serial: int, *, generation: int = -1, at: datetime = NOW
 ) -> CertificateStatus:
     """What the one place that says GOOD says."""
     key_id = ca.generations[generation].key_id
