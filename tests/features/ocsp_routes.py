@@ -127,7 +127,7 @@ class ScriptedKey:
         self._key = signing_key(pki.key("ed25519", 70))
         self.slow = slow
         self.algorithm = self._key.algorithm
-        self.before: Callable[[], None] = lambda: None
+        self.before: Callable[[], object] = lambda: None
         self.signed = 0
 
     def public_key(self) -> Any:
