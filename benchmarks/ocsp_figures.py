@@ -17,7 +17,7 @@ from urllib.parse import quote
 from benchmarks.measuring import Figure
 from benchmarks.ocsp_go import presigned_go
 from benchmarks.ocsp_load import SERVER_CORE, Load, load
-from benchmarks.ocsp_product import Product, body_of, post
+from benchmarks.ocsp_product import Product, answers_of, body_of, post
 from benchmarks.ocsp_servers import Served, nginx, plain_aiohttp
 from benchmarks.ocsp_tls import over_tls
 from revocation.errors import OutsideFailed, OwnFault
@@ -222,7 +222,7 @@ def nonce_rsa(bench: Bench) -> dict[str, Figure]:
 def go(bench: Bench) -> dict[str, Figure]:
     """Beside Go's net/http, with the same answers in a map."""
     with bench.anybody() as (served, requests):
-        answers = {der: body_of(served.port, post(der))[1] for der in bench.product.requests()}
+        answers = answers_of(served.port, bench.product.requests())
         with presigned_go(bench.folder, answers) as neighbour:
             taken = bench.in_turn(
                 lambda: bench.ask(served, requests).requests_per_s,

@@ -45,7 +45,7 @@ def presigned_go(folder: Path, answers: Mapping[bytes, bytes]) -> Iterator[Serve
     environment = {
         **os.environ,
         "GOCACHE": str(folder / "gocache"),
-        "GOFLAGS": "-mod=mod",
+        "GOTOOLCHAIN": "local",
         "GO111MODULE": "off",
     }
     built = subprocess.run(

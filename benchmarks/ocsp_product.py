@@ -10,12 +10,14 @@ import asyncio
 import hashlib
 import json
 import random
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +146,7 @@ class Product:
             (folder / name).chmod(0o600)
         command = [
             *(sys.executable, "-m", "platform_api.cli", "responder", "--json", "--port", "0", "--anonymous"),
-            *("--ca", str(folder / "ca.pem"), "--crl", str(folder / "lists" / "1.crl")),
+            *("--ca", str(folder / "ca.pem"), "--crl", str(next((folder / "lists").glob("*.crl")))),
             *("--signer", str(folder / "ocsp.pem"), "--signer-key", str(folder / "ocsp.key")),
         ]
         with running(command, ready="responder", folder=folder) as (process, line):
@@ -152,10 +154,11 @@ class Product:
 
     def api_key(self) -> str:
         """Of an institution that may ask about every certificate, as often as it can; serve must run."""
+        name = f"benchmark-{secrets.token_hex(4)}"
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "platform_api.cli", "institution", "create", "--json"),
-                *("--name", "Benchmark", "--service", "benchmark", "--entitlement", "any"),
+                *("--name", name, "--service", name, "--entitlement", "any"),
                 *("--ocsp-rate", "10000000", "--data", str(self.folder)),
             ],
             capture_output=True,
@@ -184,6 +187,17 @@ def post(der: bytes, key: str | None = None, more: str = "") -> bytes:
         f"{who}{more}Content-Length: {len(der)}\r\n\r\n"
     )
     return head.encode("ascii") + der
+
+
+def answers_of(port: int, requests: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The OCSPResponse to each OCSPRequest, asked one after the other."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    found = {}
+    for der in requests:
+        connection.request("POST", "/ocsp", der, {"Content-Type": "application/ocsp-request"})
+        found[der] = connection.getresponse().read()
+    connection.close()
+    return found
 
 
 def body_of(port: int, request: bytes) -> tuple[int, bytes]:

@@ -111,6 +111,11 @@ class Settings(UpstreamOcspFields, BaseSettings):
         description="Seconds that workers wait for one that cannot open a new snapshot; then it answers "
         "tryLater until it can, and the others go on.",
     )
+    responder_check_s: Seconds = Field(
+        default=3.0,
+        description="Seconds between two looks for new pairs in keys/responders/; one is taken at the second "
+        "look that finds it the same.",
+    )
     snapshot_check_s: Seconds = Field(
         default=0.2, description="Seconds between two looks for a newly published snapshot."
     )

@@ -35,6 +35,7 @@ from platform_api.keys import (
     RESPONDERS,
     SEALER,
     SETTINGS,
+    SIGNERS,
     STORE,
     TAGGER,
 )
@@ -43,13 +44,18 @@ from platform_api.ocsp.context import ocsp
 from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
+from platform_api.signing import pairs
+from platform_api.signing.alarm import ExpiryAlarm
+from platform_api.signing.following import SignerFollower
+from platform_api.signing.pairs import PairFolder
 from platform_api.snapshots import CurrentSnapshot
 from platform_api.upstream_ocsp.context import upstream
 from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
 from revocation.ocsp.policy import NoncePolicy, NotIssued, ResponderPolicy, TrustMode
 from revocation.ocsp.responder import Responder
-from revocation.ocsp.signing import DelegatedSigners, LocallyTrustedSigner, Signer
+from revocation.ocsp.signer_expiry import Expiry
+from revocation.ocsp.signing import DelegatedSigners, Signer
 from revocation.snapshot.store import SnapshotStore
 
 _KEYS: Final[web.AppKey[KeySet]] = web.AppKey("key_set", KeySet)
@@ -137,8 +143,12 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     def responder(mode: TrustMode, signer: Signer) -> Responder:
         return Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], policy=policy)
 
-    local = LocallyTrustedSigner(own.responder_certificate, own.responder_key)
-    found = {TrustMode.LOCAL: responder(TrustMode.LOCAL, local)}
+    first = (own.responder_certificate, own.responder_key)
+    signers = await asyncio.to_thread(
+        SignerFollower, first, PairFolder(settings.keys_dir / pairs.FOLDER), app[LOG]
+    )
+    app[SIGNERS] = signers
+    found = {TrustMode.LOCAL: responder(TrustMode.LOCAL, signers.signer)}
     try:
         folder = settings.keys_dir / "delegated"
         if settings.mode == "sandbox" and settings.sandbox_url is not None:
@@ -148,7 +158,16 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     except RevocationError as error:  # the locally trusted responder, production's default, goes on
         app[LOG].warning("component.failed", component="delegated_ocsp", **failure(error))
     app[RESPONDERS] = found
-    yield
+
+    def expiries() -> list[Expiry]:
+        return [one for each in found.values() for one in each.expiries()]
+
+    app[METRICS].follow_signers(expiries, app[AUTHORITIES], lambda: signers.refused)
+    if app[PLACE].part.index == 0:  # one of the workers says it for all
+        signers.on_look = ExpiryAlarm(expiries, app[AUTHORITIES], app[LOG]).look
+        signers.on_look()
+    async with signers.following(settings.responder_check_s):
+        yield
 
 
 async def jlis(app: web.Application) -> AsyncIterator[None]:

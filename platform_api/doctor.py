@@ -28,10 +28,13 @@ from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
 from platform_api.published_sets import sets_gone
+from platform_api.signing.overview import last_end, overview
+from platform_api.signing.pairs import FOLDER
 from revocation.authorities import Authorities
 from revocation.authority_examination import Severity
 from revocation.clock import SystemClock, jst_day
 from revocation.errors import RevocationError
+from revocation.ocsp.signer_expiry import ExpiryLevel
 
 #: The extensions without which nothing can be decoded or looked up.
 COMPILED: Final = ("revocation.crl._walk", "revocation.index._place", "revocation.index._table")
@@ -65,6 +68,7 @@ def examine(settings: Settings) -> list[Finding]:
         _folder,
         _snapshots,
         _key_files,
+        _responders,
         _port,
         _authorities,
     ):
@@ -183,8 +187,33 @@ def _key_files(settings: Settings) -> Iterator[Finding]:
             yield Finding(path.name, f"mode {mode:04o}")
 
 
+def _responders(settings: Settings) -> Iterator[Finding]:
+    """Each pair that signs OCSP answers, and when the last of them ends."""
+    now = SystemClock().now()
+    seen = overview(settings.keys_dir, now)
+    for one in seen:
+        if one.refusal is not None:
+            yield Finding(
+                f"OCSP signer {one.name}", f"{one.refusal.code}: {one.refusal.got}", one.refusal.remedy
+            )
+        elif one.certificate is not None:
+            until = f"until {one.certificate.not_valid_after_utc:%Y-%m-%d}"
+            yield Finding(f"OCSP signer {one.name}", f"signs now, {until}" if one.signs else until)
+    end = last_end(seen, now)
+    if end is not None and end.level is not ExpiryLevel.FINE:
+        left = max(0, int(end.seconds_left // 86_400))
+        yield Finding(
+            "OCSP signers",
+            f"none signs any more in {left} days",
+            "jpki responder-key new, and give its certificate to the institutions",
+        )
+
+
 def _secrets(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*") if p.is_file() and p.suffix in {".pem", ".key", ".json"})
+    inside = (folder / FOLDER).glob("*.pem")
+    return sorted(
+        p for p in (*folder.glob("*"), *inside) if p.is_file() and p.suffix in {".pem", ".key", ".json"}
+    )
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

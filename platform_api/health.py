@@ -12,10 +12,12 @@ from aiohttp import web
 
 from platform_api.clock import FollowedClock
 from platform_api.db.failures import DATABASE_ANSWERS_NOT
-from platform_api.keys import AUTHORITIES, CLOCK, METRICS, PLACE, POOL, STORE
+from platform_api.keys import AUTHORITIES, CLOCK, METRICS, PLACE, POOL, RESPONDERS, SIGNERS, STORE
 from platform_api.metrics import CONTENT_TYPE
 from platform_api.operations import Answer, ResponseModel, operation
+from platform_api.signing.alarm import renewable
 from revocation.metrics import Freshness, SetFreshness, set_freshness
+from revocation.ocsp.signer_expiry import ExpiryLevel
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
@@ -33,6 +35,9 @@ Reason = Literal[
     "CLOCK_NOT_FOLLOWED",
     "STOPPING",
     "BEHIND",
+    "SIGNER_ENDS_SOON",
+    "SIGNER_ENDED",
+    "SIGNER_REFUSED",
 ]
 
 
@@ -65,6 +70,9 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "CLOCK_NOT_FOLLOWED": Meaning("", "the sandbox does not tell its time; real time is used"),
     "STOPPING": Meaning("the server was told to stop and takes no new connections soon", ""),
     "BEHIND": Meaning("this worker cannot open the set that the others answer from", ""),
+    "SIGNER_ENDS_SOON": Meaning("", "an OCSP signer's last certificate ends within 30 days"),
+    "SIGNER_ENDED": Meaning("", "an OCSP signer's last certificate is over: its answers are tryLater"),
+    "SIGNER_REFUSED": Meaning("", "a pair in `keys/responders/` does not fit; the others go on"),
 }
 
 
@@ -127,6 +135,7 @@ async def readiness(app: web.Application) -> Readiness:
         (reasons if snapshot is not None and snapshot.superseded else warnings).append("SNAPSHOT_REFUSED")
     if app[STORE].behind:
         reasons.append("BEHIND")
+    warnings += signers_readiness(app)
     if app[PLACE].shared.stopping:
         reasons.append("STOPPING")
     clock = app[CLOCK]
@@ -158,6 +167,20 @@ def lists_readiness(whole: SetFreshness | None) -> tuple[list[Reason], list[Reas
         if lists[Freshness.STALE_SOON]:
             warnings.append("LISTS_STALE_SOON")
     return list(dict.fromkeys(reasons)), list(dict.fromkeys(warnings))
+
+
+def signers_readiness(app: web.Application) -> list[Reason]:
+    """Warnings alone: without OCSP everything else goes on being answered."""
+    expiries = [one for responder in app[RESPONDERS].values() for one in responder.expiries()]
+    levels = {one.level for one, _ in renewable(expiries, app[AUTHORITIES])}
+    warnings: list[Reason] = []
+    if ExpiryLevel.ENDED in levels:
+        warnings.append("SIGNER_ENDED")
+    if levels - {ExpiryLevel.ENDED, ExpiryLevel.FINE}:
+        warnings.append("SIGNER_ENDS_SOON")
+    if SIGNERS in app and app[SIGNERS].refused:
+        warnings.append("SIGNER_REFUSED")
+    return warnings
 
 
 async def _answers(pool: Pool) -> bool:

@@ -1,7 +1,8 @@
 """All keys of a data folder, made at its first start; what each costs to lose stands beside it.
 
 * ``publisher.pem``: signs manifests. Lost: readers refuse new sets until they trust another key.
-* ``responder.pem``, ``responder.crt``: sign OCSP answers. Lost: institutions must pin a new certificate.
+* ``responder.pem``, ``responder.crt``: sign OCSP answers. Lost: institutions must pin a new certificate. More
+  pairs may stand in ``responders/`` (``signing/pairs.py``).
 * ``kek.json``: opens sealed columns. Lost: every registration must be made anew.
 * ``tag.key``: joins revocations to registrations. Lost: no change is detected until all are tagged anew.
 * ``api_key.key``: recognises API keys. Lost: all must be issued anew.
@@ -20,19 +21,18 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from platform_api.faults import SetupRefused
 from platform_api.institutions.api_keys import KeyHasher
 from platform_api.key_files import read_secret, secret_folder, write_secret_once
 from platform_api.sealing import FileKeyProvider
+from platform_api.signing.making import self_signed
 from platform_api.tagging import Tagger
 
 RESPONDER_CERTIFICATE: Final = "responder.crt"
@@ -145,7 +145,8 @@ def _make_at_first_start(folder: Path, now: datetime) -> None:
     if not isinstance(responder, ec.EllipticCurvePrivateKey):
         raise _wrong_kind("responder.pem", "a P-256 key")
     certificate = folder / RESPONDER_CERTIFICATE
-    write_secret_once(certificate, _self_signed(responder, now).public_bytes(Encoding.PEM))
+    fresh = self_signed(responder, not_before=now - _RESPONDER_BACKDATED, not_after=now + _RESPONDER_LIFE)
+    write_secret_once(certificate, fresh.public_bytes(Encoding.PEM))
     certificate.chmod(0o644)  # public: institutions pin it
     FileKeyProvider.create_file(folder / "kek.json")
     Tagger.create_file(folder / "tag.key")
@@ -168,39 +169,4 @@ def _wrong_kind(name: str, expected: str) -> SetupRefused:
         expected=f"{expected} in {name}",
         got="a key of another kind",
         remedy="restore the folder keys/ from its backup",
-    )
-
-
-def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """The locally trusted responder's certificate (RFC 6960 section 4.2.2.2, local configuration)."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jpki-status OCSP responder")])
-    public_key = key.public_key()
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _RESPONDER_BACKDATED)
-        .not_valid_after(now + _RESPONDER_LIFE)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_digital_signature(), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(x509.OCSPNoCheck(), critical=False)
-        .sign(key, SHA256())
-    )
-
-
-def _digital_signature() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from platform_api.ocsp.ordinary import Ordinary
     from platform_api.ocsp.server import Face
     from platform_api.sealing import Sealer
+    from platform_api.signing.following import SignerFollower
     from platform_api.snapshots import CurrentSnapshot
     from platform_api.tagging import Tagger
     from platform_api.upstream_ocsp.asking import Upstream
@@ -55,6 +56,9 @@ JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:
 #: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
 RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")
+
+#: The pairs that sign for the locally trusted responder, followed.
+SIGNERS: web.AppKey[SignerFollower] = web.AppKey("signers")
 
 #: Other OCSP responders that may be asked; absent where no address of one is set.
 UPSTREAM: web.AppKey[Upstream] = web.AppKey("upstream")

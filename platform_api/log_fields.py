@@ -53,6 +53,8 @@ FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "worker": _count,
     "port": _count,
     "component": _matches(r"[a-z_]{1,32}"),
+    # The name of a pair in keys/responders/, which the operator chose.
+    "signer": _matches(r"[a-z][a-z0-9-]{0,31}"),
     "version": _matches(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}"),
 }
 
@@ -80,6 +82,11 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "database.ready": frozenset({"ms"}),
     "component.failed": _FAILURE | {"component"},
     "tls.taken": frozenset(),
+    # n: how many pairs may sign in their time.
+    "signer.taken": frozenset({"n"}),
+    "signer.refused": _FAILURE | {"signer"},
+    # n: whole days left.
+    "signer.ends": frozenset({"component", "ca_id", "code", "n"}),
     "component.missing": frozenset({"component"}),
     "api_key.burnt": frozenset({"institution_id", "key_id"}),
     "library.message": frozenset({"logger"}) | _FAILURE,

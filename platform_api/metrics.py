@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from platform_api.signing.alarm import SignersAtScrape
 from platform_api.upstream_ocsp.outcomes import Outcome
 from platform_api.workers.collector import SharedCollector
 from platform_api.workers.counts import Count
@@ -23,6 +24,7 @@ from revocation.metrics import set_freshness
 
 if TYPE_CHECKING:
     from platform_api.logs import Dropped
+    from platform_api.signing.alarm import Expiries
     from platform_api.snapshots import CurrentSnapshot
     from revocation.authorities import Authorities
     from revocation.clock import Clock
@@ -60,6 +62,12 @@ class Metrics:
         """Add what is read at each scrape; what the log drops is counted with the rest from now on."""
         dropped.count_in(self._part.counts[Count.LOG_DROPPED : Count.LOG_DROPPED + 1])
         self.registry.register(_AtScrape(snapshots, authorities, clock.now))
+
+    def follow_signers(
+        self, expiries: Expiries, authorities: Authorities, refused: Callable[[], int]
+    ) -> None:
+        """Add when OCSP's signers end, read at each scrape."""
+        self.registry.register(SignersAtScrape(expiries, authorities, refused))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

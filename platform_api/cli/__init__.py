@@ -12,7 +12,18 @@ import sys
 
 import typer
 
-from platform_api.cli import authority, demo, doctor, institution, nightly, responder, sandbox, serve, status
+from platform_api.cli import (
+    authority,
+    demo,
+    doctor,
+    institution,
+    nightly,
+    responder,
+    responder_key,
+    sandbox,
+    serve,
+    status,
+)
 from platform_api.cli.output import fail, foreseen
 
 app = typer.Typer(
@@ -28,6 +39,7 @@ app = typer.Typer(
 demo.register(app)
 serve.register(app)
 responder.register(app)
+responder_key.register(app)
 nightly.register(app)
 sandbox.register(app)
 authority.register(app)

@@ -33,7 +33,11 @@ def responder(
         ),
     ],
     signer_key: Annotated[
-        list[Path], typer.Option(help="Its private key, plain PEM or DER; one for each --signer, in order.")
+        list[Path],
+        typer.Option(
+            help="Its private key, plain PEM or DER; or NAME.pkcs11 for one on a token (TOML: module, token, "
+            "pin_file, and key or id). One for each --signer, in order."
+        ),
     ],
     port: Annotated[int, typer.Option(help="TCP port to listen on; 0 takes a free one.")] = 2560,
     workers: Annotated[

@@ -136,15 +136,19 @@ class Answers:
         second = int(now.timestamp())
         if second < self.now_s - 1:
             # The clock stepped back: what was good until later was kept by the other time.
-            self._epochs.renew()
-            if self._fast is not None:
-                self._fast.adopt(self._epochs.epoch)
+            self.forget()
         self.now_s = second
         self._ticked_at = self._monotonic()
         self.date = format_datetime(now.replace(microsecond=0), usegmt=True).encode("ascii")
         if self._fast is not None:
             self._fast.tick(second, self.date, self._ticked_at)
         self.refresh()
+
+    def forget(self) -> None:
+        """Nothing that was signed before is handed out any more."""
+        self._epochs.renew()
+        if self._fast is not None:
+            self._fast.adopt(self._epochs.epoch)
 
     def on_time(self) -> None:
         """Look at the clock where that was not done for a second."""

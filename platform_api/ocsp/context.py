@@ -8,7 +8,19 @@ from typing import Final
 
 from aiohttp import web
 
-from platform_api.keys import AUTHORITIES, CALLERS, CLOCK, FACE, LOG, OCSP, PLACE, RESPONDERS, SETTINGS, STORE
+from platform_api.keys import (
+    AUTHORITIES,
+    CALLERS,
+    CLOCK,
+    FACE,
+    LOG,
+    OCSP,
+    PLACE,
+    RESPONDERS,
+    SETTINGS,
+    SIGNERS,
+    STORE,
+)
 from platform_api.ocsp.answers import Answers
 from platform_api.ocsp.epochs import Epochs
 from platform_api.ocsp.identification import Identification
@@ -51,6 +63,8 @@ async def ocsp(app: web.Application) -> AsyncIterator[None]:
     )
     app[STORE].on_prepare = Warming(answers, epochs, cache, app[RESPONDERS]).prepare
     app[STORE].on_flip = answers.refresh
+    if SIGNERS in app:
+        app[SIGNERS].on_removed = answers.forget
     app[OCSP] = Ordinary(answers, cache, part, serving, shared_caches=not identified)
     app[FACE] = Face(
         answers,

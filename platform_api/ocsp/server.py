@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _BACKLOG: Final = 4096
 _SWEEP_S: Final = 1.0
+#: How long a connection of a stopping process may still ask once.
+_LAST_REQUESTS_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,31 @@ class OcspServer:
             await asyncio.sleep(_SWEEP_S)
 
     async def drain(self, seconds: float) -> None:
-        """Take no more connections; end idle ones now, the others after the answer that they wait for, and
-        those that are left after so many seconds in the middle."""
+        """Take no more connections, and end those that are open without cutting a request off.
+
+        For a moment each goes on: its next answer says that it is its last. A request may be on its way, and
+        closing a connection with a request unread tells its client only that the connection broke. Then idle
+        ones end, the others after the answer that they wait for; what is left after ``seconds`` is cut off.
+        """
         self._server.close()
         self._fast.draining = True
-        for connection in list(self._fast.connections):
-            connection.close_if_idle()
-        if self._fast.connections:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._fast.emptied.wait(), seconds)
+        grace = min(_LAST_REQUESTS_S, seconds / 2)
+        if not await self._emptied(grace):
+            for connection in list(self._fast.connections):
+                connection.close_if_idle()
+            await self._emptied(seconds - grace)
         for connection in list(self._fast.connections):
             connection.abort()
+
+    async def _emptied(self, seconds: float) -> bool:
+        """Has the last connection gone, within so many seconds?"""
+        if not self._fast.connections:
+            return True
+        try:
+            await asyncio.wait_for(self._fast.emptied.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
 
 @asynccontextmanager

@@ -14,8 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from platform_api.metrics import CONTENT_TYPE
+from platform_api.signing.alarm import families, renewable
 from platform_api.workers.collector import SharedCollector
 from revocation.metrics import AuthorityFreshness, Freshness, set_freshness
+from revocation.ocsp.signer_expiry import ExpiryLevel
 
 if TYPE_CHECKING:
     from platform_api.responder.follow import Follower
@@ -53,12 +55,18 @@ class _Figures(Collector):
             "Seconds until the first needed list of a CA lapses; negative once it has.",
             labels=("ca",),
         )
+        age = GaugeMetricFamily(
+            "jpki_responder_age_seconds", "Age of the oldest needed list of a CA.", labels=("ca",)
+        )
         entries = GaugeMetricFamily("jpki_responder_entries", "Listed certificates of a CA.", labels=("ca",))
         for one in freshness(self._worlds, self._clock):
             if one.seconds_to_next_update is not None:
                 left.add_metric((one.ca_id,), one.seconds_to_next_update)
+            if one.age_s is not None:
+                age.add_metric((one.ca_id,), one.age_s)
             entries.add_metric((one.ca_id,), one.entries)
         yield left
+        yield age
         yield entries
         expiry = GaugeMetricFamily(
             "jpki_responder_signer_seconds_left",
@@ -70,6 +78,7 @@ class _Figures(Collector):
             if identity is not None:
                 expiry.add_metric((authority.ca_id,), (identity.not_after - now).total_seconds())
         yield expiry
+        yield from families(world.signers.expiries(now), world.authorities)
 
 
 def freshness(worlds: Follower, clock: Clock) -> tuple[AuthorityFreshness, ...]:
@@ -82,9 +91,17 @@ def readiness(worlds: Follower, clock: Clock) -> dict[str, Any]:
     """``ready``: can something be said of some CA's certificates? The rest is for people and alarms."""
     found = freshness(worlds, clock)
     lapsed = [one.ca_id for one in found if one.freshness not in _IN_FORCE]
+    world = worlds.current
+    ends = renewable(world.signers.expiries(clock.now()), world.authorities)
     return {
         "ready": len(lapsed) < len(found),
         "not_in_force": lapsed,
+        # By CA; the levels of ``revocation.ocsp.signer_expiry``, from 30 days before the end.
+        "signers_ending": {
+            issuer[0].ca_id: one.level.value
+            for one, issuer in ends
+            if issuer is not None and one.level is not ExpiryLevel.FINE
+        },
         "refused": None if worlds.refusal is None else worlds.refusal.code,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,8 @@ class Bundles:
                 place.mkdir(parents=True)
                 descriptors.append(os.memfd_create("jpki-responder", os.MFD_CLOEXEC))
                 with path.open("rb") as source, os.fdopen(os.dup(descriptors[-1]), "wb") as target:
+                    # As open to others as the file: some are refused for that.
+                    os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
                     shutil.copyfileobj(source, target, 1 << 20)
                 copies.append(place / path.name)
                 copies[-1].symlink_to(f"/proc/{os.getpid()}/fd/{descriptors[-1]}")

@@ -12,12 +12,13 @@ from typing import Final
 
 from platform_api.responder.given import Facts, Given
 from platform_api.responder.world import World, load
+from platform_api.signing.token_keys import AWAY
 from revocation.clock import Clock
 from revocation.errors import RevocationError, out_of_memory
 
 #: Refused today, and right a minute later: asked again without a change.
 _PASSES_WITH_TIME: Final = frozenset(
-    {"THIS_UPDATE_IN_FUTURE", "SIGNER_NOT_YET_VALID", "SIGNER_NOT_VALID", "OUT_OF_MEMORY"}
+    {"THIS_UPDATE_IN_FUTURE", "SIGNER_NOT_YET_VALID", "SIGNER_NOT_VALID", "OUT_OF_MEMORY"} | AWAY
 )
 _AGAIN_S: Final = 30.0
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from platform_api.responder.given import Given, check_file
+from platform_api.signing.token_keys import SUFFIX, token_key
 from revocation.authorities import Authority, Generation
 from revocation.certificate_files import read_certificates
 from revocation.errors import InputRefused, OutsideFailed
@@ -26,6 +27,7 @@ from revocation.identity import issuer_key_of
 from revocation.ocsp.responder_certificates import check_local
 from revocation.ocsp.signer_expiry import Expiry, expiry
 from revocation.ocsp.signing import ResponderIdentity, in_force
+from revocation.ocsp.signing_keys import ResponderKey, SigningKey
 
 _MOST_KEY_OCTETS: Final = 64 * 1024
 
@@ -150,7 +152,7 @@ def _identity(certificate_path: Path, key_path: Path) -> ResponderIdentity:
     certificate = read_certificates([certificate_path])[0]
     try:
         certificate.extensions  # noqa: B018 - read once here, so that a malformed one is refused by its file
-        return ResponderIdentity(certificate, _key(key_path))
+        return ResponderIdentity(certificate, _key_for(certificate, key_path))
     except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm):
         raise InputRefused(
             "RESPONDER_CERTIFICATE_REFUSED",
@@ -158,6 +160,15 @@ def _identity(certificate_path: Path, key_path: Path) -> ResponderIdentity:
             got="another one",
             remedy="openssl x509 -in FILE -noout -text must read it",
         ) from None
+
+
+def _key_for(certificate: x509.Certificate, path: Path) -> SigningKey | ResponderKey:
+    if path.suffix != SUFFIX:
+        return _key(path)
+    check_file(path)
+    key = token_key(path, certificate)
+    key.prove()  # nothing where that was done before: a token that is away keeps no new list from being taken
+    return key
 
 
 def _key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey:

@@ -217,3 +217,10 @@ def test_what_is_exposed() -> None:
     assert found["jpki_workers", "serving"] == found["jpki_workers", "starting"] == 1
     assert len(LATENCY_NS) + 1 == sum(name[0] == "jpki_ocsp_seconds_bucket" for name in found)
     shared.close_descriptor()
+
+
+def test_the_fast_path_knows_the_same_latency_buckets() -> None:
+    """The bounds in ``ocsp/_measured.pxd`` are those of ``counts.py``, in nanoseconds."""
+    text = (ROOT / "platform_api" / "ocsp" / "_measured.pxd").read_text(encoding="utf-8")
+    bounds = re.findall(r"(\d+)ULL", text)
+    assert tuple(map(int, bounds)) == LATENCY_NS
