@@ -239,3 +239,23 @@ async def test_get_in_absolute_form(made: Faces) -> None:
             fields = [f"Content-Length: {len(rest)}"] if rest else []
             (found,) = await asked(made.ports[route], head(*fields, start=start) + rest)
             assert found == expected, start
+
+
+async def test_a_failure_in_the_sweep_ends_no_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in one second, the next looks at slow connections again."""
+    async with alike(tmp_path, limits=Limits(request_s=0.2)) as (_, made):
+        failed = asyncio.Event()
+        tick = made.answers.tick
+
+        def fail_once() -> None:
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("expected to fail")
+            tick()
+
+        monkeypatch.setattr(made.answers, "tick", fail_once)
+        async with asyncio.timeout(10):
+            await failed.wait()
+        protocol, transport = connected(made)
+        protocol.data_received(KNOWN[:20])
+        await eventually(lambda: transport.aborted, seconds=5.0)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from platform_api.institutions.caller import Caller
 from platform_api.institutions.model import Entitlement
-from platform_api.institutions.remembered import UNAVAILABLE
+from platform_api.institutions.remembered import UNAVAILABLE, Unavailable
 from platform_api.workers.counts import CallerCount, Count
 from tests.base.eventually import eventually
 from tests.features.edge_sockets import asked, pieces, wire
@@ -34,8 +35,9 @@ from tests.revocation.ocsp_world import CEILING, HELD, REVOKED, cert_id
 pytestmark = pytest.mark.timeout(120)
 
 WATCHED, AWAY = 300, 301
-CALLERS = {
-    "any": caller(1),
+ANY = caller(1)
+CALLERS: dict[str, Caller | Unavailable] = {
+    "any": ANY,
     "registered": caller(2, entitlement=Entitlement.REGISTERED),
     "presented": caller(3, entitlement=Entitlement.PRESENTED),
     "other kinds": caller(4, kinds=frozenset({"other"})),
@@ -166,7 +168,7 @@ async def test_who_asks_too_often_is_told_later(tmp_path: Path, route: str) -> N
 
 async def test_t50_a_registered_caller_who_reads_nothing(tmp_path: Path) -> None:
     """faults.md, T50: where each certificate must be looked up, unread answers are bounded as well."""
-    callers = FakeCallers({"Bearer registered": CALLERS["registered"]})  # type: ignore[dict-item] # a caller
+    callers = FakeCallers({"Bearer registered": CALLERS["registered"]})
     async with alike(tmp_path, identification=identified(callers)) as (_, made):
         protocol, transport = connected(made, high=2000)
         fields = SHOWN["registered"]
@@ -226,7 +228,7 @@ async def test_callers_are_counted(tmp_path: Path) -> None:
             names = ("revoked", "good", "never issued", "strange", "malformed")
             sent = b"".join(post(BODIES[name], *SHOWN["any"]) for name in names)
             await asked(made.ports[route], sent, methods=("POST",) * 5)
-            principal = CALLERS["any"].principal  # type: ignore[union-attr] # a caller
+            principal = ANY.principal
             row = made.place.part.caller(principal.institution_id, principal.key_id)
             assert [row[each] for each in CallerCount] == [1, 1, 1, 2]
             assert made.count(Count.GOOD) == made.count(Count.REVOKED) == made.count(Count.UNKNOWN) == 1

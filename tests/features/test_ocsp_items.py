@@ -574,11 +574,18 @@ def test_t46_what_is_too_much(both: Running, route: str) -> None:
     assert words(ask(both, route, post(request(cert_id(), cert_id(REVOKED))))) == ["good", "revoked"]
 
 
-def test_t11_both_routes_are_told_apart(both: Running, route: str) -> None:
-    """faults.md, T11: what these tests ask of a route is answered by that route."""
+def test_t11_paths_as_they_stand(both: Running, route: str) -> None:
+    """faults.md, T11: //, +, %2F, %2B, no padding, lower case: byte-equal to the POST answer."""
+    body = request(cert_id(0xFFFF))
+    text = b64encode(body).decode()
     before = both.faces.count(Count.POST)
-    assert words(ask(both, route, post(request(cert_id(REVOKED))))) == ["revoked"]
-    assert both.faces.count(Count.POST) - before == (route != ORDINARY)
+    posted = [ask(both, route, post(body)) for _ in range(2)][-1]
+    assert both.faces.count(Count.POST) - before == 2 * (route != ORDINARY)
+    assert "//" in text
+    for spelling in (text, text_of(body), text.rstrip("=")):
+        assert ask(both, route, get(spelling), method="GET") == posted
+    escapes = text_of(body).replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d")
+    assert ask(both, route, get(escapes), method="GET") == posted
 
 
 def test_errors_are_what_rfc_6960_says(both: Running, route: str) -> None:
