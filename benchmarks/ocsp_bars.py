@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.core import Bar
+from benchmarks.json_batch_figures import JSON_BATCH_BARS, JSON_BATCH_WORDS
 
 OCSP_BARS: Final[dict[str, Bar]] = {
     "cached_post_vs_nginx_static": Bar("higher", 0.75, 0.9),
@@ -20,6 +21,7 @@ OCSP_BARS: Final[dict[str, Bar]] = {
     "swap_p99_vs_no_swap": Bar("lower", 2, 1.3),
     "tls_vs_plain": Bar("higher", 0.65, 0.75),
     "workers2_vs_1": Bar("higher", 0.9, 1.0),
+    **JSON_BATCH_BARS,
 }
 
 OCSP_WORDS: Final[dict[str, tuple[str, str]]] = {
@@ -45,4 +47,5 @@ OCSP_WORDS: Final[dict[str, tuple[str, str]]] = {
     "swap_p99_vs_no_swap": ("p99 while sets are published", "p99 without"),
     "tls_vs_plain": ("POST over TLS 1.3, keep-alive", "the same without TLS"),
     "workers2_vs_1": ("processor time a request, one process", "two processes"),
+    **JSON_BATCH_WORDS,
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from benchmarks.json_batch_figures import json_batch
 from benchmarks.measuring import Figure
 from benchmarks.ocsp_go import presigned_go
 from benchmarks.ocsp_load import SERVER_CORE, Load, load
@@ -340,4 +341,5 @@ GROUPS: Final[tuple[tuple[tuple[str, ...], Callable[[Bench], dict[str, Figure]]]
     (("p99_vs_nginx_at_half_load", "swap_p99_vs_no_swap"), half_load),
     (("workers2_vs_1",), workers),
     (("tls_vs_plain",), tls),
+    (("json_batch_vs_orjson_dict", "json_batch_mstatuses_per_s"), json_batch),
 )

@@ -102,7 +102,7 @@ async def _answer(request: web.Request, mode: int, octets: bytes | None) -> web.
         shown = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         view = await asking.identified(shown, *ordinary.answers.presented_by(request.transport))
     try:
-        said = await ordinary.answer(octets, mode, view)
+        said = await ordinary.answer(request.method, octets, mode, view)
     except Exception as error:  # what nobody foresaw is internalError here as on the fast path
         ordinary.answers.broke(error)
         said = ordinary.answers.internal_error()

@@ -66,8 +66,9 @@ class Ordinary:
         self._shared_caches: Final = shared_caches
         self._monotonic: Final = monotonic
 
-    async def answer(self, octets: bytes | None, mode: int, view: CallerView | None) -> Said:
+    async def answer(self, method: str, octets: bytes | None, mode: int, view: CallerView | None) -> Said:
         """``octets``: None for a path that is no base64. ``view``: who asks; None where nobody is asked."""
+        self._part.counts[Count[method]] += 1
         said = await self._said(octets, mode, view)
         self._part.counts[_ANSWER_COUNTS[said] if isinstance(said, int) else _WORDS[said.kind]] += 1
         if view is not None and view.caller is not None:

@@ -94,7 +94,7 @@ async def _answer(request: web.Request, octets: bytes | None) -> web.Response:
     """``octets``: None for a path that is no base64."""
     ordinary = request.app[ORDINARY]
     ordinary.answers.on_time()
-    said = await ordinary.answer(octets, _MODE, None)
+    said = await ordinary.answer(request.method, octets, _MODE, None)
     headers = ordinary.headers(said)
     if isinstance(said, Signed) and said.storable and request.method != "POST":
         wanted = request.headers.get("If-None-Match", "").encode("utf-8", "surrogateescape")
