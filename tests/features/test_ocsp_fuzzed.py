@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
 from platform_api.workers.counts import Count
@@ -67,7 +67,10 @@ def test_whatever_octets_come(both: Running, octets: bytes, data: st.DataObject)
     assume(not ends_before(octets))
     octets += data.draw(st.sampled_from([b"", LAST, post(b"", KEY, minor=0)]))
     said = both.run(said_by_both(both.faces, pieces(octets, cuts)))
-    assert agree(said[FAST], said[ORDINARY]), said
+    note(repr((octets, cuts)))
+    for route, (responses, ended) in said.items():
+        note(f"{route} {ended} {[each[:15] + each[-5:] for each in responses]}")
+    assert agree(said[FAST], said[ORDINARY])
 
 
 def test_most_of_what_is_not_changed_is_the_fast_paths(both: Running) -> None:
