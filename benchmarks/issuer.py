@@ -107,9 +107,17 @@ class Issuer:
     def authority(self) -> Authority:
         return authority_from_certificates(CA_ID, [self.certificate()], partitions=self.partitions())
 
+    def this_update(self, day: int) -> datetime:
+        """Of the lists of a day."""
+        return START + day * DAY
+
+    def crl_number(self, day: int) -> int:
+        """As well."""
+        return day + 1
+
     def before_entries(self, day: int, entries_size: int, after_size: int) -> bytes:
         """tbsCertList (RFC 5280 section 5.1.2) up to the first entry; without entries, to their place."""
-        this_update = START + day * DAY
+        this_update = self.this_update(day)
         fields = (
             integer(1)
             + self._algorithm
@@ -125,7 +133,7 @@ class Issuer:
         """crlExtensions of partition ``number``: key identifier, CRL number, distribution point."""
         extensions = [
             _extension(_AUTHORITY_KEY_IDENTIFIER, tlv(0x30, tlv(0x80, self._identifier.digest))),
-            _extension(_CRL_NUMBER, integer(day + 1)),
+            _extension(_CRL_NUMBER, integer(self.crl_number(day))),
         ]
         if point := self.points[number - 1]:
             # fullName [0] in distributionPoint [0]; directoryName [4] (RFC 5280 section 5.2.5).

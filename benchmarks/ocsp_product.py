@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
@@ -49,13 +49,25 @@ _SHA1: Final = bytes.fromhex("06052b0e03021a0500")
 _NONCE: Final = bytes.fromhex("06092b0601050507300102")
 
 
+class BusyIssuer(Issuer):
+    """The same CA, which signs its list anew as often as it is asked: each a second and a number later."""
+
+    again: int = 0
+
+    def this_update(self, day: int) -> datetime:
+        return super().this_update(day) + timedelta(seconds=self.again)
+
+    def crl_number(self, day: int) -> int:
+        return super().crl_number(day) * 10_000 + self.again
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A data folder with everything in it, and what is asked of it."""
 
     #: The data folder; its parent is the benchmark's.
     folder: Path
-    issuer: Issuer
+    issuer: BusyIssuer
     calendar: Calendar
     authorities: Authorities
     day: int
@@ -66,7 +78,7 @@ class Product:
         """Keys, authorities, and the set of today; ``asked``: so many serials, one in ten of them listed."""
         day = (datetime.now(UTC) - START) // DAY
         calendar = Calendar(load_workload("short"), entries)
-        issuer = Issuer("p-256", 1)
+        issuer = BusyIssuer("p-256", 1)
         authorities = Authorities([issuer.authority()])
         data = folder / "data"
         data.mkdir(mode=0o700)
@@ -85,7 +97,7 @@ class Product:
     @classmethod
     def found(cls, folder: Path) -> Product:
         """The same in a folder that ``made`` filled, to publish once more."""
-        issuer = Issuer("p-256", 1)
+        issuer = BusyIssuer("p-256", 1)
         day = (datetime.now(UTC) - START) // DAY
         calendar = Calendar(load_workload("short"), _ENTRIES)
         return cls(folder / "data", issuer, calendar, Authorities([issuer.authority()]), day, ())

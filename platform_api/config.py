@@ -148,11 +148,12 @@ class Settings(UpstreamOcspFields, BaseSettings):
     ocsp_signing_share: float = Field(
         default=0.75, gt=0, le=1, description="Most of a process's time that signatures for nonces may take."
     )
-    ocsp_signing_threads: int = Field(
-        default=2,
+    ocsp_signing_threads: int | None = Field(
+        default=None,
         ge=1,
         le=64,
-        description="Threads for keys whose signatures take long (RSA, P-384, PKCS#11).",
+        description="Threads for keys whose signatures take long (RSA, P-384, PKCS#11); unset: one for each "
+        "core of the process, two at most.",
     )
     ocsp_signing_queue: int = Field(
         default=256, ge=1, le=65_536, description="Such signatures that may wait; more are answered tryLater."

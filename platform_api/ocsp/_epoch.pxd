@@ -16,6 +16,7 @@ cdef struct IssuerRow:
 cdef class Frame:
     cdef readonly object identity
     cdef readonly object template
+    cdef readonly object sign
     cdef readonly bytes tail
     cdef readonly bytes dates
     cdef readonly int64_t next_update

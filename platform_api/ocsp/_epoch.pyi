@@ -9,6 +9,7 @@ from revocation.snapshot.current import Snapshot
 class Frame:
     identity: Final[ResponderIdentity]
     template: Final[ResponseTemplate]
+    sign: Final[Callable[[bytes], bytes] | None]
     tail: Final[bytes]
     dates: Final[bytes]
     next_update: Final[int]

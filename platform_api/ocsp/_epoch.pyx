@@ -21,6 +21,8 @@ cdef class Frame:
         an answer may still be handed out from memory."""
         self.identity = identity
         self.template = template
+        #: The key's own, where a signature is quick enough for the event loop; else None.
+        self.sign = None if identity is None or identity.key.slow else identity.key.sign
         self.tail = tail
         self.dates = dates
         self.next_update = next_update

@@ -42,6 +42,10 @@ cdef class FastPath:
     cdef public bint draining
     cdef readonly object emptied
     cdef object awaited
+    cdef object clock_now
+    cdef object timer
+    cdef object share
+    cdef Frame plain
     cdef list paths
     cdef object counts_view
     cdef object serving_view
@@ -68,6 +72,10 @@ cdef class FastPath:
         bytes key
     ) except -1
     cdef int give(self, const Head *head, object said, CallerView view, bytes wanted) except -1
+    cdef int with_nonce(
+        self, const Head *head, const Found *kept, Frame frame, const uint8_t *nonce, Py_ssize_t length,
+        CallerView view
+    ) except -1
     cdef int signed(self, const Head *head, Signed signed, CallerView view, bytes wanted) except -1
     cdef int render(
         self, const Head *head, const uint8_t *tag, const uint8_t *octets, size_t length, Frame frame,

@@ -13,6 +13,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 import asyncio
 
+from revocation.errors import RevocationError
+
 from platform_api.ocsp._caller_view cimport MAY_ASK, MAY_NOT_ASK, NOBODY_CAN_TELL, NOT_ASKED
 from platform_api.ocsp._head cimport METHOD_POST
 from platform_api.ocsp._render cimport (
@@ -35,7 +37,9 @@ from platform_api.workers._count cimport (
     COUNT_GOOD,
     COUNT_INTERNAL_ERROR,
     COUNT_MALFORMED_REQUEST,
+    COUNT_NONCE,
     COUNT_NOT_MODIFIED,
+    COUNT_SIGNATURES,
     COUNT_SIG_REQUIRED,
     COUNT_TRY_LATER,
     COUNT_UNAUTHORIZED,
@@ -103,6 +107,8 @@ cdef class FastPath:
         self.request_s = request_s
         self.idle_s = idle_s
         self.stalled_s = stalled_s
+        self.clock_now, self.timer, self.share = answers.clock_now, answers.timer, answers.nonce_share
+        self.plain = Frame(None, None, b"", b"", 0, 0)
         self.entitlements = Entitlements(16)
         self.connections = set()
         self.draining = False
@@ -268,13 +274,7 @@ cdef class FastPath:
             return self.ask(head, body, length, mode, view, wanted, (<uint8_t *>&key)[: sizeof(key)])
         self.counts[COUNT_CACHE_HIT] += 1
         if has_nonce:
-            said = self.answers.with_nonce(
-                frame,
-                kept.octets[kept.single_at : kept.single_at + kept.single_length],
-                body[found.nonce : found.nonce + found.nonce_length],
-                kept.kind,
-            )
-            return self.give(head, said, view, wanted)
+            return self.with_nonce(head, &kept, frame, body + found.nonce, found.nonce_length, view)
         return self.render(
             head, kept.tag, kept.octets, kept.length, frame, True, kept.kind, view, wanted
         )
@@ -288,6 +288,31 @@ cdef class FastPath:
         if view is not None and key is None:
             caller = view.caller  # of several CertIDs each is asked for
         return self.give(head, self.answers.ask(body[:length], mode, key, caller), view, wanted)
+
+    cdef int with_nonce(
+        self, const Head *head, const Found *kept, Frame frame, const uint8_t *nonce, Py_ssize_t length,
+        CallerView view
+    ) except -1:
+        """A signature more for a word that was said before (RFC 9654); as ``Answers.with_nonce``."""
+        cdef bytes single = kept.octets[kept.single_at : kept.single_at + kept.single_length]
+        cdef bytes whole
+        cdef int kind = kept.kind
+        if frame.sign is None or self.share.spent():
+            # Beside the loop, or too much of it: rare enough to be decided in one place.
+            return self.give(head, self.answers.with_nonce(frame, single, nonce[:length], kind), view, None)
+        data = frame.template.to_be_signed(single, self.clock_now(), nonce[:length])
+        began = self.timer()
+        try:
+            signature = frame.sign(data)
+        except RevocationError as error:
+            return self.error(head, self.answers.failed(error), view)
+        self.share.paid(began, self.timer())
+        self.counts[COUNT_SIGNATURES] += 1
+        self.counts[COUNT_NONCE] += 1
+        whole = frame.template.response(data, signature)
+        return self.render(
+            head, NULL, <const uint8_t *>whole, len(whole), self.plain, False, kind, view, None
+        )
 
     cdef int give(self, const Head *head, object said, CallerView view, bytes wanted) except -1:
         """``said``: a ``Signed``, the number of an unsigned error, or something to wait for."""

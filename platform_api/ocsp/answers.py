@@ -101,8 +101,9 @@ class Answers:
         self._threads: Final = threads
         self._log: Final = log
         self.identification: Final = identification
-        self._monotonic: Final = monotonic
-        self._nonces: Final = SigningShare(share, monotonic)
+        self.timer: Final = monotonic
+        self.clock_now: Final = clock.now
+        self.nonce_share: Final = SigningShare(share, monotonic)
         self._misses: Final = SigningShare(min(1.0, share + 0.15), monotonic)
         self._plain: Final = Frame(None, None, b"", b"", 0, 0)  # type: ignore[arg-type] # of nobody's to keep
         self._fast: FastPath | None = None
@@ -138,7 +139,7 @@ class Answers:
             # The clock stepped back: what was good until later was kept by the other time.
             self.forget()
         self.now_s = second
-        self._ticked_at = self._monotonic()
+        self._ticked_at = self.timer()
         self.date = format_datetime(now.replace(microsecond=0), usegmt=True).encode("ascii")
         if self._fast is not None:
             self._fast.tick(second, self.date, self._ticked_at)
@@ -152,7 +153,7 @@ class Answers:
 
     def on_time(self) -> None:
         """Look at the clock where that was not done for a second."""
-        if self._monotonic() - self._ticked_at >= 1.0:
+        if self.timer() - self._ticked_at >= 1.0:
             self.tick()
 
     def refresh(self) -> None:
@@ -182,7 +183,7 @@ class Answers:
 
     def with_nonce(self, frame: Frame, single: bytes, nonce: bytes, kind: int) -> Said | asyncio.Future[Said]:
         """A signature more for a word that was said before (RFC 9654), by a signer that is in its time."""
-        share = self._nonces
+        share = self.nonce_share
         if share.spent():
             return self._overloaded()
         key, template = frame.identity.key, frame.template
@@ -192,16 +193,16 @@ class Answers:
             return self._beside(
                 lambda: _tried(key, data), lambda found: self._nonced(template, data, found, kind)
             )
-        began = self._monotonic()
+        began = self.timer()
         found = _tried(key, data)
-        share.paid(began, self._monotonic())
+        share.paid(began, self.timer())
         return self._nonced(template, data, found, kind)
 
     def _nonced(
         self, template: ResponseTemplate, data: bytes, found: bytes | RevocationError, kind: int
     ) -> Said:
         if isinstance(found, RevocationError):
-            return self._failed(found)
+            return self.failed(found)
         self._counts[Count.SIGNATURES] += 1
         self._counts[Count.NONCE] += 1
         return Signed(_NO_TAG, template.response(data, found), self._plain, kind, False)
@@ -222,10 +223,10 @@ class Answers:
 
         if identity is not None and identity.key.slow:
             return self._beside(lambda: responder.sign(judged, request.nonce), then)
-        share = self._nonces if request.nonce is not None and self.nonces else self._misses
-        began = self._monotonic()
+        share = self.nonce_share if request.nonce is not None and self.nonces else self._misses
+        began = self.timer()
         answer = responder.sign(judged, request.nonce)
-        share.paid(began, self._monotonic())
+        share.paid(began, self.timer())
         return then(answer)
 
     def _said(
@@ -238,7 +239,7 @@ class Answers:
         key: bytes | None,
     ) -> Said:
         if answer.fault is not None:
-            self._failed(answer.fault)
+            self.failed(answer.fault)
         if answer.response_status != "successful":
             return STATUS_NUMBERS[answer.response_status]
         self._counts[Count.SIGNATURES] += 1
@@ -326,7 +327,8 @@ class Answers:
         self._counts[Count.INTERNAL_ERROR] += 1
         return STATUS_NUMBERS["internal_error"]
 
-    def _failed(self, error: RevocationError) -> int:
+    def failed(self, error: RevocationError) -> int:
+        """The unsigned answer where a key did not sign; told to the operator."""
         self._log.error("component.failed", component="ocsp", **failure(error))
         return TRY_LATER if isinstance(error, OutsideFailed) else STATUS_NUMBERS["internal_error"]
 
@@ -369,7 +371,7 @@ class Answers:
         assert self.identification is not None and self._fast is not None  # noqa: S101, PT018 - they ask
         found = await self.identification.callers.entitled(caller, identity)
         allowed = None if isinstance(found, Unavailable) else found
-        self._fast.entitlements.remember(question, allowed, int(self._monotonic()) + 1)
+        self._fast.entitlements.remember(question, allowed, int(self.timer()) + 1)
 
     @staticmethod
     def matches(wanted: bytes, tag: bytes) -> bool:

@@ -26,7 +26,7 @@ from platform_api.ocsp.epochs import Epochs
 from platform_api.ocsp.identification import Identification
 from platform_api.ocsp.ordinary import Ordinary
 from platform_api.ocsp.server import Face, Limits
-from platform_api.ocsp.signing_threads import SigningThreads
+from platform_api.ocsp.signing_threads import SigningThreads, usual_threads
 from platform_api.ocsp.warming import Warming
 from revocation.ocsp.cache import AnswerCache
 from revocation.ocsp.policy import TrustMode
@@ -42,7 +42,7 @@ async def ocsp(app: web.Application) -> AsyncIterator[None]:
     cache = AnswerCache(settings.ocsp_cache_mib * 1024 * 1024)
     threads = SigningThreads(
         asyncio.get_running_loop(),
-        threads=settings.ocsp_signing_threads,
+        threads=settings.ocsp_signing_threads or usual_threads(),
         most_waiting=settings.ocsp_signing_queue,
     )
     identified = settings.ocsp_identified

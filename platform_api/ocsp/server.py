@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ _BACKLOG: Final = 4096
 _SWEEP_S: Final = 1.0
 #: How long a connection of a stopping process may still ask once.
 _LAST_REQUESTS_S: Final = 0.5
+#: A thread that opens a new set must not hold up requests for longer (Python's own: 5 ms).
+_SWITCH_S: Final = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ async def serving_ocsp(
 ) -> AsyncIterator[OcspServer]:
     """Listen on a bound socket until left. ``runner`` is set up; its application gets what is not OCSP, by
     its public protocol factory, and is not cleaned up here. Whoever wants no answer cut drains before."""
+    sys.setswitchinterval(_SWITCH_S)
     factory = runner.server
     assert factory is not None  # noqa: S101 - set up
     loop = asyncio.get_running_loop()

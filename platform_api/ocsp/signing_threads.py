@@ -7,10 +7,12 @@ one wake-up for as many as are done, not in one each.
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
@@ -19,6 +21,15 @@ U = TypeVar("U")
 
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], Callable[[Any], Any]]
 _Done = tuple["asyncio.Future[Any]", Any, BaseException | None, Callable[[Any], Any]]
+
+
+def usual_threads() -> int:
+    """As many as this process may use cores, two at most: more processes are the way to more."""
+    return min(2, len(os.sched_getaffinity(0)))
+
+
+#: So many signatures are handed back in one wake-up while more wait.
+_GATHERED: Final = 4
 
 
 class SigningThreads:
@@ -68,12 +79,18 @@ class SigningThreads:
             except BaseException as error:
                 done = (future, None, error, then)
             self._done.append(done)
-            # Where nobody has been told of earlier ones, tell the loop; else it will see this one as well.
-            if self._told.acquire(blocking=False):
-                try:
-                    self._loop.call_soon_threadsafe(self._hand_back)
-                except RuntimeError:
-                    return  # the loop is closed, nobody waits any more
+            # Waking the loop for each costs a tenth of a signature: while there is more to sign, some are
+            # gathered, and whoever signs the last of all tells the loop.
+            if len(self._done) >= _GATHERED or self._jobs.empty():
+                self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Where the loop has been told of earlier ones already, it will see the later ones as well."""
+        if self._told.acquire(blocking=False):
+            # A closed loop: nobody waits any more.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._hand_back)
 
     def _hand_back(self) -> None:
         self._told.release()

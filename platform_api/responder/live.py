@@ -14,7 +14,7 @@ from platform_api.ocsp.answers import Answers
 from platform_api.ocsp.epochs import Epochs
 from platform_api.ocsp.ordinary import Ordinary
 from platform_api.ocsp.server import Face, Limits
-from platform_api.ocsp.signing_threads import SigningThreads
+from platform_api.ocsp.signing_threads import SigningThreads, usual_threads
 from platform_api.ocsp.warming import Warming
 from platform_api.snapshots import Answering, CurrentSnapshot
 from platform_api.workers.place import Place
@@ -38,7 +38,6 @@ _POLICY: Final = ResponderPolicy(certificate_in_local=True)
 #: Clients POST to whatever the certificates say; the longer one first for what stands behind it.
 _PATHS: Final = {"/ocsp": MODE, "": MODE}
 _CACHE_OCTETS: Final = 64 * 1024 * 1024
-_SIGNING_THREADS: Final = 2
 _SIGNING_QUEUE: Final = 256
 
 
@@ -114,9 +113,7 @@ async def living(
     snapshots.adopt(world.snapshot, world.authorities)
     responders = {MODE: Responder(authorities, {MODE: signers}, clock, policy=_POLICY)}
     cache = AnswerCache(_CACHE_OCTETS)
-    threads = SigningThreads(
-        asyncio.get_running_loop(), threads=_SIGNING_THREADS, most_waiting=_SIGNING_QUEUE
-    )
+    threads = SigningThreads(asyncio.get_running_loop(), threads=usual_threads(), most_waiting=_SIGNING_QUEUE)
     epochs = Epochs(snapshots, authorities)
     answers = Answers(responders, epochs, clock, cache, place.part, threads, log)
     snapshots.on_prepare = Warming(answers, epochs, cache, responders).prepare
