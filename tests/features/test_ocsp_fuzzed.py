@@ -80,4 +80,4 @@ def test_most_of_what_is_not_changed_is_the_fast_paths(both: Running) -> None:
         said = both.run(said_by_both(both.faces, [octets]))
         assert said[FAST] == said[ORDINARY]
     assert both.faces.count(Count.HANDED_OVER) == before
-    assert both.faces.count(Count.POST) == answered + 3
+    assert both.faces.count(Count.POST) == answered + 2 * 3

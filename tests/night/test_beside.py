@@ -22,10 +22,17 @@ from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.db.programs import SUPERUSER
 from platform_api.db.transactions import Connection
 from platform_api.institutions import administration
-from platform_api.institutions.model import Service
+from platform_api.institutions.model import Entitlement, OcspPurpose, Service
 from tests.night.live import JPKI
 
 AT_ONCE = 5
+#: What the command gives where nothing is said.
+LIMITS: dict[str, Any] = {
+    "entitlement": Entitlement.REGISTERED,
+    "ocsp_purpose": OcspPurpose.CURRENT_STATUS_CHECK,
+    "ocsp_rate_per_s": None,
+    "ocsp_burst": None,
+}
 
 
 def test_first_starts_at_the_same_moment_agree(tmp_path: Path) -> None:
@@ -63,7 +70,7 @@ async def test_a_server_that_ends_under_the_command(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(administration, "create_service", create_service)
     data = tmp_path / "data"
     settings = await asyncio.to_thread(load_settings, data_dir=data)
-    made = await _create(settings, "Bank", "service-1", "sandbox", [], [])
+    made = await _create(settings, "Bank", "service-1", "sandbox", [], [], LIMITS)
     assert calls == 2
     assert await _institutions(data) == [made["institution_id"]]
 
@@ -86,9 +93,9 @@ async def test_a_commit_whose_answer_is_lost(tmp_path: Path, monkeypatch: pytest
     # The first run is for how often the command connects as the owner: its commit is in the last one.
     committing = -1
     monkeypatch.setattr(Database, "owner", owner)
-    first = await _create(settings, "Bank", "service-1", "sandbox", [], [])
+    first = await _create(settings, "Bank", "service-1", "sandbox", [], [], LIMITS)
     committing, calls = calls, 0
-    second = await _create(settings, "Bank", "service-2", "sandbox", [], [])
+    second = await _create(settings, "Bank", "service-2", "sandbox", [], [], LIMITS)
     assert calls > committing
     assert sorted(await _institutions(data)) == sorted(one["institution_id"] for one in (first, second))
 

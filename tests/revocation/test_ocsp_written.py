@@ -122,7 +122,9 @@ def test_asn1crypto_reads_what_was_to_be_said(
     assert response["response_status"].native == "successful"
     basic = response["response_bytes"]["response"].parsed
     told = basic["tbs_response_data"]
-    assert told.dump() == data
+    # Not dump(): asn1crypto takes a header that ends with 80 (a length of 0480, say) for the indefinite form.
+    assert data.endswith(told.contents)
+    assert 2 <= len(data) - len(told.contents) <= 4
     assert (basic["signature"].native, basic["signature_algorithm"].dump()) == (signature, ALGORITHM)
     assert [each.dump() for each in basic["certs"]] == ([along] if certificate else [])
     assert told["responder_id"].chosen.native == KEY_HASH
