@@ -218,13 +218,14 @@ def agree(fast: tuple[list[bytes], bool], ordinary: tuple[list[bytes], bool]) ->
     aiohttp's parser drops what it has read together with a request that it refuses; the fast path answers
     whatever stood before that one. A refusal itself may be lost to a client that goes on sending (a reset).
     And aiohttp refuses at the first octet that no request can have, where the fast path waits for the end of
-    the head, within the time of a request.
+    the head, within the time of a request; while of a body that came in pieces and went wrong in the middle
+    aiohttp alone says nothing before its handler's time is over, and all at once, handed over, it is refused.
     """
     if fast == ordinary:
         return True
     (first, ended), (second, ended_too) = fast, ordinary
     refused = [b"400"]
-    if not (ended_too and second[-1:] == refused) and not (ended and ended_too and first[-1:] == refused):
+    if not (ended_too and second[-1:] == refused) and not (ended and first[-1:] == refused):
         return False
     answered, those = ([each for each in said if each != b"400"] for said in (first, second))
     return answered[: len(those)] == those
