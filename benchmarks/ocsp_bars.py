@@ -36,7 +36,7 @@ OCSP_WORDS: Final[dict[str, tuple[str, str]]] = {
     "cached_post_anonymous_vs_nginx_static": ("the same for anybody", "nginx, a static file"),
     "cached_get_vs_post": ("GET, for anybody", "POST"),
     "mixed_traffic_vs_pure": (
-        "1 % chunked, expecting 100 or HEAD; 5 % with a nonce; 30 % sent in two pieces",
+        "1 % chunked, by GET or with long heads; 5 % with a nonce; 30 % sent in two pieces",
         "the first row",
     ),
     "cached_vs_plain_aiohttp": ("POST, for anybody", "an aiohttp handler with every answer in a dict"),
@@ -44,7 +44,7 @@ OCSP_WORDS: Final[dict[str, tuple[str, str]]] = {
     "nonce_p256_vs_openssl_speed": ("POST with a nonce, P-256", "`openssl speed` signatures"),
     "nonce_rsa2048_vs_openssl_speed": ("POST with a nonce, RSA-2048", "`openssl speed` signatures"),
     "p99_vs_nginx_at_half_load": ("p99, open loop, half of what it can", "nginx's at the same rate"),
-    "swap_p99_vs_no_swap": ("p99 while sets are published", "p99 without"),
+    "swap_p99_vs_no_swap": ("p99 while sets are published", "p99 while as many are published elsewhere"),
     "tls_vs_plain": ("POST over TLS 1.3, keep-alive", "the same without TLS"),
     "workers2_vs_1": ("processor time a request, one process", "two processes"),
     **JSON_BATCH_WORDS,
