@@ -39,7 +39,7 @@ check: lint test
 
 # The code that decides, line by line and branch by branch: acceptance, status, publish, the checker. Below 100 % it fails.
 coverage: $(TEST_OK)
-	$(BIN)/python -m coverage run --rcfile=tests/deciding.coveragerc -m pytest -q -m "not slow" tests/revocation tests/checker $(ARGS)
+	$(BIN)/python -m coverage run --rcfile=tests/deciding.coveragerc -m pytest -q -m "not slow" tests/revocation tests/checker tests/responder/test_world.py $(ARGS)
 	$(BIN)/python -m coverage report --rcfile=tests/deciding.coveragerc
 
 # Changes that code and sees whether a test notices; minutes for each group. mutmut is installed only here.
