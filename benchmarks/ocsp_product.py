@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
@@ -76,7 +76,7 @@ class Product:
     @classmethod
     def made(cls, folder: Path, *, entries: int = _ENTRIES, asked: int = _ASKED) -> Product:
         """Keys, authorities, and the set of today; ``asked``: so many serials, one in ten of them listed."""
-        day = (datetime.now(UTC) - START) // DAY
+        day = (SystemClock().now() - START) // DAY
         calendar = Calendar(load_workload("short"), entries)
         issuer = BusyIssuer("p-256", 1)
         authorities = Authorities([issuer.authority()])
@@ -98,7 +98,7 @@ class Product:
     def found(cls, folder: Path) -> Product:
         """The same in a folder that ``made`` filled, to publish once more."""
         issuer = BusyIssuer("p-256", 1)
-        day = (datetime.now(UTC) - START) // DAY
+        day = (SystemClock().now() - START) // DAY
         calendar = Calendar(load_workload("short"), _ENTRIES)
         return cls(folder / "data", issuer, calendar, Authorities([issuer.authority()]), day, ())
 

@@ -30,6 +30,7 @@ from platform_api.ocsp._render cimport (
 from platform_api.workers._count cimport (
     CALLER_ERROR,
     CALLER_GOOD,
+    COUNT_ALL,
     COUNT_BEHIND,
     COUNT_CACHE_HIT,
     COUNT_CACHE_MISS,
@@ -96,7 +97,7 @@ cdef class FastPath:
         self.paths = [(bytes(path), int(mode)) for path, mode in paths]
         self.counts_view = counts
         self.serving_view = serving
-        self.counts = words_of(counts, 45)
+        self.counts = words_of(counts, COUNT_ALL)
         self.serving = words_of(serving, 1)
         self.anonymous = anonymous
         self.shared_caches = shared_caches

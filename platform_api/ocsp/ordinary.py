@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from multidict import CIMultiDict
-
 from platform_api.ocsp._epoch import Epoch, Signed
 from platform_api.ocsp.answers import (
     MALFORMED_REQUEST,
@@ -82,8 +80,9 @@ class Ordinary:
         if view is not None and not view.within_rate(self._monotonic()):
             self._part.counts[Count.RATE_LIMITED] += 1
             return TRY_LATER
-        if octets is None:
-            return MALFORMED_REQUEST
+        return MALFORMED_REQUEST if octets is None else await self._within_rate(octets, mode, view)
+
+    async def _within_rate(self, octets: bytes, mode: int, view: CallerView | None) -> Said:
         try:
             request = decode_request(octets)
         except InputRefused:
@@ -106,7 +105,7 @@ class Ordinary:
                     self._part.counts[Count.CALLERS_REFUSED] += refused == UNAUTHORIZED
                     return refused
                 if epoch is not self.answers.epoch:
-                    return await self._said(octets, mode, view)
+                    return await self._within_rate(octets, mode, view)  # another set came meanwhile
             key = answer_key(request.cert_ids[0], identity, epoch, mode)
             has_nonce = request.nonce is not None and self.answers.nonces
             kept = self._kept(key, epoch, unsigned=has_nonce)
@@ -134,10 +133,10 @@ class Ordinary:
         self._part.counts[Count.CACHE_HIT] += 1
         return Signed(tag, octets, frame, kind, True), octets[single_at : single_at + single_length]
 
-    def headers(self, said: Said) -> CIMultiDict[str]:
+    def headers(self, said: Said) -> dict[str, str]:
         """Every header of the answer, in the order in which the fast path writes them."""
         length = 5 if isinstance(said, int) else len(said.octets) + len(said.frame.tail)
-        headers: CIMultiDict[str] = CIMultiDict()
+        headers: dict[str, str] = {}
         headers["Content-Type"] = MEDIA_TYPE
         headers["Content-Length"] = str(length)
         headers["Date"] = self.answers.date.decode("ascii")
