@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.ocsp.policy_fields import OcspPolicyFields
 from platform_api.upstream_ocsp.fields import HttpUrl, UpstreamOcspFields
 from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
@@ -29,7 +30,7 @@ LIVE_WAIT_S: Final = 600.0
 Window = Annotated[float, Field(ge=0, le=86400)]
 
 
-class Settings(UpstreamOcspFields, BaseSettings):
+class Settings(OcspPolicyFields, UpstreamOcspFields, BaseSettings):
     """Settings of ``jpki serve`` and ``jpki nightly``; both must see the same ones."""
 
     model_config = SettingsConfigDict(
@@ -120,27 +121,10 @@ class Settings(UpstreamOcspFields, BaseSettings):
         default=0.2, description="Seconds between two looks for a newly published snapshot."
     )
 
-    ocsp_after_next_update: Literal["try_later", "unauthorized"] = Field(
-        default="try_later",
-        description="OCSP where no list is in force: try_later, or unauthorized (strict RFC 9919).",
-    )
     ocsp_callers: Literal["identified", "everybody"] | None = Field(
         default=None,
         description="Who may ask OCSP: identified callers, or everybody (with public caching headers, "
         "RFC 9919; sandbox mode only). Unset: identified in live mode, everybody in sandbox mode.",
-    )
-    ocsp_certificate: bool = Field(
-        default=True,
-        description="Send the locally trusted responder's certificate with each answer. Clients that pin it "
-        "as the signer do not need it; nginx and curl do. Without it an answer is about half as long.",
-    )
-    ocsp_not_issued: Literal["unknown", "extended_revoke"] = Field(
-        default="unknown",
-        description="OCSP for serial numbers that the CA cannot have issued: unknown, or revoked with "
-        "id-pkix-ocsp-extended-revoke (RFC 6960 section 2.2).",
-    )
-    ocsp_nonce: Literal["echo", "ignore"] = Field(
-        default="echo", description="Echo nonces (a signature each), or answer without them (RFC 9919)."
     )
     ocsp_cache_mib: int = Field(
         default=256, ge=1, le=65_536, description="MiB for signed answers, in each process; used as needed."

@@ -41,6 +41,7 @@ from platform_api.keys import (
 )
 from platform_api.logs import failure
 from platform_api.ocsp.context import ocsp
+from platform_api.ocsp.policy_fields import responder_policy
 from platform_api.provisioning import refuse_test_authorities
 from platform_api.responder_keys import ask_sandbox, stored_signers
 from platform_api.sealing import Sealer
@@ -50,9 +51,8 @@ from platform_api.signing.following import SignerFollower
 from platform_api.signing.pairs import PairFolder
 from platform_api.snapshots import CurrentSnapshot
 from platform_api.upstream_ocsp.context import upstream
-from revocation.answers import AfterNextUpdate
 from revocation.errors import RevocationError
-from revocation.ocsp.policy import NoncePolicy, NotIssued, ResponderPolicy, TrustMode
+from revocation.ocsp.policy import TrustMode
 from revocation.ocsp.responder import Responder
 from revocation.ocsp.signer_expiry import Expiry
 from revocation.ocsp.signing import DelegatedSigners, Signer
@@ -133,12 +133,7 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
     """OCSP responders by trust mode: ``local`` always, ``delegated`` where a CA gave certificates."""
     settings = app[SETTINGS]
     own = app[_KEYS]
-    policy = ResponderPolicy(
-        after_next_update=AfterNextUpdate(settings.ocsp_after_next_update),
-        not_issued=NotIssued(settings.ocsp_not_issued),
-        nonce=NoncePolicy(settings.ocsp_nonce),
-        certificate_in_local=settings.ocsp_certificate,
-    )
+    policy = await asyncio.to_thread(responder_policy, settings)
 
     def responder(mode: TrustMode, signer: Signer) -> Responder:
         return Responder(app[AUTHORITIES], {mode: signer}, app[CLOCK], policy=policy)

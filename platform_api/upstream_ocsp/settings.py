@@ -8,10 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-
 from platform_api.faults import SetupRefused
 from platform_api.key_files import read_secret
+from platform_api.pinned_certificates import read_certificates, setting_refused
 from platform_api.upstream_ocsp.fields import UpstreamOcspFields
 from revocation.errors import InputRefused
 from revocation.ocsp.signing_keys import FileKey
@@ -20,8 +19,6 @@ from revocation.ocsp.upstream_question import RequestSigner
 
 #: About 300 octets each: some 30 MB when it is full.
 MOST_KEPT: Final = 100_000
-
-_LARGEST_FILE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def upstream_settings(fields: UpstreamOcspFields) -> UpstreamSettings | None:
     if fields.upstream_ocsp_url is None and not fields.upstream_ocsp_urls:
         return None
     pinned = fields.upstream_ocsp_responder_certificate
-    certificates = () if pinned is None else _certificates(pinned, "upstream_ocsp_responder_certificate")
+    certificates = () if pinned is None else read_certificates(pinned, "upstream_ocsp_responder_certificate")
     return UpstreamSettings(
         url=fields.upstream_ocsp_url,
         urls=dict(fields.upstream_ocsp_urls),
@@ -81,30 +78,17 @@ def upstream_settings(fields: UpstreamOcspFields) -> UpstreamSettings | None:
 def _signer(key_file: Path | None, certificates_file: Path | None) -> RequestSigner | None:
     if key_file is None or certificates_file is None:
         return None
-    certificates = _certificates(certificates_file, "upstream_ocsp_signer_certificates")
+    certificates = read_certificates(certificates_file, "upstream_ocsp_signer_certificates")
     try:
         key = FileKey.from_pem(read_secret(key_file))
     except SetupRefused:
         raise
     except (InputRefused, OSError):
-        raise _refused("upstream_ocsp_signer_key", "an RSA, ECDSA or Ed25519 private key in PEM") from None
+        raise setting_refused(
+            "upstream_ocsp_signer_key", "an RSA, ECDSA or Ed25519 private key in PEM"
+        ) from None
     if key.public_key() != certificates[0].public_key():
-        raise _refused("upstream_ocsp_signer_certificates", "first the certificate of the signer's key")
+        raise setting_refused(
+            "upstream_ocsp_signer_certificates", "first the certificate of the signer's key"
+        )
     return RequestSigner(key, certificates)
-
-
-def _certificates(path: Path, setting: str) -> tuple[x509.Certificate, ...]:
-    try:
-        with path.open("rb") as file:
-            return tuple(x509.load_pem_x509_certificates(file.read(_LARGEST_FILE)))
-    except (OSError, ValueError):
-        raise _refused(setting, "a file of certificates in PEM") from None
-
-
-def _refused(setting: str, expected: str) -> SetupRefused:
-    return SetupRefused(
-        "SETTING_REFUSED",
-        expected=f"{setting}: {expected}",
-        got="something else",
-        remedy=f"correct JPKI_{setting.upper()} or the file that it names",
-    )

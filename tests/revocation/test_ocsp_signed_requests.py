@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +19,10 @@ from revocation.ocsp.policy import NotIssued, ResponderPolicy, SignedRequests
 from revocation.ocsp.responder import ERRORS, Responder, TrustMode
 from revocation.ocsp.signing import LocallyTrustedSigner
 from tests import pki
-from tests.pki import ALGORITHMS, seq, tlv
+from tests.pki import ALGORITHMS, seq
 from tests.revocation.ocsp_world import NOW, World, cert_id, make_world, request
 from tests.revocation.sets import DAY
+from tests.revocation.signed_requests import Sign, by, signed
 from tests.revocation.signer_certificates import certificate, of_an_unknown_curve
 
 RESPONDER = pki.key("p256", 60)
@@ -35,31 +35,10 @@ PINNED = (
     certificate(WEAK_CLIENT, subject="weak client"),
 )
 
-#: A tbsRequest, and the AlgorithmIdentifier and signature that go with it.
-Sign = Callable[[bytes], tuple[bytes, bytes]]
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("sets"))
-
-
-def by(key: Any, algorithm: str, digest: hashes.HashAlgorithm) -> Sign:
-    def sign(tbs: bytes) -> tuple[bytes, bytes]:
-        if isinstance(key, rsa.RSAPrivateKey):
-            return ALGORITHMS[algorithm], key.sign(tbs, padding.PKCS1v15(), digest)
-        return ALGORITHMS[algorithm], key.sign(tbs, ec.ECDSA(digest))
-
-    return sign
-
-
-def signed(sign: Sign, *, certificates: tuple[bytes, ...] = (), serial: int = 9) -> bytes:
-    """The whole request, with its optionalSignature."""
-    tbs = request(cert_id(serial))[2:]  # OCSPRequest's own header is two octets here
-    assert request(cert_id(serial))[1] == len(tbs) < 0x80
-    algorithm, signature = sign(tbs)
-    certs = tlv(0xA0, seq(*certificates)) if certificates else b""
-    return seq(tbs, tlv(0xA0, seq(algorithm, tlv(3, b"\0" + signature), certs)))
 
 
 def responder(
