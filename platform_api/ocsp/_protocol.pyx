@@ -240,7 +240,12 @@ cdef class FastProtocol(Connection):
         self.waiting = False
         if self.closing:
             return
-        if future.cancelled() or future.exception() is not None:
+        if future.cancelled():
+            self.expire()
+            return
+        error = future.exception()
+        if error is not None:
+            self.path.answers.broke(error)
             self.expire()
             return
         said = future.result()

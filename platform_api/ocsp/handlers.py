@@ -16,6 +16,7 @@ from platform_api.ocsp._epoch import Signed
 from platform_api.ocsp.answers import MODES
 from platform_api.ocsp.get_path import request_in_path
 from platform_api.ocsp.ordinary import MEDIA_TYPE, body_of
+from platform_api.problems import Problem
 from revocation.ocsp.policy import TrustMode
 from revocation.ocsp.request import MAX_REQUEST_OCTETS
 
@@ -70,9 +71,13 @@ def _handlers(path: str, mode: TrustMode) -> tuple[Any, Any]:
     number = MODES.index(mode)
 
     async def post(request: web.Request) -> web.Response:
-        octets = await read_body(
-            request, limit=MAX_REQUEST_OCTETS, timeout_s=request.config_dict[SETTINGS].body_timeout_s
-        )
+        timeout_s = request.config_dict[SETTINGS].body_timeout_s
+        try:
+            octets = await read_body(request, limit=MAX_REQUEST_OCTETS, timeout_s=timeout_s)
+        except Problem as refused:
+            if refused.status == 413:
+                request.config_dict[OCSP].too_large()
+            raise
         return await _answer(request, number, octets)
 
     async def get(request: web.Request) -> web.Response:

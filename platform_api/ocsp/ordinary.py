@@ -73,6 +73,10 @@ class Ordinary:
             view.counted(CallerCount.ERROR if isinstance(said, int) else said.kind)
         return said
 
+    def too_large(self) -> None:
+        """A request was refused by HTTP itself (413), unread: there is no answer to count."""
+        self._part.counts[Count.TOO_LARGE] += 1
+
     async def _said(self, octets: bytes | None, mode: int, view: CallerView | None) -> Said:
         if view is not None and view.caller is None:
             self._part.counts[Count.CALLERS_REFUSED] += 1

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.x509 import ocsp
 
 from platform_api.institutions.caller import Caller
 from platform_api.institutions.model import Entitlement
 from platform_api.institutions.remembered import UNAVAILABLE, Unavailable
+from platform_api.ocsp.answers import Answers
 from platform_api.workers.counts import CallerCount, Count
 from tests.base.eventually import eventually
 from tests.features.edge_sockets import asked, pieces, wire
@@ -21,6 +25,7 @@ from tests.features.ocsp_routes import (
     ERRORS,
     Running,
     alike,
+    another_set,
     both_running,
     both_until_closed,
     compared,
@@ -30,7 +35,7 @@ from tests.features.ocsp_routes import (
 from tests.features.ocsp_transport import connected
 from tests.features.request_heads import head
 from tests.forged_requests import nonce, request, some_cert_id
-from tests.revocation.ocsp_world import CEILING, HELD, REVOKED, cert_id
+from tests.revocation.ocsp_world import CEILING, HELD, REVOKED, THIS_UPDATE, cert_id
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -152,6 +157,31 @@ async def test_a_registered_certificate_costs_one_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
+async def test_a_new_set_meanwhile_costs_no_second_token(
+    tmp_path: Path, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its registrations are looked up another set comes: the caller is answered from that, for the one
+    token it had."""
+    callers = FakeCallers({"Bearer once": caller(9, entitlement=Entitlement.REGISTERED, rate=1, burst=1)})
+    callers.watched = {bytes([REVOKED])}
+    async with alike(tmp_path, identification=identified(callers)) as (world, made):
+        finding_out, before = callers.entitled, made.epochs.epoch.set_seq
+
+        async def entitled(*asked_for: Any) -> Any:
+            if made.epochs.epoch.set_seq == before:
+                snapshot = await asyncio.to_thread(another_set, tmp_path, world, 1)
+                await made.snapshots.prepare(snapshot, world.authorities)
+            return await finding_out(*asked_for)
+
+        monkeypatch.setattr(callers, "entitled", entitled)
+        (answer,) = await asked(made.ports[route], post(BODIES["revoked"], "Authorization: Bearer once"))
+        assert made.epochs.epoch.set_seq > before
+        found = ocsp.load_der_ocsp_response(answer.body)
+        assert found.this_update_utc == THIS_UPDATE + timedelta(seconds=1)
+        assert made.count(Count.RATE_LIMITED) == 0
+
+
+@pytest.mark.parametrize("route", ROUTES)
 async def test_who_asks_too_often_is_told_later(tmp_path: Path, route: str) -> None:
     """tryLater above the rate, at once; it is counted, and others are answered."""
     callers = FakeCallers({"Bearer two": caller(9, rate=1, burst=2), "Bearer any": caller(1)})
@@ -217,6 +247,29 @@ async def test_a_client_that_goes_away_while_it_is_looked_up(tmp_path: Path) -> 
         callers.answers.set()
         await eventually(lambda: made.server.connections == 0)
         (answer,) = await asked(port, post(BODIES["revoked"], *SHOWN["any"]))
+        assert answer.field("ETag") is not None
+
+
+async def test_a_fault_of_ours_while_it_is_looked_up_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is answered, the connection ends, the log tells the operator, and the next one is served."""
+    callers, told = fake_callers(), list[Exception]()
+
+    async def breaks(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(Answers, "broke", lambda _, error: told.append(error))
+    async with alike(tmp_path, identification=identified(callers)) as (_, made):
+        port, sent = made.ports[FAST], post(BODIES["revoked"], *SHOWN["any"])
+        with monkeypatch.context() as broken:
+            broken.setattr(callers, "identify", breaks)
+            async with wire(port) as one:
+                await one.send(sent)
+                await one.until_closed()
+                assert one.octets == b""
+        assert [type(each) for each in told] == [LookupError]
+        (answer,) = await asked(port, sent)
         assert answer.field("ETag") is not None
 
 

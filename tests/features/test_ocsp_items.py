@@ -77,7 +77,8 @@ def refused_for_its_size(both: Running, route: str, sent: bytes) -> bool:
             await one.until_closed()
             return answer.status == 413 and answer.field("Connection") == "close"
 
-    return both.run(tell())
+    before = both.faces.count(Count.TOO_LARGE)
+    return both.run(tell()) and both.faces.count(Count.TOO_LARGE) == before + 1
 
 
 def test_item_03_chunks_that_are_too_many(both: Running, route: str) -> None:
