@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from cryptography import x509
@@ -59,12 +60,18 @@ class Gender:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FourInformation:
-    """Up to four items; an item that was not given or not consented is None."""
+    """Up to four items; an item that was not given or not consented is None.
+
+    ``name_furigana`` goes with the item name (from 2026-05-26), ``moved_abroad_on`` (国外転出予定日) with the
+    address: where it is given, the holder has left or will leave the country on that day.
+    """
 
     name: TextItem | None = None
     address: TextItem | None = None
     date_of_birth: BirthDate | None = None
     gender: Gender | None = None
+    name_furigana: str | None = None
+    moved_abroad_on: date | None = None
 
     def given(self) -> tuple[str, ...]:
         return tuple(item for item in ITEMS if getattr(self, item) is not None)

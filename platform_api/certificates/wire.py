@@ -78,6 +78,9 @@ class FourInformationBody(ResponseModel):
     address: TextItemBody | None
     date_of_birth: BirthDateBody | None
     gender: GenderBody | None
+    #: With the item name, where J-LIS has it; and with the item address: 国外転出予定日.
+    name_furigana: str | None = None
+    moved_abroad_on: calendar_date | None = None
 
 
 def four_information_body(items: FourInformation) -> FourInformationBody:
@@ -89,6 +92,8 @@ def four_information_body(items: FourInformation) -> FourInformationBody:
         if birth is None
         else BirthDateBody(raw=birth.raw, precision=birth.precision.value, date=birth.date),
         gender=None if sex is None else GenderBody(raw=sex.raw, code=sex.code),
+        name_furigana=items.name_furigana,
+        moved_abroad_on=items.moved_abroad_on,
     )
 
 

@@ -53,6 +53,10 @@ class EventBody(ResponseModel):
     registration_ref: str | None
     customer_ref: str | None
     service_id: UUID | None
+    #: With consent.*, four_information.* and invitations: what the event is about.
+    consent_id: UUID | None
+    invitation_id: UUID | None
+    delivery_id: UUID | None
     set_seq: int
     occurred_at: datetime
     day: DayBody | None
@@ -139,6 +143,9 @@ def _body(event: FeedEvent) -> EventBody:
         registration_ref=event.registration_ref,
         customer_ref=event.customer_ref,
         service_id=event.service_id,
+        consent_id=event.consent_id,
+        invitation_id=event.invitation_id,
+        delivery_id=event.delivery_id,
         set_seq=event.set_seq,
         occurred_at=event.occurred_at,
         day=_day(event),

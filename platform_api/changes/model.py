@@ -41,6 +41,10 @@ class Action(StrEnum):
     SUSPEND = "SUSPEND"
     RESUME = "RESUME"
     INVESTIGATE = "INVESTIGATE"
+    TAKE_DELIVERY = "TAKE_DELIVERY"
+    CONFIRM_SIGNER = "CONFIRM_SIGNER"
+    REMIND_CUSTOMER = "REMIND_CUSTOMER"
+    RENEW_CONSENT = "RENEW_CONSENT"
 
 
 class Condition(StrEnum):
@@ -67,6 +71,25 @@ class EventType(StrEnum):
     ON_HOLD = "certificate.on_hold"
     HOLD_RELEASED = "certificate.hold_released"
     DAY_COMPLETED = "day.completed"
+
+
+class NoticeType(StrEnum):
+    """Types of events that no list causes (design section 8); the consent's own states are their names."""
+
+    CONSENT_PENDING_CONFIRMATION = "consent.pending_confirmation"
+    CONSENT_EFFECTIVE = "consent.effective"
+    CONSENT_REFUSED = "consent.refused"
+    CONSENT_REMINDER_DUE = "consent.reminder_due"
+    CONSENT_EXPIRING = "consent.expiring"
+    CONSENT_EXPIRED = "consent.expired"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    CONSENT_STOPPED = "consent.stopped"
+    INVITATION_DECLINED = "consent.declined"
+    INVITATION_EXPIRED = "consent.invitation_expired"
+    #: Items are waiting in the queue, encrypted to the institution's key.
+    FOUR_INFORMATION_AVAILABLE = "four_information.available"
+    #: Nothing came in the configured time, or what came was not taken in time: the institution's turn.
+    FOUR_INFORMATION_UNAVAILABLE = "four_information.unavailable"
 
 
 class RegistrationState(StrEnum):

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from platform_api.changes.model import DECISIONS_VERSION, Decision
+from platform_api.changes.model import DECISIONS_VERSION, Action, Decision, NoticeType
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Connection
@@ -22,6 +22,18 @@ class NewEvent:
     certificate_id: UUID
     set_seq: int
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event that no list caused: of a consent, an invitation or the four items. Ids and nothing else."""
+
+    type: NoticeType
+    registration_id: UUID | None = None
+    consent_id: UUID | None = None
+    invitation_id: UUID | None = None
+    delivery_id: UUID | None = None
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,9 @@ class FeedEvent:
     registration_ref: str | None
     customer_ref: str | None
     service_id: UUID | None
+    consent_id: UUID | None
+    invitation_id: UUID | None
+    delivery_id: UUID | None
     business_date: date | None
     complete: bool | None
     day_events: int | None
@@ -96,6 +111,42 @@ async def insert_events(
     )
 
 
+async def announce(
+    connection: Connection, institution_id: UUID, notices: Sequence[Notice], now: datetime
+) -> None:
+    """Number and insert these events, last in the transaction: the feed's row stays locked until the commit.
+
+    ``set_seq`` is the newest set whose changes are in the feed, so that an institution's events
+    never go back to an older one.
+    """
+    if not notices:
+        return
+    set_seq = await cursor(connection)
+    first = await take_numbers(connection, institution_id, len(notices))
+    await connection.executemany(
+        "INSERT INTO event (institution_id, seq, event_id, type, occurred_at, set_seq, decisions_version,"
+        " action, registration_id, consent_id, invitation_id, delivery_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        [
+            (
+                institution_id,
+                first + offset,
+                uuid4(),
+                notice.type.value,
+                now,
+                set_seq,
+                DECISIONS_VERSION,
+                None if notice.action is None else notice.action.value,
+                notice.registration_id,
+                notice.consent_id,
+                notice.invitation_id,
+                notice.delivery_id,
+            )
+            for offset, notice in enumerate(notices)
+        ],
+    )
+
+
 async def head(connection: Connection, institution_id: UUID) -> int:
     """Number of the newest event; 0 while there is none."""
     found = await connection.fetchval("SELECT next_seq FROM feed WHERE institution_id = $1", institution_id)
@@ -109,6 +160,7 @@ async def read_events(
         """
         SELECT e.seq, e.event_id, e.type, e.occurred_at, e.set_seq, e.cause, e.action, e.transition,
                e.registration_id, r.registration_ref, r.customer_ref, r.service_id,
+               e.consent_id, e.invitation_id, e.delivery_id,
                e.business_date, e.complete, e.day_events, e.first_seq, e.last_seq
         FROM event AS e LEFT JOIN registration AS r ON r.registration_id = e.registration_id
         WHERE e.institution_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3

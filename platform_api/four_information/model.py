@@ -124,8 +124,13 @@ def implausible(
 
 
 def restricted(items: FourInformation, allowed: Sequence[str]) -> FourInformation:
-    """Only what the consent covers, whatever J-LIS sent."""
-    return FourInformation(**{item: getattr(items, item) for item in allowed})
+    """Only what the consent covers, whatever J-LIS sent; furigana goes with the name, departure with
+    the address."""
+    return FourInformation(
+        **{item: getattr(items, item) for item in allowed},
+        name_furigana=items.name_furigana if "name" in allowed else None,
+        moved_abroad_on=items.moved_abroad_on if "address" in allowed else None,
+    )
 
 
 def state_after(outcome: Outcome, before: RegistrationState) -> RegistrationState:

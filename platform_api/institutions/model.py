@@ -15,7 +15,11 @@ class Scope(StrEnum):
     SIGNATURES_VERIFY = "signatures:verify"
     REGISTRATIONS_READ = "registrations:read"
     REGISTRATIONS_WRITE = "registrations:write"
+    CONSENTS_READ = "consents:read"
     CONSENTS_WRITE = "consents:write"
+    INVITATIONS_WRITE = "invitations:write"
+    DELIVERIES_TAKE = "deliveries:take"
+    SERVICES_WRITE = "services:write"
     EVENTS_READ = "events:read"
     FOUR_INFORMATION_FETCH = "four_information:fetch"
 

@@ -29,6 +29,10 @@ class QueryOutcome(StrEnum):
     NO_NEWER_INFORMATION = "NO_NEWER_INFORMATION"
     NO_NEW_CERTIFICATE = "NO_NEW_CERTIFICATE"
     CONSENT_MISSING = "CONSENT_MISSING"
+    CONSENT_NOT_YET_EFFECTIVE = "CONSENT_NOT_YET_EFFECTIVE"
+    CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    ITEM_NOT_CONSENTED = "ITEM_NOT_CONSENTED"
     CERTIFICATE_UNKNOWN = "CERTIFICATE_UNKNOWN"
 
 
@@ -48,14 +52,98 @@ class ConsentSubmission:
 
 @dataclass(frozen=True, slots=True)
 class ConsentReflection:
-    """J-LIS took the consent in: its reference, when, and the time it will honour it."""
+    """J-LIS took the consent in: its reference, when, and the time it will honour it.
+
+    ``reflected_at``, ``valid_from`` and ``valid_until`` are None together, while J-LIS has received it but
+    not yet reflected it: ask again with ``consent_state``. ``withdrawn_at`` once it is withdrawn.
+    """
+
+    consent_ref: str
+    received_at: datetime
+    reflected_at: datetime | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    items: frozenset[str]
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WithdrawalSubmission:
+    """The signed withdrawal application (利用者同意取消申請情報). Passed through, not kept."""
+
+    consent_ref: str
+    service_code: str
+    application: bytes
+    signature: bytes
+    signature_algorithm: str
+    certificate: bytes
+
+    def __repr__(self) -> str:
+        return f"WithdrawalSubmission(service_code={self.service_code!r}, hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalReceipt:
+    """J-LIS took the withdrawal in; from ``reflected_at`` on it gives nothing more by this consent."""
 
     consent_ref: str
     received_at: datetime
     reflected_at: datetime
-    valid_from: datetime
-    valid_until: datetime
-    items: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One consent that ended at J-LIS, by whichever way the holder took."""
+
+    consent_ref: str
+    service_code: str
+    reflected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalPage:
+    """Withdrawals after a cursor, in J-LIS's order; ``cursor`` is where to read on, also of an empty page.
+
+    What was reflected up to ``as_of`` is in this page or an earlier one, unless ``more``.
+    """
+
+    withdrawals: tuple[Withdrawal, ...]
+    cursor: str
+    as_of: datetime
+    more: bool
+
+
+class LinkRelation(StrEnum):
+    """Which other certificate of the same person is asked for (law art. 18(4), 18(5); old to new)."""
+
+    #: The newest signing certificate of the same kind that followed this one.
+    SUCCESSOR = "successor"
+    #: The card's signing certificate that a phone's belongs to, and the other way round.
+    CARD = "card"
+    MOBILE = "mobile"
+    #: The authentication certificate of the same card or phone.
+    AUTHENTICATION = "authentication"
+
+
+class LinkageOutcome(StrEnum):
+    """What J-LIS may answer to a linkage query."""
+
+    LINKED = "LINKED"
+    #: There is no such certificate in force.
+    NONE = "NONE"
+    #: The customer's agreement is missing, or J-LIS does not accept it.
+    NOT_AGREED = "NOT_AGREED"
+    CERTIFICATE_UNKNOWN = "CERTIFICATE_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkageQuery:
+    """Asked only with the customer's agreement (``customer_agreed``); without it no adapter sends it."""
+
+    identity: CertificateIdentity
+    service_code: str
+    relation: LinkRelation
+    customer_agreed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +162,19 @@ class SuccessorCertificate:
     identity: CertificateIdentity
     validity: Validity
     partition: int | None
+    #: ``card-sign`` …; None where J-LIS does not say it and the CA tells (one kind only).
+    kind: str | None = None
 
     def __repr__(self) -> str:
         return "SuccessorCertificate(hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkageAnswer:
+    """An outcome; the certificate with LINKED only."""
+
+    outcome: LinkageOutcome
+    certificate: SuccessorCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +232,29 @@ class Gateway(Protocol):
         """Hand over a signed consent. Sending the same application again is harmless."""
         ...
 
+    async def consent_state(self, consent_ref: str) -> ConsentReflection:
+        """What J-LIS knows of a consent that it took in: reflected meanwhile, or withdrawn?"""
+        ...
+
+    async def withdraw_consent(self, submission: WithdrawalSubmission) -> WithdrawalReceipt:
+        """Hand over a signed withdrawal. Sending the same one again is harmless."""
+        ...
+
+    async def poll_withdrawals(self, provider_code: str, cursor: str | None) -> WithdrawalPage:
+        """Withdrawals of one institution's consents after ``cursor`` (None: from the beginning).
+
+        J-LIS does not push them; ``provider_code`` is the id that it assigned to the institution.
+        """
+        ...
+
+    async def query_linkage(self, query: LinkageQuery) -> LinkageAnswer:
+        """Ask which other certificate belongs to the person behind this one."""
+        ...
+
     async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
         """Ask for the latest items of the person behind this certificate."""
+        ...
+
+    async def ask_ocsp(self, ca_id: str, request: bytes) -> bytes:
+        """One OCSP request (RFC 6960, DER) for a certificate of this CA, and the octets of the answer."""
         ...

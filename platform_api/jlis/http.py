@@ -23,11 +23,17 @@ from platform_api.jlis.gateway import (
     FourInformationAnswer,
     FourInformationQuery,
     GatewayRefused,
+    LinkageAnswer,
+    LinkageOutcome,
+    LinkageQuery,
     PartitionOffer,
+    WithdrawalPage,
+    WithdrawalReceipt,
+    WithdrawalSubmission,
 )
 from platform_api.jlis.settings import ERROR_CODES, UNKNOWN_REFUSAL, GatewaySettings
 from revocation.errors import OutsideFailed
-from revocation.identity import serial_to_hex
+from revocation.identity import CertificateIdentity, serial_to_hex
 
 Answer = TypeVar("Answer")
 
@@ -85,11 +91,46 @@ class HttpGateway:
         }
         return await self._call("POST", "/jlis/v1/consents", body, wire.read_reflection)
 
+    async def consent_state(self, consent_ref: str) -> ConsentReflection:
+        return await self._call(
+            "POST", "/jlis/v1/consents:get", {"consent_ref": consent_ref}, wire.read_reflection
+        )
+
+    async def withdraw_consent(self, submission: WithdrawalSubmission) -> WithdrawalReceipt:
+        body = {
+            "consent_ref": submission.consent_ref,
+            "service_code": submission.service_code,
+            "application": b64encode(submission.application).decode(),
+            "signature": b64encode(submission.signature).decode(),
+            "signature_algorithm": submission.signature_algorithm,
+            "certificate": b64encode(submission.certificate).decode(),
+        }
+        return await self._call("POST", "/jlis/v1/consents:withdraw", body, wire.read_withdrawal_receipt)
+
+    async def poll_withdrawals(self, provider_code: str, cursor: str | None) -> WithdrawalPage:
+        body = {"provider_code": provider_code, "cursor": cursor, "limit": self._settings.poll_page}
+        cap = self._settings.max_list_octets
+        return await self._call("POST", "/jlis/v1/withdrawals:poll", body, wire.read_withdrawals, cap)
+
+    async def query_linkage(self, query: LinkageQuery) -> LinkageAnswer:
+        if not query.customer_agreed:
+            return LinkageAnswer(LinkageOutcome.NOT_AGREED)
+        body = {
+            **_identity(query.identity),
+            "service_code": query.service_code,
+            "relation": query.relation.value,
+            "customer_agreed": True,
+        }
+        return await self._call("POST", "/jlis/v1/linkage:query", body, wire.read_linkage)
+
+    async def ask_ocsp(self, ca_id: str, request: bytes) -> bytes:
+        return await self._call(
+            "POST", f"/jlis/v1/ocsp/{ca_id}", request, bytes, content_type="application/ocsp-request"
+        )
+
     async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
         body = {
-            "ca_id": query.identity.ca_id,
-            "issuer_key": query.identity.issuer_key.hex(),
-            "serial_number": serial_to_hex(query.identity.serial),
+            **_identity(query.identity),
             "service_code": query.service_code,
             "items": list(query.items),
         }
@@ -99,12 +140,14 @@ class HttpGateway:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | bytes | None,
         read: Callable[[bytes], Answer],
         cap: int | None = None,
+        *,
+        content_type: str = "application/json",
     ) -> Answer:
         """One call with its retries, within one deadline that also counts the waiting for a turn."""
-        data = None if body is None else orjson.dumps(body)
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         cap = self._settings.max_answer_octets if cap is None else cap
         try:
             async with asyncio.timeout(self._settings.call_timeout_s), self._turns:
@@ -118,13 +161,15 @@ class HttpGateway:
                     wait_jitter=0.1,
                 ):
                     with attempt:
-                        return read(await self._attempt(method, path, data, cap))
+                        return read(await self._attempt(method, path, data, cap, content_type))
         except TimeoutError:
             raise _timeout() from None
         raise AssertionError("expected an answer or an error from the last attempt, got neither")
 
-    async def _attempt(self, method: str, path: str, data: bytes | None, cap: int) -> bytes:
-        headers = {} if data is None else {"Content-Type": "application/json"}
+    async def _attempt(
+        self, method: str, path: str, data: bytes | None, cap: int, content_type: str
+    ) -> bytes:
+        headers = {} if data is None else {"Content-Type": content_type}
         try:
             async with self._session.request(
                 method, self._base + path, data=data, headers=headers, allow_redirects=False
@@ -143,6 +188,14 @@ class HttpGateway:
         if status in (200, 201):
             return octets
         raise _refusal(status, octets)
+
+
+def _identity(identity: CertificateIdentity) -> dict[str, str]:
+    return {
+        "ca_id": identity.ca_id,
+        "issuer_key": identity.issuer_key.hex(),
+        "serial_number": serial_to_hex(identity.serial),
+    }
 
 
 async def _capped(response: aiohttp.ClientResponse, cap: int) -> bytes:

@@ -39,3 +39,5 @@ class GatewaySettings:
     #: Four items are a few hundred octets; a partition list of 1,900 municipalities about 1 MB.
     max_answer_octets: int = 65_536
     max_list_octets: int = 8_388_608
+    #: Withdrawals asked for at once.
+    poll_page: int = 1000

@@ -6,7 +6,7 @@ The real formats are under NDA (open question 6); another adapter brings another
 from __future__ import annotations
 
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -17,10 +17,15 @@ from platform_api.jlis.gateway import (
     AuthorityOffer,
     ConsentReflection,
     FourInformationAnswer,
+    LinkageAnswer,
+    LinkageOutcome,
     ListOffer,
     PartitionOffer,
     QueryOutcome,
     SuccessorCertificate,
+    Withdrawal,
+    WithdrawalPage,
+    WithdrawalReceipt,
 )
 from revocation.errors import InputRefused, OutsideFailed
 from revocation.identity import CertificateIdentity, serial_from_hex
@@ -74,10 +79,30 @@ class _Partitions(_Wire):
 class _Reflection(_Wire):
     consent_ref: str
     received_at: Moment
-    reflected_at: Moment
-    valid_from: Moment
-    valid_until: Moment
+    reflected_at: Moment | None
+    valid_from: Moment | None
+    valid_until: Moment | None
     items: list[str]
+    withdrawn_at: Moment | None = None
+
+
+class _Receipt(_Wire):
+    consent_ref: str
+    received_at: Moment
+    reflected_at: Moment
+
+
+class _Withdrawal(_Wire):
+    consent_ref: str
+    service_code: str
+    reflected_at: Moment
+
+
+class _Withdrawals(_Wire):
+    withdrawals: list[_Withdrawal]
+    cursor: str
+    as_of: Moment
+    more: bool
 
 
 class _Items(_Wire):
@@ -87,6 +112,8 @@ class _Items(_Wire):
     address_substitute_characters: str | None = None
     date_of_birth: str | None = None
     gender: str | None = None
+    name_furigana: str | None = None
+    moved_abroad_on: date | None = None
 
 
 class _Certificate(_Wire):
@@ -96,6 +123,12 @@ class _Certificate(_Wire):
     not_before: Moment
     not_after: Moment
     partition: int | None = None
+    kind: str | None = None
+
+
+class _Linkage(_Wire):
+    outcome: LinkageOutcome
+    certificate: _Certificate | None = None
 
 
 class _Answer(_Wire):
@@ -131,8 +164,12 @@ def read_partitions(octets: bytes) -> tuple[PartitionOffer, ...]:
 
 def read_reflection(octets: bytes) -> ConsentReflection:
     found = _read(_Reflection, octets)
-    if not set(found.items) <= set(ITEMS) or found.valid_until <= found.valid_from:
-        raise malformed("known items and a period that ends after it begins")
+    times = (found.reflected_at, found.valid_from, found.valid_until)
+    whole = all(at is not None for at in times) or all(at is None for at in times)
+    if not set(found.items) <= set(ITEMS) or not whole:
+        raise malformed("known items, and all three times of a reflected consent or none of them")
+    if found.valid_from and found.valid_until and found.valid_until <= found.valid_from:
+        raise malformed("a period that ends after it begins")
     return ConsentReflection(
         consent_ref=found.consent_ref,
         received_at=found.received_at,
@@ -140,7 +177,30 @@ def read_reflection(octets: bytes) -> ConsentReflection:
         valid_from=found.valid_from,
         valid_until=found.valid_until,
         items=frozenset(found.items),
+        withdrawn_at=found.withdrawn_at,
     )
+
+
+def read_withdrawal_receipt(octets: bytes) -> WithdrawalReceipt:
+    found = _read(_Receipt, octets)
+    return WithdrawalReceipt(found.consent_ref, found.received_at, found.reflected_at)
+
+
+def read_withdrawals(octets: bytes) -> WithdrawalPage:
+    found = _read(_Withdrawals, octets)
+    return WithdrawalPage(
+        tuple(Withdrawal(w.consent_ref, w.service_code, w.reflected_at) for w in found.withdrawals),
+        found.cursor,
+        found.as_of,
+        found.more,
+    )
+
+
+def read_linkage(octets: bytes) -> LinkageAnswer:
+    found = _read(_Linkage, octets)
+    if (found.outcome is LinkageOutcome.LINKED) != (found.certificate is not None):
+        raise malformed("a certificate with LINKED, and with nothing else")
+    return LinkageAnswer(found.outcome, None if found.certificate is None else _successor(found.certificate))
 
 
 def read_answer(octets: bytes) -> FourInformationAnswer:
@@ -162,6 +222,8 @@ def _items(found: _Items) -> FourInformation:
         else TextItem(found.address, found.address_substitute_characters),
         date_of_birth=None if found.date_of_birth is None else birth_date(found.date_of_birth),
         gender=None if found.gender is None else gender(found.gender),
+        name_furigana=found.name_furigana,
+        moved_abroad_on=found.moved_abroad_on,
     )
 
 
@@ -172,7 +234,9 @@ def _successor(found: _Certificate) -> SuccessorCertificate:
         )
     except (ValueError, InputRefused):
         raise malformed("an issuer key and a serial number in hexadecimal") from None
-    return SuccessorCertificate(identity, Validity(found.not_before, found.not_after), found.partition)
+    return SuccessorCertificate(
+        identity, Validity(found.not_before, found.not_after), found.partition, found.kind
+    )
 
 
 def _read(model: type[Model], octets: bytes) -> Model:

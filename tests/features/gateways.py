@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from platform_api.certificates.birth_date import birth_date
@@ -17,9 +17,16 @@ from platform_api.jlis.gateway import (
     FourInformationAnswer,
     FourInformationQuery,
     GatewayRefused,
+    LinkageAnswer,
+    LinkageOutcome,
+    LinkageQuery,
     PartitionOffer,
     QueryOutcome,
     SuccessorCertificate,
+    Withdrawal,
+    WithdrawalPage,
+    WithdrawalReceipt,
+    WithdrawalSubmission,
 )
 from revocation.clock import Clock
 from revocation.errors import OutsideFailed
@@ -55,6 +62,11 @@ class FakeJlis:
     consents: dict[str, ConsentReflection] = field(default_factory=dict)
     queries: list[FourInformationQuery] = field(default_factory=list)
     submissions: int = 0
+    #: What J-LIS has of withdrawals, in its order; a test may add one that came by J-LIS's own application.
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    polls: int = 0
+    linked: SuccessorCertificate | None = None
+    linkage_queries: list[LinkageQuery] = field(default_factory=list)
     #: Called while a query is on its way, before the answer.
     meanwhile: Callable[[], object] | None = None
 
@@ -87,7 +99,9 @@ class FakeJlis:
             if hasattr(found, "__await__"):
                 await found
         consent = self.consents.get(query.service_code)
-        if consent is None or not consent.valid_from <= self.clock.now():
+        if consent is not None and consent.withdrawn_at is not None:
+            return FourInformationAnswer(QueryOutcome.CONSENT_WITHDRAWN)
+        if consent is None or consent.valid_from is None or not consent.valid_from <= self.clock.now():
             return FourInformationAnswer(QueryOutcome.CONSENT_MISSING)
         assert set(query.items) <= consent.items, "asked for more than was consented"
         if self.successor is None:
@@ -96,6 +110,48 @@ class FakeJlis:
             return FourInformationAnswer(QueryOutcome.NO_NEWER_INFORMATION)
         items = FourInformation(**{item: getattr(self.items, item) for item in query.items})
         return FourInformationAnswer(QueryOutcome.DATA, items, self.successor, self.clock.now())
+
+    async def consent_state(self, consent_ref: str) -> ConsentReflection:
+        self._reachable()
+        for reflection in self.consents.values():
+            if reflection.consent_ref == consent_ref:
+                return reflection
+        raise GatewayRefused("JLIS_CONSENT_UNKNOWN", expected="a", got="b", remedy="c")
+
+    async def withdraw_consent(self, submission: WithdrawalSubmission) -> WithdrawalReceipt:
+        self._reachable()
+        now = self.clock.now()
+        found = self.consents.get(submission.service_code)
+        if found is None or found.consent_ref != submission.consent_ref:
+            raise GatewayRefused("JLIS_CONSENT_UNKNOWN", expected="a", got="b", remedy="c")
+        if all(known.consent_ref != submission.consent_ref for known in self.withdrawals):
+            self.withdraw(submission.service_code)
+        return WithdrawalReceipt(submission.consent_ref, now, now)
+
+    def withdraw(self, service_code: str) -> None:
+        """The holder withdraws, by whichever way; from now on J-LIS gives nothing by this consent."""
+        reflection = self.consents[service_code]
+        now = self.clock.now()
+        self.consents[service_code] = replace(reflection, withdrawn_at=now)
+        self.withdrawals.append(Withdrawal(reflection.consent_ref, service_code, now))
+
+    async def poll_withdrawals(self, provider_code: str, cursor: str | None) -> WithdrawalPage:
+        self.polls += 1
+        self._reachable()
+        first = int(cursor or 0)
+        found = tuple(self.withdrawals[first:])
+        return WithdrawalPage(found, str(first + len(found)), self.clock.now(), more=False)
+
+    async def query_linkage(self, query: LinkageQuery) -> LinkageAnswer:
+        assert query.customer_agreed, "asked without the customer's agreement"
+        self.linkage_queries.append(query)
+        self._reachable()
+        if self.linked is None:
+            return LinkageAnswer(LinkageOutcome.NONE)
+        return LinkageAnswer(LinkageOutcome.LINKED, self.linked)
+
+    async def ask_ocsp(self, ca_id: str, request: bytes) -> bytes:
+        raise OutsideFailed("JLIS_OCSP_ABSENT", expected="a responder", got="none", remedy="set one up")
 
     def _reachable(self) -> None:
         if self.down:

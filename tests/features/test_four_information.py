@@ -45,6 +45,8 @@ async def test_the_whole_way(service: Service, jlis: FakeJlis, institution: Test
         },
         "date_of_birth": {"raw": CANARY_BIRTH, "precision": "day", "date": "1992-02-29"},
         "gender": {"raw": "2", "code": "female"},
+        "name_furigana": None,
+        "moved_abroad_on": None,
     }
     assert got["registration"] == {
         "registration_id": registration_id,

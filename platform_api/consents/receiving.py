@@ -1,0 +1,199 @@
+"""Take a signed consent in: verify it, keep it, hand it to J-LIS, learn its period. However it came.
+
+Three transactions with J-LIS between the second and the third: a crash leaves SENT, and handing in the same
+application again goes on from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from platform_api.certificates.chain import KnownCertificate, issued_by
+from platform_api.certificates.profile import read_certificate
+from platform_api.certificates.wire import refusals_as_problems
+from platform_api.consents import accept, store
+from platform_api.consents.application import parse_application
+from platform_api.consents.model import Consent, ConsentState, Validity, narrowed, validity
+from platform_api.db.transactions import tenant
+from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, Gateway, GatewayRefused
+from platform_api.problems import Problem, not_found
+from platform_api.registrations import store as registrations
+from platform_api.status.permissions import kind_of
+from revocation.errors import OutsideFailed
+from revocation.status import certificate_status
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Pool
+    from platform_api.institutions.model import Principal
+    from platform_api.registrations.watching import Watcher
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedApplication:
+    """What the holder signed and with what. Used in memory and passed to J-LIS, not kept."""
+
+    application: bytes
+    signature: bytes
+    signature_algorithm: str
+    certificate: bytes
+
+    def __repr__(self) -> str:
+        return "SignedApplication(hidden)"
+
+
+def signer_of(signed: SignedApplication, watcher: Watcher, principal: Principal) -> KnownCertificate:
+    """Whose certificate it is, of a kind that the caller may use, with a signature that holds."""
+    with refusals_as_problems():
+        known = issued_by(read_certificate(signed.certificate), watcher.authorities)
+        if known is None:
+            raise Problem(
+                422,
+                "ISSUER_UNKNOWN",
+                en="No configured CA issued this certificate; sign with a My Number card.",
+                ja="登録されたCAの証明書ではありません。マイナンバーカードで署名してください。",
+            )
+        kind_of(known, principal)
+        accept.check_signature(known, signed.application, signed.signature, signed.signature_algorithm)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentReceiver:
+    """Takes consents in for one institution."""
+
+    pool: Pool
+    watcher: Watcher
+    gateway: Gateway
+    principal: Principal
+
+    async def take(
+        self, registration_id: UUID, signed: SignedApplication, *, received_at: datetime | None = None
+    ) -> Consent:
+        """The consent as it stands after J-LIS answered; the same application again finds the same one.
+
+        ``received_at``: when the institution received it, where that was earlier than now.
+        """
+        consent, service_code = await self._receive(registration_id, signed, received_at)
+        if consent.state in (ConsentState.RECEIVED, ConsentState.SENT):
+            # Not inside a transaction: J-LIS may take seconds.
+            reflection = await self._send(signed, consent, service_code)
+            consent = await self.reflected(consent, reflection)
+        return consent
+
+    async def _receive(
+        self, registration_id: UUID, signed: SignedApplication, received_at: datetime | None
+    ) -> tuple[Consent, str]:
+        """Verify everything and keep the consent as RECEIVED."""
+        now = self.watcher.clock.now()
+        institution_id = self.principal.institution_id
+        with refusals_as_problems():
+            application = parse_application(signed.application)
+            known = signer_of(signed, self.watcher, self.principal)
+            async with tenant(self.pool, institution_id) as connection:
+                registration = await registrations.find(connection, registration_id)
+                if registration is None:
+                    raise not_found()
+                service_code = await registrations.service_code(connection, registration.service_id)
+                if service_code is None:
+                    raise not_found()
+                slots = await self.watcher.open_slots(
+                    connection, institution_id, registration.registration_id
+                )
+                signed_by = accept.check_holder(known, slots)
+                issued = accept.check_content(
+                    application,
+                    signed.application,
+                    await store.find_application(connection, application.application_number),
+                    registration_id=registration.registration_id,
+                    institution_code=str(institution_id),
+                    service_code=service_code,
+                )
+                accept.check_status(
+                    certificate_status(
+                        known.identity,
+                        authorities=self.watcher.authorities,
+                        snapshot=self.watcher.snapshots.current(),
+                        now=now,
+                        partition=known.partition,
+                        validity=known.validity,
+                    )
+                )
+                consent = await store.receive(
+                    connection,
+                    institution_id,
+                    consent_id=uuid4(),
+                    issued=issued,
+                    signed_by=signed_by,
+                    received_at=received_at or now,
+                )
+                accept.check_own(consent, signed_by)
+                await store.mark_sent(connection, consent.consent_id, now)
+        return consent, service_code
+
+    async def _send(
+        self, signed: SignedApplication, consent: Consent, service_code: str
+    ) -> ConsentReflection:
+        submission = ConsentSubmission(
+            service_code=service_code,
+            application=signed.application,
+            signature=signed.signature,
+            signature_algorithm=signed.signature_algorithm,
+            certificate=signed.certificate,
+        )
+        try:
+            return await self.gateway.submit_consent(submission)
+        except GatewayRefused as refused:
+            async with tenant(self.pool, self.principal.institution_id) as connection:
+                await store.mark_refused(connection, consent.consent_id, refused.code)
+            raise Problem(
+                422,
+                refused.code,
+                en="J-LIS refused the consent; ask for a new application and have it signed again.",
+                ja="J-LISが同意を受け付けませんでした。新しい申請を作成し、署名し直してください。",
+            ) from None
+        except OutsideFailed as failed:
+            raise Problem(
+                503,
+                failed.code,
+                en="J-LIS cannot be reached; the consent is kept, send the same request again later.",
+                ja="J-LISに接続できません。同意は受付済みです。後で同じリクエストを送ってください。",
+                headers={"Retry-After": "60"},
+            ) from None
+
+    async def reflected(self, consent: Consent, reflection: ConsentReflection) -> Consent:
+        """Both official rules, J-LIS's own period, and J-LIS's items: the narrowest of all.
+
+        A consent that J-LIS has received but not reflected stays SENT.
+        """
+        if reflection.reflected_at is None or reflection.valid_from is None or reflection.valid_until is None:
+            return await self._found(consent.consent_id)
+        ours = validity(consent.received_at, reflection.reflected_at)
+        bounds = narrowed(ours, Validity(reflection.valid_from, reflection.valid_until))
+        items = consent.items & reflection.items
+        if not items or bounds.first >= bounds.last:
+            raise Problem(
+                502,
+                "JLIS_ANSWER_IMPLAUSIBLE",
+                en="J-LIS answered with a consent that covers nothing; nothing can be fetched with it.",
+                ja="J-LISの応答では同意の対象がありません。この同意では取得できません。",
+            )
+        async with tenant(self.pool, self.principal.institution_id) as connection:
+            stored = await store.mark_reflected(
+                connection,
+                consent.consent_id,
+                consent_ref=reflection.consent_ref,
+                reflected_at=reflection.reflected_at,
+                validity=bounds,
+                items=items,
+            )
+        return stored or await self._found(consent.consent_id)
+
+    async def _found(self, consent_id: UUID) -> Consent:
+        async with tenant(self.pool, self.principal.institution_id) as connection:
+            found = await store.find(connection, consent_id)
+        if found is None:
+            raise not_found()
+        return found
