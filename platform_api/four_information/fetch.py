@@ -7,10 +7,10 @@ certificate, is thrown away unread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID, uuid4
 
 from platform_api.certificates.four_items import FourInformation
@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     from platform_api.jlis.gateway import Gateway
 
 
+#: Called with a DATA answer's items inside the transaction that keeps its successor, and last in it: what it
+#: writes (a delivery, an event) is there with the successor or not at all. It may raise: then neither is.
+OnData: TypeAlias = "Callable[[Connection, FourInformation, UUID, Registration], Awaitable[None]]"
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """How a fetch ended; the items live only here and in the response."""
@@ -53,6 +58,10 @@ class Fetched:
     outcome: Outcome
     items: FourInformation | None
     registration: Registration
+    #: Which rule or failure led to the outcome, as the query's log has it.
+    detail_code: str | None = None
+    #: False: J-LIS could not be asked, and nothing is known.
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Fetcher:
     watcher: Watcher
     gateway: Gateway
     institution_id: UUID
+    on_data: OnData | None = None
 
     async def fetch(self, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None) -> Fetched:
         query_id = uuid4()
@@ -91,7 +101,8 @@ class Fetcher:
         try:
             answer = await self.gateway.query_four_information(query)
         except (OutsideFailed, GatewayRefused) as failed:
-            return await self._without_items(query_id, question, Outcome.TEMPORARY, failed.code)
+            found = await self._without_items(query_id, question, Outcome.TEMPORARY, failed.code)
+            return replace(found, reached=isinstance(failed, GatewayRefused))
         outcome = Outcome(answer.outcome.value)
         if outcome is not Outcome.DATA:
             return await self._without_items(query_id, question, outcome, None)
@@ -121,7 +132,7 @@ class Fetcher:
                 formers = outcome is Outcome.CONSENT_MISSING and consent is None and bool(known)
                 code = "CONSENT_OF_FORMER_HOLDER" if formers else "REFUSED_BY_US"
                 await self._log(connection, query_id, registration_id, consent, asked, now, outcome, code)
-                return Fetched(query_id, outcome, None, registration)
+                return Fetched(query_id, outcome, None, registration, code)
         return _Question(registration, watched, may.consent, service_code, may.items)
 
     async def _consents(
@@ -163,7 +174,7 @@ class Fetcher:
                 code,
             )
             registration = await registrations.find(connection, registration_id) or registration
-        return Fetched(query_id, outcome, None, registration)
+        return Fetched(query_id, outcome, None, registration, code)
 
     async def _data(self, query_id: UUID, question: _Question, answer: FourInformationAnswer) -> Fetched:
         now = self.watcher.clock.now()
@@ -199,8 +210,10 @@ class Fetcher:
                 detail,
             )
             registration = await registrations.find(work.connection, registration_id) or registration
-        items = restricted(answer.items, question.items) if passed is None else None
-        return Fetched(query_id, outcome, items, registration)
+            items = restricted(answer.items, question.items) if passed is None else None
+            if items is not None and self.on_data is not None:
+                await self.on_data(work.connection, items, query_id, registration)
+        return Fetched(query_id, outcome, items, registration, detail)
 
     async def _keep_successor(
         self,
