@@ -1,0 +1,91 @@
+"""The search for what should be gone finds what was planted, in every spelling, and nothing by chance."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from platform_api.db.embedded import EmbeddedPostgres
+from platform_api.demo.retention import CONTROLS, Needles, controls_missed, hits_in, search
+from tests.base.postgres import TestDatabase
+
+ADDRESS = "東京都清瀬市観布子南１２－７－２０２"
+NAME = "黒桐　幹也"
+FAMILY = "佐藤鈴木高橋田中伊渡辺山本村小林加吉口松井上木清水崎森池"
+GIVEN = "大翔蓮健一誠隆浩二直樹拓也輔幹和夫正雄勇茂博進昭翼陽菜結衣"
+
+texts = st.tuples(
+    st.text(FAMILY, min_size=1, max_size=3), st.just("　"), st.text(GIVEN, min_size=2, max_size=3)
+).map("".join)
+
+
+@pytest.mark.parametrize("way", CONTROLS)
+@settings(max_examples=15, deadline=None)
+@given(text=texts, before=st.binary(max_size=40), after=st.binary(max_size=40))
+def test_each_spelling_is_found(way: str, text: str, before: bytes, after: bytes) -> None:
+    """A name spelled in any of these ways is found, whatever octets stand around it.
+
+    Around base64, hexadecimal and escapes stands something that does not continue them."""
+    octets = before + b"\x00 " + CONTROLS[way](text) + b" \x00" + after
+    assert hits_in(octets, Needles([text]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(noise=st.binary(max_size=4000))
+def test_noise_is_nothing(noise: bytes) -> None:
+    """Random octets hold no delivered name or address."""
+    assert not hits_in(noise, Needles([ADDRESS, NAME]))
+
+
+def test_an_address_cut_by_a_page_is_found_by_its_end(tmp_path: Path) -> None:
+    """The end of an address alone, which has the house number, counts."""
+    (tmp_path / "page").write_bytes(b"\x00\x01" + ADDRESS[-9:].encode() + b"\x00")
+    found = search([tmp_path], Needles([ADDRESS]))
+    assert (found.files, found.total, found.places) == (1, 1, {"page"})
+
+
+def test_every_control_is_found_and_none_is_left(tmp_path: Path) -> None:
+    """What the demo plants before it believes its search is found in every way, and goes again."""
+    assert controls_missed(tmp_path, ADDRESS) == []
+    assert controls_missed(tmp_path, NAME) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_left_out_is_not_read(tmp_path: Path) -> None:
+    """The demo's own record of what was received, beside the service's folder, is no finding."""
+    (tmp_path / "received").mkdir()
+    (tmp_path / "received" / "fetches").write_text(ADDRESS)
+    assert search([tmp_path], Needles([ADDRESS]), leave_out=frozenset({tmp_path / "received"})).total == 0
+    assert search([tmp_path], Needles([ADDRESS])).places == {"fetches"}
+
+
+@pytest.mark.parametrize("column", ["text", "bytea"])
+async def test_a_row_of_the_database_is_found(
+    database: TestDatabase, cluster: EmbeddedPostgres, tmp_path: Path, column: str
+) -> None:
+    """A name in a row, also of a deleted one, is found in the database's files, however it was written."""
+    name = "検査　" + "".join(GIVEN[octet % len(GIVEN)] for octet in os.urandom(5))
+    async with database.superuser() as connection:
+        await connection.execute(f"CREATE TABLE planted (value {column})")
+        for spell in CONTROLS.values():
+            octets = spell(name)
+            try:
+                value: object = octets if column == "bytea" else octets.decode()
+            except UnicodeDecodeError:
+                continue
+            if isinstance(value, str) and "\x00" in value:
+                continue
+            await connection.execute("INSERT INTO planted VALUES ($1)", value)
+        await connection.execute("DELETE FROM planted")
+        await connection.execute("CHECKPOINT")
+    found = await asyncio.to_thread(search, [cluster.folder.cluster], Needles([name]))
+    assert found.hits["utf-8"]
+    assert found.hits["json escapes"]
+    assert found.hits["base64"]
+    if column == "bytea":
+        assert {"utf-16-le", "utf-16-be", "cp932", "euc-jp", "compressed"} <= set(found.hits)
