@@ -78,12 +78,12 @@ async def refusals_as_json(request: web.Request, handler: Handler) -> web.Stream
 
 
 def make_app(world: World) -> web.Application:
-    from platform_api.sandbox import handlers_jlis, handlers_sandbox
+    from platform_api.sandbox import handlers_consents, handlers_jlis, handlers_queries, handlers_sandbox
 
     app = web.Application(middlewares=[refusals_as_json], client_max_size=_LARGEST_BODY)
     app[SANDBOX] = Sandbox(world)
-    handlers_jlis.add_routes(app)
-    handlers_sandbox.add_routes(app)
+    for handlers in (handlers_jlis, handlers_consents, handlers_queries, handlers_sandbox):
+        handlers.add_routes(app)
     app.on_startup.append(_open)
     app.on_shutdown.append(_wake_waiters)
     app.on_cleanup.append(_close)

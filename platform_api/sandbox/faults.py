@@ -33,6 +33,9 @@ class Target(StrEnum):
     CRL = "crl"
     FOUR_INFORMATION = "four_information"
     CONSENTS = "consents"
+    WITHDRAWALS = "withdrawals"
+    LINKAGE = "linkage"
+    OCSP = "ocsp"
     AUTHORITIES = "authorities"
     ALL = "all"
 

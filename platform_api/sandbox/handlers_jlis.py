@@ -1,37 +1,22 @@
-"""The J-LIS side over HTTP: authorities, list of partitions, lists, consents, four items."""
+"""J-LIS's publications over HTTP: authorities, list of partitions, lists."""
 
 from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Any
 
 from aiohttp import web
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.ca import CA_ID, KIND, POLICY_OID, SERIAL_CEILING, Generation
-from platform_api.sandbox.consents import parse_application
 from platform_api.sandbox.dates import wire
 from platform_api.sandbox.faults import Fault, FaultKind, Target, disturbed
-from platform_api.sandbox.four_information import query
 from platform_api.sandbox.lists import distribution_point
 from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, SignedList
 from platform_api.sandbox.refusals import RequestRefused
-from platform_api.sandbox.register import IssuedCertificate
-from platform_api.sandbox.requests import (
-    GiveConsent,
-    QueryFourInformation,
-    body_of,
-    decoded,
-    json_response,
-)
+from platform_api.sandbox.requests import json_response
 from platform_api.sandbox.world import World
 
 
@@ -39,8 +24,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/jlis/v1/authorities", get_authorities)
     app.router.add_get("/jlis/v1/crls/{ca_id}", get_partitions)
     app.router.add_get("/jlis/v1/crls/{ca_id}/{key_id}/{municipality_code}.crl", get_list)
-    app.router.add_post("/jlis/v1/consents", post_consent)
-    app.router.add_post("/jlis/v1/four-information:query", post_query)
 
 
 async def get_authorities(request: web.Request) -> web.StreamResponse:
@@ -154,85 +137,3 @@ def _unchanged(request: web.Request, etag: str, this_update: datetime) -> bool:
         return this_update <= parsedate_to_datetime(since).astimezone(UTC)
     except ValueError:
         return False
-
-
-async def post_consent(request: web.Request) -> web.StreamResponse:
-    sandbox = request.app[SANDBOX]
-    body = await body_of(request, GiveConsent)
-
-    async def produce(_: Fault | None) -> web.Response:
-        return json_response(await sandbox.ask(_receive_consent, sandbox.world, body), 201)
-
-    return await disturbed(request, sandbox.faults.take(Target.CONSENTS), produce)
-
-
-def _receive_consent(world: World, body: GiveConsent) -> dict[str, Any]:
-    """Certificate, signature, then the application; the same one again gets the same answer."""
-    certificate, issued = _ours(world, decoded("certificate", body.certificate))
-    octets = decoded("application", body.application)
-    public_key = certificate.public_key()
-    if not isinstance(public_key, rsa.RSAPublicKey):
-        raise RequestRefused(422, "CERTIFICATE_UNKNOWN", "expected a signing certificate of this CA")
-    try:
-        public_key.verify(decoded("signature", body.signature), octets, PKCS1v15(), SHA256())
-    except InvalidSignature:
-        raise RequestRefused(
-            422,
-            "SIGNATURE_INVALID",
-            "expected the application's signature by this certificate; sign it again",
-        ) from None
-    application = parse_application(octets)
-    if application.service_code != body.service_code:
-        raise RequestRefused(
-            422, "SERVICE_CODE_MISMATCH", "expected service_code to be that of the signed <サービスコード>"
-        )
-    given = world.consents.already(issued.resident, application, octets)
-    if given is not None:
-        return given.answer()
-    now = world.clock.now().replace(microsecond=0)
-    if issued.revoked:
-        raise RequestRefused(422, "CERTIFICATE_REVOKED", "expected a certificate in force; use the new card")
-    if now > issued.not_after:
-        raise RequestRefused(422, "CERTIFICATE_EXPIRED", "expected a certificate in force; use the new card")
-    world.consents.check_time(application, now)
-    return world.give_consent(world.consents.record_of(issued.resident, application, octets, now)).answer()
-
-
-def _ours(world: World, der: bytes) -> tuple[x509.Certificate, IssuedCertificate]:
-    """The certificate as we issued it: the octets are compared, so the chain needs no second opinion."""
-    register, _ = world.begun()
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        issued = register.by_serial.get(certificate.serial_number)
-    except ValueError:
-        raise RequestRefused(422, "CERTIFICATE_MALFORMED", "expected one certificate in DER") from None
-    if issued is None or world.maker.der(issued) != der:
-        raise RequestRefused(422, "CERTIFICATE_UNKNOWN", "expected a signing certificate of this CA")
-    return certificate, issued
-
-
-async def post_query(request: web.Request) -> web.StreamResponse:
-    sandbox = request.app[SANDBOX]
-    body = await body_of(request, QueryFourInformation)
-
-    async def produce(_: Fault | None) -> web.Response:
-        return json_response(await sandbox.ask(_answer_query, sandbox.world, body))
-
-    return await disturbed(request, sandbox.faults.take(Target.FOUR_INFORMATION), produce)
-
-
-def _answer_query(world: World, body: QueryFourInformation) -> dict[str, Any]:
-    register, _ = world.begun()
-    asked = register.by_serial.get(int(body.serial_number, 16))
-    generation = world.authority.by_key_id(body.issuer_key)
-    if body.ca_id != CA_ID or generation is None or (asked and asked.generation != generation.number):
-        asked = None
-    return query(
-        register,
-        world.consents,
-        world.life_log,
-        asked,
-        service_code=body.service_code,
-        items=list(dict.fromkeys(body.items)),
-        now=world.clock.now(),
-    )

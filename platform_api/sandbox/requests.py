@@ -16,8 +16,6 @@ from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.refusals import RequestRefused
 
 Model = TypeVar("Model", bound=BaseModel)
-Item = Literal["name", "address", "date_of_birth", "gender"]
-Hex = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{1,64}$")]
 Encoded = Annotated[str, Field(max_length=200_000)]
 
 
@@ -39,22 +37,6 @@ class SignWithCard(_Strict):
 
 class ResponderKey(_Strict):
     public_key: Annotated[str, Field(max_length=8192)]
-
-
-class GiveConsent(_Strict):
-    service_code: Annotated[str, Field(min_length=1, max_length=128)]
-    application: Encoded
-    signature: Encoded
-    signature_algorithm: Literal["RSASSA-PKCS1-v1_5-SHA256"]
-    certificate: Encoded
-
-
-class QueryFourInformation(_Strict):
-    ca_id: Annotated[str, Field(max_length=64)]
-    issuer_key: Hex
-    serial_number: Hex
-    service_code: Annotated[str, Field(min_length=1, max_length=128)]
-    items: Annotated[list[Item], Field(min_length=1, max_length=4)]
 
 
 class ActByHand(_Strict):

@@ -20,8 +20,9 @@ from platform_api.sandbox.acts import Options, check, perform
 from platform_api.sandbox.ca import CA_ID, CertificateAuthority, found_authority
 from platform_api.sandbox.certificates import CertificateMaker
 from platform_api.sandbox.clock import SandboxClock
-from platform_api.sandbox.consents import Consent, Consents
+from platform_api.sandbox.consents import Consents
 from platform_api.sandbox.dates import parse_instant, wire
+from platform_api.sandbox.jlis_settings import JlisSettings
 from platform_api.sandbox.journal import Journal, Record
 from platform_api.sandbox.keys import Keys, hash_of_keys, load_keys, make_keys, store_keys
 from platform_api.sandbox.life import live
@@ -32,6 +33,7 @@ from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.register import Register, Resident
 from platform_api.sandbox.responders import Responders
 from platform_api.sandbox.settings import DEFAULT_SEED, Settings, choose_residents, founded
+from platform_api.sandbox.withdrawals import Withdrawals
 from revocation.clock import Clock
 
 DAY: Final = timedelta(days=1)
@@ -58,6 +60,8 @@ class World:
         self.publications = Publications(folder / "publications", self.authority)
         self.life_log = LifeLog(self.authority)
         self.consents = Consents()
+        self.withdrawals = Withdrawals(self.consents)
+        self.jlis_settings = JlisSettings()
         self.responders = Responders(self.authority)
         self.register: Register | None = None
         self.publication: Publication | None = None
@@ -124,6 +128,13 @@ class World:
                 return self._apply_act(record)
             case "consent":
                 return self.consents.enter(record)
+            case "withdrawal":
+                return self.withdrawals.enter(record)
+            case "jlis_settings":
+                self.jlis_settings = self.jlis_settings.changed(
+                    {name: value for name, value in record.items() if name != "kind"}
+                )
+                return None
             case "responder":
                 return self.responders.enter(record, self.serials)
             case "auto":
@@ -268,9 +279,9 @@ class World:
 
     # --- consents and responders ------------------------------------------------------------------
 
-    def give_consent(self, record: Record) -> Consent:
-        consent: Consent = self._commit(record)
-        return consent
+    def keep(self, record: Record) -> Any:
+        """Commits what J-LIS's side took in (a consent, a withdrawal, its settings): what became of it."""
+        return self._commit(record)
 
     def responder_certificates(self, public_key_pem: str) -> list[dict[str, str]]:
         record = self.responders.record_of(public_key_pem, self.clock.now().replace(microsecond=0))

@@ -31,6 +31,23 @@ def application(
     ).encode()
 
 
+def withdrawal(
+    *,
+    service_code: str = "bank-accounts",
+    consent_application_id: str = "a-1",
+    application_id: str = "w-1",
+    created_at: str = "2026-11-22T11:55:00Z",
+    institution_code: str = "bank",
+) -> bytes:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<利用者同意取消申請情報><版>1.0</版><機関コード>{institution_code}</機関コード>"
+        f"<サービスコード>{service_code}</サービスコード>"
+        f"<同意申請番号>{consent_application_id}</同意申請番号><申請番号>{application_id}</申請番号>"
+        f"<作成日時>{created_at}</作成日時></利用者同意取消申請情報>"
+    ).encode()
+
+
 def signed(
     world: World, number: int, octets: bytes, *, service_code: str = "bank-accounts"
 ) -> dict[str, Any]:

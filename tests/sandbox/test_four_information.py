@@ -81,6 +81,7 @@ async def test_a_consent_counts_from_the_next_day(client: TestClient[Any, Any], 
         "valid_from": "2026-11-18T15:00:00Z",
         "valid_until": "2036-11-18T14:59:59Z",
         "items": ["name", "gender"],
+        "withdrawn_at": None,
     }
     assert (await _consent(client, world, number, items=("gender", "name"))) == (201, answer)
     status, answer = await _consent(client, world, number, items=("gender",))
@@ -95,7 +96,7 @@ async def test_each_outcome_of_the_query(client: TestClient[Any, Any], world: Wo
     assert await _ask(client, world, first) == {"outcome": "CONSENT_MISSING"}
     await _consent(client, world, number)
     # Reflected today: it counts from tomorrow 00:00 JST.
-    assert await _ask(client, world, first) == {"outcome": "CONSENT_MISSING"}
+    assert await _ask(client, world, first) == {"outcome": "CONSENT_NOT_YET_EFFECTIVE"}
     await asyncio.to_thread(world.play, START + DAY)
     register, _ = world.begun()
     register.due.pop(number, None)
@@ -114,6 +115,7 @@ async def test_each_outcome_of_the_query(client: TestClient[Any, Any], world: Wo
             **world.life_log.identity(second),
             "not_before": f"{second.not_before:%Y-%m-%dT%H:%M:%SZ}",
             "not_after": f"{second.not_after:%Y-%m-%dT%H:%M:%SZ}",
+            "kind": "card-sign",
         },
         "as_of": "2026-11-21T12:00:00Z",
     }
@@ -137,7 +139,7 @@ async def test_only_asked_and_consented_items_come(client: TestClient[Any, Any],
     answer = await _ask(client, world, first, items=["gender", "address"])
     assert sorted(answer["items"]) == ["gender"]
     missing = {"outcome": "CONSENT_MISSING"}
-    assert await _ask(client, world, first, items=["address"]) == missing
+    assert await _ask(client, world, first, items=["address"]) == {"outcome": "ITEM_NOT_CONSENTED"}
     assert await _ask(client, world, first, service_code="insurance") == missing
     theirs = world.resident(f"r-{other:06d}").certificates[-2]
     assert await _ask(client, world, theirs) == missing
@@ -168,9 +170,9 @@ async def test_a_consent_survives_a_restart(client: TestClient[Any, Any], world:
     again = await asyncio.to_thread(open_world, folder, clock=FixedClock(NOW))
     async with TestClient(TestServer(make_app(again))) as reopened:
         assert await _ask(reopened, again, first) == before
-    known = again.consents.covering(number, "bank-accounts", again.clock.now())
+    known = again.consents.deciding(number, "bank-accounts", again.clock.now())
     assert known is not None
-    assert known.answer() == given
+    assert known.answer(again.clock.now()) == given
 
 
 async def test_what_is_wrong_with_a_consent_is_said(client: TestClient[Any, Any], world: World) -> None:
