@@ -23,6 +23,8 @@ MODULES: Final = (
     "platform_api.consents.handlers",
     "platform_api.changes.handlers",
     "platform_api.four_information.handlers",
+    "platform_api.deliveries.handlers_keys",
+    "platform_api.deliveries.handlers",
     "platform_api.ocsp.handlers",
 )
 

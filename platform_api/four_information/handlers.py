@@ -7,16 +7,13 @@ from uuid import UUID
 from aiohttp import web
 
 from platform_api.certificates.wire import FourInformationBody, Items, four_information_body
-from platform_api.four_information import store
+from platform_api.four_information.acknowledging import acknowledge_answer
 from platform_api.four_information.fetch import Fetcher
 from platform_api.jlis.presence import gateway_of
 from platform_api.keys import POOL
 from platform_api.operations import RequestModel, ResponseModel, operation, path_uuid, principal_of
-from platform_api.problems import Problem, not_found
-from platform_api.registrations import store as registrations
 from platform_api.registrations.context import watcher_of
-from platform_api.registrations.model import CURRENT, PENDING, Registration
-from platform_api.registrations.register import promote
+from platform_api.registrations.model import Registration
 from platform_api.status.permissions import require_purpose
 
 
@@ -101,20 +98,7 @@ async def acknowledge(request: web.Request, body: AcknowledgeRequest) -> Acknowl
     registration_id = path_uuid(request, "registration_id")
     institution_id = principal_of(request).institution_id
     async with watcher_of(request).transaction(app[POOL], institution_id) as work:
-        registration = await registrations.find(work.connection, registration_id, lock=True)
-        if registration is None:
-            raise not_found()
-        slots = await work.slots(registration_id)
-        pending = slots.get(PENDING)
-        if pending is not None:
-            if body.query_id is not None and body.query_id != pending.query_id:
-                raise _newer_answer()
-            await promote(work, pending)
-            if pending.query_id is not None:
-                await store.acknowledge(work.connection, pending.query_id, work.now)
-        elif CURRENT not in slots:
-            raise not_found()
-        registration = await registrations.find(work.connection, registration_id) or registration
+        registration = await acknowledge_answer(work, registration_id, body.query_id)
     return AcknowledgeResponse(registration=_state(registration, pending=False))
 
 
@@ -124,13 +108,4 @@ def _state(registration: Registration, *, pending: bool) -> RegistrationState:
         registration_ref=registration.registration_ref,
         state=registration.state.value,
         pending_successor=pending,
-    )
-
-
-def _newer_answer() -> Problem:
-    return Problem(
-        409,
-        "NEWER_ANSWER_PENDING",
-        en="Another DATA answer came after the one you name; fetch again, then acknowledge that.",
-        ja="指定された応答より新しい応答があります。再度取得してから確認してください。",
     )
