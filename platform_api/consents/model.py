@@ -9,9 +9,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
+
+from platform_api.consents.states import FETCHING, ConsentState
+
+__all__ = (
+    "EXPIRING_DAYS",
+    "JST",
+    "YEARS",
+    "Consent",
+    "ConsentState",
+    "Validity",
+    "first_and_last_day",
+    "jst_date",
+    "jst_midnight",
+    "narrowed",
+    "validity",
+)
 
 #: Japan has no daylight saving time; a fixed offset needs no time-zone data on the machine.
 JST: Final = timezone(timedelta(hours=9), "JST")
@@ -22,22 +37,8 @@ YEARS: Final = 10
 EXPIRING_DAYS: Final = 90
 
 
-class ConsentState(StrEnum):
-    """Design section 9, and REFUSED: J-LIS said no, which always wins."""
-
-    RECEIVED = "RECEIVED"
-    SENT = "SENT"
-    REFUSED = "REFUSED"
-    REFLECTED = "REFLECTED"
-    EFFECTIVE = "EFFECTIVE"
-    EXPIRING = "EXPIRING"
-    EXPIRED = "EXPIRED"
-    WITHDRAWN = "WITHDRAWN"
-    STOPPED = "STOPPED"
-
-
 #: States that are kept as facts; REFLECTED alone turns with the clock.
-FINAL: Final = frozenset((ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.STOPPED))
+_ENDED_BY_AN_ACT: Final = frozenset((ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.STOPPED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,18 @@ class Validity:
     first: datetime
     last: datetime
 
+    @property
+    def over(self) -> datetime:
+        """The first instant after. The last second counts to its end: 23:59:59.9 is still the last day."""
+        return self.last + timedelta(seconds=1)
+
+    @property
+    def expiring(self) -> datetime:
+        """When the reminder of renewal begins; a short period begins with it."""
+        return max(self.first, self.last - timedelta(days=EXPIRING_DAYS))
+
     def holds(self, at: datetime) -> bool:
-        # The last second counts to its end: 23:59:59.9 is still the last day.
-        return self.first <= at < self.last + timedelta(seconds=1)
+        return self.first <= at < self.over
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +76,47 @@ class Consent:
     validity: Validity | None
     #: The person who signed (``Watched.holder_id``): the consent is his and nobody's after him.
     holder_id: UUID
+    #: The institution's own stop: nothing is fetched from this instant on.
+    stops_at: datetime | None = None
+    #: J-LIS's name of the consent, once it gave one.
+    consent_ref: str | None = None
+    #: When we passed it to J-LIS.
+    sent_at: datetime | None = None
+    refusal_code: str | None = None
 
     def state_at(self, now: datetime) -> ConsentState:
         """The state as of now: REFLECTED becomes EFFECTIVE, EXPIRING and EXPIRED by the clock alone."""
+        if self.state in _ENDED_BY_AN_ACT:
+            return self.state
+        stop = self.effective_stop
+        if stop is not None and now >= stop:
+            return ConsentState.STOPPED
         if self.state is not ConsentState.REFLECTED or self.validity is None:
             return self.state
         if now < self.validity.first:
             return ConsentState.REFLECTED
-        if not self.validity.holds(now):
+        if now >= self.validity.over:
             return ConsentState.EXPIRED
-        if now >= self.validity.last - timedelta(days=EXPIRING_DAYS):
-            return ConsentState.EXPIRING
-        return ConsentState.EFFECTIVE
+        return ConsentState.EXPIRING if now >= self.validity.expiring else ConsentState.EFFECTIVE
+
+    @property
+    def effective_stop(self) -> datetime | None:
+        """A stop that would come after the end does not: the consent has expired by then."""
+        if self.stops_at is None or (self.validity is not None and self.stops_at >= self.validity.over):
+            return None
+        return self.stops_at
 
     def effective(self, now: datetime) -> bool:
-        return self.state_at(now) in (ConsentState.EFFECTIVE, ConsentState.EXPIRING)
+        return self.state_at(now) in FETCHING
 
 
 def jst_date(at: datetime) -> date:
     return at.astimezone(JST).date()
+
+
+def jst_midnight(day: date) -> datetime:
+    """The first instant of a day in Japan."""
+    return datetime.combine(day, time(0, 0, 0), JST)
 
 
 def first_and_last_day(starting_event: datetime) -> tuple[date, date]:

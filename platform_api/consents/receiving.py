@@ -14,9 +14,13 @@ from uuid import UUID, uuid4
 from platform_api.certificates.chain import KnownCertificate, issued_by
 from platform_api.certificates.profile import read_certificate
 from platform_api.certificates.wire import refusals_as_problems
+from platform_api.changes.store import announce
 from platform_api.consents import accept, store
 from platform_api.consents.application import parse_application
-from platform_api.consents.model import Consent, ConsentState, Validity, narrowed, validity
+from platform_api.consents.life import enter
+from platform_api.consents.model import Consent
+from platform_api.consents.reflecting import take_reflection
+from platform_api.consents.states import ConsentState, Step, Who
 from platform_api.db.transactions import tenant
 from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, Gateway, GatewayRefused
 from platform_api.problems import Problem, not_found
@@ -26,7 +30,7 @@ from revocation.errors import OutsideFailed
 from revocation.status import certificate_status
 
 if TYPE_CHECKING:
-    from platform_api.db.transactions import Pool
+    from platform_api.db.transactions import Connection, Pool
     from platform_api.institutions.model import Principal
     from platform_api.registrations.watching import Watcher
 
@@ -121,7 +125,7 @@ class ConsentReceiver:
                         validity=known.validity,
                     )
                 )
-                consent = await store.receive(
+                consent, is_new = await store.receive(
                     connection,
                     institution_id,
                     consent_id=uuid4(),
@@ -130,7 +134,8 @@ class ConsentReceiver:
                     received_at=received_at or now,
                 )
                 accept.check_own(consent, signed_by)
-                await store.mark_sent(connection, consent.consent_id, now)
+                if is_new:
+                    await self._begin(connection, consent, now)
         return consent, service_code
 
     async def _send(
@@ -146,8 +151,7 @@ class ConsentReceiver:
         try:
             return await self.gateway.submit_consent(submission)
         except GatewayRefused as refused:
-            async with tenant(self.pool, self.principal.institution_id) as connection:
-                await store.mark_refused(connection, consent.consent_id, refused.code)
+            await self._refused(consent, refused.code)
             raise Problem(
                 422,
                 refused.code,
@@ -163,37 +167,35 @@ class ConsentReceiver:
                 headers={"Retry-After": "60"},
             ) from None
 
-    async def reflected(self, consent: Consent, reflection: ConsentReflection) -> Consent:
-        """Both official rules, J-LIS's own period, and J-LIS's items: the narrowest of all.
+    async def _begin(self, connection: Connection, consent: Consent, now: datetime) -> None:
+        """The first two states of a new consent. SENT is written before it is sent: J-LIS may know it from
+        now on, whatever happens to us."""
+        institution_id = self.principal.institution_id
+        received = Step(ConsentState.RECEIVED, consent.received_at, Who.HOLDER)
+        await enter(connection, institution_id, consent, received, now)
+        await store.mark_sent(connection, consent.consent_id, now)
+        await enter(connection, institution_id, consent, Step(ConsentState.SENT, now, Who.INSTITUTION), now)
 
-        A consent that J-LIS has received but not reflected stays SENT.
-        """
-        if reflection.reflected_at is None or reflection.valid_from is None or reflection.valid_until is None:
-            return await self._found(consent.consent_id)
-        ours = validity(consent.received_at, reflection.reflected_at)
-        bounds = narrowed(ours, Validity(reflection.valid_from, reflection.valid_until))
-        items = consent.items & reflection.items
-        if not items or bounds.first >= bounds.last:
+    async def _refused(self, consent: Consent, code: str) -> None:
+        now, institution_id = self.watcher.clock.now(), self.principal.institution_id
+        async with tenant(self.pool, institution_id) as connection:
+            found = await store.locked(connection, consent.consent_id)
+            if found is None or found.state_at(now) is not ConsentState.SENT:
+                return  # withdrawn or stopped meanwhile
+            await store.mark_refused(connection, consent.consent_id, code)
+            step = Step(ConsentState.REFUSED, now, Who.JLIS, code)
+            notices = await enter(connection, institution_id, found, step, now)
+            await announce(connection, institution_id, notices, now)
+
+    async def reflected(self, consent: Consent, reflection: ConsentReflection) -> Consent:
+        """The consent after what J-LIS says of it."""
+        institution_id, clock = self.principal.institution_id, self.watcher.clock
+        try:
+            return await take_reflection(self.pool, institution_id, consent.consent_id, reflection, clock)
+        except OutsideFailed as implausible:
             raise Problem(
                 502,
-                "JLIS_ANSWER_IMPLAUSIBLE",
+                implausible.code,
                 en="J-LIS answered with a consent that covers nothing; nothing can be fetched with it.",
                 ja="J-LISの応答では同意の対象がありません。この同意では取得できません。",
-            )
-        async with tenant(self.pool, self.principal.institution_id) as connection:
-            stored = await store.mark_reflected(
-                connection,
-                consent.consent_id,
-                consent_ref=reflection.consent_ref,
-                reflected_at=reflection.reflected_at,
-                validity=bounds,
-                items=items,
-            )
-        return stored or await self._found(consent.consent_id)
-
-    async def _found(self, consent_id: UUID) -> Consent:
-        async with tenant(self.pool, self.principal.institution_id) as connection:
-            found = await store.find(connection, consent_id)
-        if found is None:
-            raise not_found()
-        return found
+            ) from None

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from platform_api.db.transactions import Connection
     from platform_api.registrations.model import Watched
 
-_COLUMNS = (
+COLUMNS = (
     "consent_id, registration_id, service_id, state, items,"
-    " received_at, reflected_at, valid_from, valid_until, holder_id"
+    " received_at, reflected_at, valid_from, valid_until, holder_id, stops_at, consent_ref, sent_at,"
+    " refusal_code"
 )
 
 
@@ -66,15 +67,15 @@ async def receive(
     issued: IssuedApplication,
     signed_by: Watched,
     received_at: datetime,
-) -> Consent:
-    """The consent of this application, locked: a new RECEIVED one, or the one already there, perhaps
-    another holder's."""
+) -> tuple[Consent, bool]:
+    """The consent of this application, locked, and whether it is new: a RECEIVED one, or the one already
+    there, perhaps another holder's."""
     row = await connection.fetchrow(
         "INSERT INTO consent (consent_id, institution_id, registration_id, service_id, application_number,"  # noqa: S608
         " application_sha256, text_version, items, state, received_at, certificate_id, holder_id)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'RECEIVED', $9, $10, $11)"
         " ON CONFLICT (application_number) DO UPDATE SET application_number = excluded.application_number"
-        f" RETURNING {_COLUMNS}",
+        f" RETURNING {COLUMNS}",
         consent_id,
         institution_id,
         issued.registration_id,
@@ -88,7 +89,7 @@ async def receive(
         signed_by.holder_id,
     )
     assert row is not None  # noqa: S101 - DO UPDATE always returns the row
-    return _consent(row)
+    return read_consent(row), row["consent_id"] == consent_id
 
 
 async def mark_sent(connection: Connection, consent_id: UUID, at: datetime) -> None:
@@ -100,6 +101,7 @@ async def mark_sent(connection: Connection, consent_id: UUID, at: datetime) -> N
 
 
 async def mark_refused(connection: Connection, consent_id: UUID, code: str) -> None:
+    """Of a consent that ``locked`` found SENT."""
     await connection.execute(
         "UPDATE consent SET state = 'REFUSED', refusal_code = $2"
         " WHERE consent_id = $1 AND state IN ('RECEIVED', 'SENT')",
@@ -108,49 +110,85 @@ async def mark_refused(connection: Connection, consent_id: UUID, code: str) -> N
     )
 
 
+async def mark_ended(connection: Connection, consent_id: UUID, state: ConsentState) -> None:
+    """WITHDRAWN or STOPPED, of a consent that ``locked`` found in a state before."""
+    await connection.execute(
+        "UPDATE consent SET state = $2, refusal_code = NULL WHERE consent_id = $1", consent_id, state.value
+    )
+
+
+async def keep_ref(connection: Connection, consent_id: UUID, consent_ref: str) -> None:
+    """J-LIS's name of the consent, whatever has become of it here: a withdrawal is sent with it."""
+    await connection.execute(
+        "UPDATE consent SET consent_ref = $2 WHERE consent_id = $1 AND consent_ref IS DISTINCT FROM $2",
+        consent_id,
+        consent_ref,
+    )
+
+
 async def mark_reflected(
     connection: Connection,
     consent_id: UUID,
     *,
-    consent_ref: str,
     reflected_at: datetime,
     validity: Validity,
     items: frozenset[str],
-) -> Consent | None:
-    """None where the consent has been withdrawn or stopped meanwhile: that wins."""
+) -> Consent:
+    """Of a consent that ``locked`` found on its way in."""
     row = await connection.fetchrow(
-        "UPDATE consent SET state = 'REFLECTED', consent_ref = $2, reflected_at = $3, valid_from = $4,"  # noqa: S608
-        " valid_until = $5, items = $6"
-        " WHERE consent_id = $1 AND state IN ('RECEIVED', 'SENT', 'REFLECTED')"
-        f" RETURNING {_COLUMNS}",
+        "UPDATE consent SET state = 'REFLECTED', reflected_at = $2, valid_from = $3,"  # noqa: S608
+        " valid_until = $4, items = $5, next_due_at = '-infinity'"
+        f" WHERE consent_id = $1 RETURNING {COLUMNS}",
         consent_id,
-        consent_ref,
         reflected_at,
         validity.first,
         validity.last,
         sorted(items),
     )
-    return None if row is None else _consent(row)
+    assert row is not None  # noqa: S101 - the caller holds its lock
+    return read_consent(row)
 
 
-async def find(connection: Connection, consent_id: UUID) -> Consent | None:
+async def set_stop(connection: Connection, consent_id: UUID, stops_at: datetime) -> Consent:
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM consent WHERE consent_id = $1",  # noqa: S608 - a constant of ours
+        "UPDATE consent SET stops_at = $2, next_due_at = '-infinity'"  # noqa: S608
+        f" WHERE consent_id = $1 RETURNING {COLUMNS}",
+        consent_id,
+        stops_at,
+    )
+    assert row is not None  # noqa: S101 - the caller holds its lock
+    return read_consent(row)
+
+
+async def locked(connection: Connection, consent_id: UUID) -> Consent | None:
+    """Nobody else changes it before the commit. Not FOR UPDATE: rows that only point to it need not wait."""
+    row = await connection.fetchrow(
+        f"SELECT {COLUMNS} FROM consent WHERE consent_id = $1 FOR NO KEY UPDATE",  # noqa: S608
         consent_id,
     )
-    return None if row is None else _consent(row)
+    return None if row is None else read_consent(row)
+
+
+async def find(connection: Connection, consent_id: UUID, *, share: bool = False) -> Consent | None:
+    """``share``: nobody ends it before the commit; an answer that is used then came before the end."""
+    row = await connection.fetchrow(
+        f"SELECT {COLUMNS} FROM consent WHERE consent_id = $1"  # noqa: S608 - a constant of ours
+        + (" FOR SHARE" if share else ""),
+        consent_id,
+    )
+    return None if row is None else read_consent(row)
 
 
 async def of_registration(connection: Connection, registration_id: UUID) -> list[Consent]:
     """The newest first."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM consent WHERE registration_id = $1 ORDER BY received_at DESC",  # noqa: S608
+        f"SELECT {COLUMNS} FROM consent WHERE registration_id = $1 ORDER BY received_at DESC",  # noqa: S608
         registration_id,
     )
-    return [_consent(row) for row in rows]
+    return [read_consent(row) for row in rows]
 
 
-def _consent(row: asyncpg.Record) -> Consent:
+def read_consent(row: asyncpg.Record) -> Consent:
     bounded = row["valid_from"] is not None and row["valid_until"] is not None
     return Consent(
         consent_id=row["consent_id"],
@@ -162,4 +200,8 @@ def _consent(row: asyncpg.Record) -> Consent:
         reflected_at=row["reflected_at"],
         validity=Validity(row["valid_from"], row["valid_until"]) if bounded else None,
         holder_id=row["holder_id"],
+        stops_at=row["stops_at"],
+        consent_ref=row["consent_ref"],
+        sent_at=row["sent_at"],
+        refusal_code=row["refusal_code"],
     )
