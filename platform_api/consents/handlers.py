@@ -14,15 +14,14 @@ from platform_api.certificates.four_items import ITEMS
 from platform_api.certificates.wire import Base64, Items
 from platform_api.consents import store
 from platform_api.consents.application import TEXT_VERSION, Application, write_application
+from platform_api.consents.context import receiver_of
 from platform_api.consents.model import Consent
-from platform_api.consents.receiving import ConsentReceiver, SignedApplication
+from platform_api.consents.receiving import SignedApplication
 from platform_api.db.transactions import tenant
-from platform_api.jlis.presence import gateway_of
 from platform_api.keys import CLOCK, POOL
 from platform_api.operations import RequestModel, ResponseModel, operation, principal_of
 from platform_api.problems import not_found
 from platform_api.registrations import store as registrations
-from platform_api.registrations.context import watcher_of
 from platform_api.status.permissions import require_purpose
 
 
@@ -127,8 +126,7 @@ async def create_consent(request: web.Request, body: ConsentRequest) -> ConsentB
     principal = principal_of(request)
     require_purpose(principal, "four_information")
     app = request.config_dict
-    receiver = ConsentReceiver(app[POOL], watcher_of(request), gateway_of(request), principal)
-    consent = await receiver.take(
+    consent = await receiver_of(request).take(
         body.registration_id,
         SignedApplication(body.application, body.signature, body.signature_algorithm, body.certificate),
     )

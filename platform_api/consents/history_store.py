@@ -87,7 +87,8 @@ async def due(connection: Connection, now: datetime, limit: int) -> list[Consent
 
 async def set_next_due(connection: Connection, moments: Iterable[tuple[UUID, datetime | None]]) -> None:
     await connection.executemany(
-        "UPDATE consent SET next_due_at = coalesce($2::timestamptz, 'infinity') WHERE consent_id = $1", list(moments)
+        "UPDATE consent SET next_due_at = coalesce($2::timestamptz, 'infinity') WHERE consent_id = $1",
+        list(moments),
     )
 
 
