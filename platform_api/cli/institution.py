@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from platform_api.cli import institution_bindings, institution_keys
+from platform_api.cli import institution_bindings, institution_keys, institution_services
 from platform_api.cli.institution_acts import as_owner, open_database_of
 from platform_api.cli.institution_keys import Entitled, OcspBurst, OcspRate, OfPurpose
 from platform_api.cli.output import DEFAULT_DATA, AsJson, Data, console, emit, run_async
@@ -28,6 +28,7 @@ institutions = typer.Typer(no_args_is_help=True, help="Institutions, their servi
 def register(app: typer.Typer) -> None:
     institution_keys.register(institutions)
     institution_bindings.register(institutions)
+    institution_services.register(institutions)
     app.add_typer(institutions, name="institution")
 
 

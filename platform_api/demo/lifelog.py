@@ -59,6 +59,8 @@ class LifeLog:
         self._issues: dict[str, list[Issue]] = {}
         self._items: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
         self._holder: dict[CertificateKey, str] = {}
+        self._releases: dict[CertificateKey, list[datetime]] = {}
+        self._partitions: dict[CertificateKey, int] = {}
         for entry in entries:
             self._read(entry)
 
@@ -70,6 +72,10 @@ class LifeLog:
             self._revocations.setdefault(key, []).append(
                 Revocation(moment(revoked["revoked_at"]), int(revoked["reason_code"]))
             )
+            self._partitions[key] = int(revoked["partition"])
+        for released in entry.get("released", ()):
+            key = CertificateKey(released["issuer_key"], released["serial_number"])
+            self._releases.setdefault(key, []).append(at)
         if (issued := entry["issued"]) is not None:
             key = CertificateKey(issued["issuer_key"], issued["serial_number"])
             self._holder[key] = resident
@@ -83,7 +89,10 @@ class LifeLog:
         if not past:
             return GOOD
         last = max(past, key=lambda r: r.at)
-        return ON_HOLD if last.reason_code == CERTIFICATE_HOLD else REVOKED
+        if last.reason_code != CERTIFICATE_HOLD:
+            return REVOKED
+        lifted = any(last.at <= released <= at for released in self._releases.get(key, ()))
+        return GOOD if lifted else ON_HOLD
 
     def reason(self, key: CertificateKey, at: datetime) -> int | None:
         past = [r for r in self._revocations.get(key, ()) if r.at <= at]
@@ -112,6 +121,10 @@ class LifeLog:
             if reason is not None:
                 found[key] = reason
         return found
+
+    def partition(self, key: CertificateKey) -> int | None:
+        """Which list speaks of it; known of what was ever listed."""
+        return self._partitions.get(key)
 
     def holder(self, key: CertificateKey) -> str | None:
         return self._holder.get(key)

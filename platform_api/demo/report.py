@@ -12,6 +12,8 @@ from typing import Any
 
 from platform_api.demo.lifelog import CertificateKey, LifeLog, moment
 from platform_api.demo.truth import (
+    RELEASED,
+    CarriedList,
     Fetch,
     PublishedSet,
     Transition,
@@ -23,7 +25,18 @@ from platform_api.demo.truth import (
 
 def published_sets(records: Iterable[dict[str, Any]]) -> list[PublishedSet]:
     return sorted(
-        (PublishedSet(r["set_seq"], moment(r["this_update"])) for r in records), key=lambda s: s.set_seq
+        (
+            PublishedSet(
+                r["set_seq"],
+                moment(r["this_update"]),
+                tuple(
+                    CarriedList(c["issuer_key"], c["partition"], moment(c["this_update"]))
+                    for c in r.get("carried", ())
+                ),
+            )
+            for r in records
+        ),
+        key=lambda s: s.set_seq,
     )
 
 
@@ -70,7 +83,7 @@ def detected_transitions(events: Iterable[dict[str, Any]], first_set: int) -> se
     return {
         (e["registration_id"], e["set_seq"], e["transition"])
         for e in events
-        if e["transition"] in {"REVOKED", "ON_HOLD"} and e["set_seq"] > first_set
+        if e["transition"] in {"REVOKED", "ON_HOLD", RELEASED} and e["set_seq"] > first_set
     }
 
 

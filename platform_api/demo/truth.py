@@ -10,9 +10,18 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from platform_api.demo.lifelog import GOOD, CertificateKey, LifeLog
+from platform_api.demo.lifelog import GOOD, ON_HOLD, CertificateKey, LifeLog
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedList:
+    """A list that could not be had: the set carries the one before it."""
+
+    issuer_key: str
+    partition: int
+    this_update: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,14 @@ class PublishedSet:
 
     set_seq: int
     this_update: datetime
+    carried: tuple[CarriedList, ...] = ()
+
+    def spoken_at(self, log: LifeLog, key: CertificateKey) -> datetime:
+        """The thisUpdate of the list that speaks of this certificate."""
+        for one in self.carried:
+            if (one.issuer_key, one.partition) == (key.issuer_key, log.partition(key)):
+                return one.this_update
+        return self.this_update
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +64,27 @@ class Fetch:
 
 
 Transition = tuple[str, int, str]
+RELEASED: Final = "RELEASED"
 
 
 def expected_transitions(log: LifeLog, watches: list[Watch], sets: list[PublishedSet]) -> set[Transition]:
-    """Distinct (registration, set, state entered) for entering REVOKED or ON_HOLD; the first set is day 0."""
+    """Distinct (registration, set, transition): entering REVOKED or ON_HOLD, or a hold's release.
+
+    The first set is day 0. What has once been revoked is never told of again, whatever its list says later.
+    """
     found: set[Transition] = set()
     for before, after in itertools.pairwise(sets):
         for watch in watches:
             if after.set_seq <= watch.from_set:
                 continue
-            now = log.state(watch.key, after.this_update)
-            if now != GOOD and now != log.state(watch.key, before.this_update):
+            was = log.state(watch.key, before.spoken_at(log, watch.key))
+            now = log.state(watch.key, after.spoken_at(log, watch.key))
+            if now == was:
+                continue
+            if now != GOOD:
                 found.add((watch.registration_id, after.set_seq, now))
+            elif was == ON_HOLD:
+                found.add((watch.registration_id, after.set_seq, RELEASED))
     return found
 
 

@@ -104,6 +104,24 @@ async def test_keys_with_a_purpose_and_limits(
     assert record.principal.entitlement == "any"
 
 
+async def test_a_further_service_is_added_once(jpki: Shell, institution: TestInstitution) -> None:
+    """A second service of an institution is made; a code that is taken is refused, as is no institution."""
+
+    def run() -> None:
+        words = ("add-service", "--institution-id", str(institution.institution_id), "--name", "Loans")
+        made = jpki.as_json(*words, "--service", "loans")
+        assert made["service"] == "loans"
+        assert made["service_id"] != str(institution.service_id)
+        for refused in (
+            jpki(*words, "--service", "loans", "--json"),
+            jpki(*words, "--service", "not a code", "--json"),
+            jpki("add-service", "--institution-id", str(uuid4()), "--name", "x", "--service", "y", "--json"),
+        ):
+            assert (refused.code, refused.json["error"]) == (5, "INSTITUTION_REFUSED")
+
+    await asyncio.to_thread(run)
+
+
 async def test_an_institution_s_first_key_has_the_options_too(jpki: Shell, database: TestDatabase) -> None:
     """``create`` takes entitlement, purpose and limits for the key that it makes."""
     made = await asyncio.to_thread(
@@ -194,7 +212,11 @@ async def test_what_cannot_be_is_refused(jpki: Shell, institution: TestInstituti
 
 
 @pytest.mark.parametrize(
-    "command", ["create", "create-key", "keys", "bind-certificate", "bind-network", "unbind", "revoke-key"]
+    "command",
+    [
+        *("create", "add-service", "create-key", "keys", "bind-certificate", "bind-network", "unbind"),
+        "revoke-key",
+    ],
 )
 def test_help_has_an_example(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -179,6 +179,35 @@ def test_the_successor_is_watched_from_its_delivery() -> None:
     assert found["truth"]["missed"] == 1
 
 
+def test_a_list_that_was_carried_over_tells_a_day_later() -> None:
+    """What the missing list would have said is expected with the set that has it: before, it is a false alarm."""
+    carried = {"issuer_key": KEY, "partition": "1", "this_update": z(T0)}
+    sets = [SETS[0], SETS[1] | {"carried": [carried]}, SETS[2]]
+    late = [event("R1", 3, "REVOKED"), event("R2", 3, "REVOKED")]
+    for told, missed, false_alarms in ((late, 0, 0), (EVENTS, 1, 2)):
+        found = build(
+            seed=1, life_log=LIFE, sets=sets, nights=[], customers=CUSTOMERS, events=told, fetches=FETCHES,
+            openssl={"asked": 1, "agreed": 1},
+        )  # fmt: skip
+        assert (found["truth"]["missed"], found["truth"]["false_alarms"]) == (missed, false_alarms)
+
+
+def test_a_release_must_be_told() -> None:
+    """A hold that was lifted is one more transition; where nobody is told of it, it is missed."""
+    held = revoked(HELD, T0 + DAY / 2, 6)
+    life = [
+        entry(T0 + DAY / 2, "r-2", revoked=[held]),
+        entry(T0 + DAY * 3 / 2, "r-2", released=[held]),
+    ]
+    told = [event("R2", 2, "ON_HOLD"), event("R2", 3, "RELEASED")]
+    for events, missed in ((told, 0), (told[:1], 1)):
+        found = build(
+            seed=1, life_log=life, sets=SETS, nights=[], customers=CUSTOMERS, events=events, fetches=[],
+            openssl={"asked": 1, "agreed": 1},
+        )  # fmt: skip
+        assert (found["truth"]["changed"], found["truth"]["missed"]) == (2, missed)
+
+
 def test_the_log_knows_the_newest_valid_certificate() -> None:
     """Before the re-issue there is none, after it the new one, and after its end none again."""
     log = LifeLog(LIFE)
