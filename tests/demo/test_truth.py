@@ -180,8 +180,8 @@ def test_the_successor_is_watched_from_its_delivery() -> None:
 
 
 def test_a_list_that_was_carried_over_tells_a_day_later() -> None:
-    """What the missing list would have said is expected with the set that has it: before, it is a false alarm."""
-    carried = {"issuer_key": KEY, "partition": "1", "this_update": z(T0)}
+    """What the missing list would have said is expected with the set that has it; before, it is false."""
+    carried = {"issuer_key": KEY, "partition": 1, "this_update": z(T0)}
     sets = [SETS[0], SETS[1] | {"carried": [carried]}, SETS[2]]
     late = [event("R1", 3, "REVOKED"), event("R2", 3, "REVOKED")]
     for told, missed, false_alarms in ((late, 0, 0), (EVENTS, 1, 2)):
