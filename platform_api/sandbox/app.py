@@ -78,11 +78,17 @@ async def refusals_as_json(request: web.Request, handler: Handler) -> web.Stream
 
 
 def make_app(world: World) -> web.Application:
-    from platform_api.sandbox import handlers_consents, handlers_jlis, handlers_queries, handlers_sandbox
+    from platform_api.sandbox import (
+        handlers_consents,
+        handlers_faults,
+        handlers_jlis,
+        handlers_queries,
+        handlers_sandbox,
+    )
 
     app = web.Application(middlewares=[refusals_as_json], client_max_size=_LARGEST_BODY)
     app[SANDBOX] = Sandbox(world)
-    for handlers in (handlers_jlis, handlers_consents, handlers_queries, handlers_sandbox):
+    for handlers in (handlers_jlis, handlers_consents, handlers_queries, handlers_faults, handlers_sandbox):
         handlers.add_routes(app)
     app.on_startup.append(_open)
     app.on_shutdown.append(_wake_waiters)

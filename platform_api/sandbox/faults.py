@@ -1,18 +1,14 @@
 """Faults on demand: what the outside can do to its client, switched on by a test and off again.
 
-They live in memory only: a restarted sandbox is a healthy one.
+They live in memory only: a restarted sandbox is a healthy one. What each of them does to an answer stands in
+``disturbing`` (any answer) and ``false_answers`` (the four items).
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-
-from aiohttp import web
 
 from platform_api.sandbox.refusals import RequestRefused
 
@@ -20,13 +16,23 @@ _MOST_FAULTS: Final = 1000
 
 
 class FaultKind(StrEnum):
-    BAD_SIGNATURE = "bad_signature"  # the list's last octet is flipped
-    STALE = "stale"  # the newest list whose nextUpdate has passed
-    OLDER = "older"  # the list of the publication before
-    TRUNCATED = "truncated"  # the whole length announced, half of it sent, then the connection is cut
+    BAD_SIGNATURE = "bad_signature"
+    STALE = "stale"
+    OLDER = "older"
+    TRUNCATED = "truncated"
     STATUS_5XX = "status_5xx"
     DELAY = "delay"
-    GARBAGE = "garbage"  # 200 with octets that are nothing
+    GARBAGE = "garbage"
+    DUPLICATED = "duplicated"
+    REDIRECT = "redirect"
+    TIMEOUT = "timeout"
+    EXTRA_ITEMS = "extra_items"
+    OTHER_PERSON = "other_person"
+    WRONG_SERIAL = "wrong_serial"
+    NUL_IN_NAME = "nul_in_name"
+    HUGE_NAME = "huge_name"
+    NO_CURRENT_CERTIFICATE = "no_current_certificate"
+    WITHDRAWN_MEANWHILE = "withdrawn_meanwhile"
 
 
 class Target(StrEnum):
@@ -40,8 +46,116 @@ class Target(StrEnum):
     ALL = "all"
 
 
-#: These replace a list by another one; they make no sense elsewhere.
-OF_LISTS_ONLY: Final = frozenset({FaultKind.BAD_SIGNATURE, FaultKind.STALE, FaultKind.OLDER})
+_LISTS: Final = frozenset({Target.CRL})
+_SIGNED: Final = frozenset({Target.CRL, Target.OCSP})
+_ITEMS: Final = frozenset({Target.FOUR_INFORMATION})
+_EVERYTHING: Final = frozenset(Target)
+
+#: For each kind: which targets it makes sense for, and what it does, in English and Japanese.
+KINDS: Final[dict[FaultKind, tuple[frozenset[Target], str, str]]] = {
+    FaultKind.BAD_SIGNATURE: (
+        _SIGNED,
+        "The list's or the OCSP answer's last octet is flipped: its signature is wrong.",
+        "失効リストまたはOCSP応答の最後のオクテットが反転し、署名が誤りになります。",
+    ),
+    FaultKind.STALE: (
+        _SIGNED,
+        "The newest list, or an OCSP answer, whose nextUpdate has passed.",
+        "nextUpdateを過ぎた最新のリスト、またはOCSP応答が返ります。",
+    ),
+    FaultKind.OLDER: (
+        _LISTS,
+        "The list of the publication before the last one, still in date.",
+        "一つ前に公開された、まだ期限内のリストが返ります。",
+    ),
+    FaultKind.TRUNCATED: (
+        _EVERYTHING,
+        "The whole length is announced, half of it is sent, then the connection is cut.",
+        "全体の長さを告げ、半分だけ送って接続を切ります。",
+    ),
+    FaultKind.STATUS_5XX: (
+        _EVERYTHING,
+        "An HTTP error with the given status, and nothing is done.",
+        "指定したHTTPエラーを返し、何も行いません。",
+    ),
+    FaultKind.DELAY: (
+        _EVERYTHING,
+        "The answer comes so many seconds later.",
+        "応答が指定した秒数だけ遅れます。",
+    ),
+    FaultKind.GARBAGE: (
+        _EVERYTHING,
+        "Status 200 with octets that are nothing.",
+        "ステータス200で、意味のないオクテットが返ります。",
+    ),
+    FaultKind.DUPLICATED: (
+        _EVERYTHING,
+        "The answer stands twice in one body.",
+        "一つの本文に同じ応答が二度入ります。",
+    ),
+    FaultKind.REDIRECT: (
+        _EVERYTHING,
+        "302 to a plain HTTP address elsewhere.",
+        "別の場所の平文HTTPのアドレスへ302で転送します。",
+    ),
+    FaultKind.TIMEOUT: (
+        _EVERYTHING,
+        "It never answers: nothing is done, and the connection stays open until the caller gives up.",
+        "応答しません。何も行わず、相手があきらめるまで接続を開いたままにします。",
+    ),
+    FaultKind.EXTRA_ITEMS: (
+        _ITEMS,
+        "A DATA answer has all items, also those that were not asked for or not consented to.",
+        "DATA応答に、求めていない項目や同意のない項目まで全て入ります。",
+    ),
+    FaultKind.OTHER_PERSON: (
+        _ITEMS,
+        "A DATA answer has another person's items and another person's certificate.",
+        "DATA応答に、別人の項目と別人の証明書が入ります。",
+    ),
+    FaultKind.WRONG_SERIAL: (
+        _ITEMS,
+        "A DATA answer has the right items with the certificate of somebody else.",
+        "DATA応答に、正しい項目と別人の証明書が入ります。",
+    ),
+    FaultKind.NUL_IN_NAME: (
+        _ITEMS,
+        "The name of a DATA answer holds the character U+0000.",
+        "DATA応答の氏名に文字U+0000が入ります。",
+    ),
+    FaultKind.HUGE_NAME: (
+        _ITEMS,
+        "The name of a DATA answer is ten megabytes long.",
+        "DATA応答の氏名が10メガバイトになります。",
+    ),
+    FaultKind.NO_CURRENT_CERTIFICATE: (
+        _ITEMS,
+        "Every question that could be answered otherwise gets NO_NEW_CERTIFICATE.",
+        "本来は別の回答になる照会にも、常にNO_NEW_CERTIFICATEを返します。",
+    ),
+    FaultKind.WITHDRAWN_MEANWHILE: (
+        _ITEMS,
+        "The consent is withdrawn after a DATA question was checked; the answer is still sent.",
+        "照会の確認後、回答の送信前に同意が取り消されます。DATA応答はそのまま送られます。",
+    ),
+}
+#: These replace what is signed by something else; where nothing is they have nothing to do.
+OF_SIGNED: Final = frozenset({FaultKind.BAD_SIGNATURE, FaultKind.STALE, FaultKind.OLDER})
+#: These change a DATA answer; they wait for one, so that another answer does not use them up.
+OF_ITEMS: Final = frozenset(kind for kind, (targets, _, _) in KINDS.items() if targets == _ITEMS)
+
+
+def kinds_as_json() -> list[dict[str, Any]]:
+    """All kinds, for people."""
+    return [
+        {
+            "kind": kind.value,
+            "targets": [target.value for target in Target if target in targets],
+            "description": english,
+            "description_ja": japanese,
+        }
+        for kind, (targets, english, japanese) in KINDS.items()
+    ]
 
 
 @dataclass(slots=True)
@@ -71,7 +185,7 @@ class Fault:
 
     def hits(self, target: Target, municipality_code: str | None, generation: str | None) -> bool:
         """Whether it disturbs this request; a fault for one list leaves the list of partitions alone."""
-        if self.kind in OF_LISTS_ONLY and municipality_code is None:
+        if self.kind in OF_SIGNED and municipality_code is None and target is not Target.OCSP:
             return False
         return (
             self.target in (Target.ALL, target)
@@ -81,7 +195,7 @@ class Fault:
 
 
 class Faults:
-    """All faults that are on, in the order in which they came."""
+    """All faults that are on, in the order in which they came. Touched by the event loop only."""
 
     def __init__(self) -> None:
         self._on: list[Fault] = []
@@ -98,10 +212,13 @@ class Faults:
         delay_s: float = 1.0,
         times: int | None = None,
     ) -> Fault:
-        of_one_list = kind in OF_LISTS_ONLY or municipality_code is not None or generation is not None
-        if of_one_list and target is not Target.CRL:
+        one_list = municipality_code is not None or generation is not None
+        if target not in KINDS[kind][0] or (one_list and target is not Target.CRL):
             raise RequestRefused(
-                422, "FAULT_NOT_APPLICABLE", "expected target crl for a fault of lists; correct the target"
+                422,
+                "FAULT_NOT_APPLICABLE",
+                "expected a target of that kind in GET /sandbox/v1/faults/kinds, and crl for one list; "
+                "correct the target",
             )
         if len(self._on) >= _MOST_FAULTS:
             raise RequestRefused(409, "TOO_MANY_FAULTS", "DELETE /sandbox/v1/faults first")
@@ -123,45 +240,25 @@ class Faults:
         taken: list[Fault] = []
         for fault in self._on:
             another = any(found.kind is not FaultKind.DELAY for found in taken)
-            if fault.hits(target, municipality_code, generation) and (
-                fault.kind is FaultKind.DELAY or not another
+            if (
+                fault.kind not in OF_ITEMS
+                and fault.hits(target, municipality_code, generation)
+                and (fault.kind is FaultKind.DELAY or not another)
             ):
                 taken.append(fault)
+        self._use(taken)
+        return taken
+
+    def take_for_items(self, *, data: bool) -> FaultKind | None:
+        """The first fault of the four items that has something to do with this answer; it is used once."""
+        for fault in self._on:
+            if fault.kind in OF_ITEMS and (data or fault.kind is FaultKind.NO_CURRENT_CERTIFICATE):
+                self._use([fault])
+                return fault.kind
+        return None
+
+    def _use(self, taken: list[Fault]) -> None:
         for fault in taken:
             if fault.times is not None:
                 fault.times -= 1
         self._on = [fault for fault in self._on if fault.times is None or fault.times > 0]
-        return taken
-
-
-async def disturbed(
-    request: web.Request, taken: list[Fault], produce: Callable[[Fault | None], Awaitable[web.Response]]
-) -> web.StreamResponse:
-    """The answer with its faults; ``produce`` gets the fault that replaces a list by another."""
-    await asyncio.sleep(sum(fault.delay_s for fault in taken if fault.kind is FaultKind.DELAY))
-    fault = next((found for found in taken if found.kind is not FaultKind.DELAY), None)
-    if fault is None or fault.kind in OF_LISTS_ONLY:
-        return await produce(fault)
-    if fault.kind is FaultKind.STATUS_5XX:
-        body = b'{"code":"BUSY","message":"a fault that was asked for; try again later"}'
-        return web.Response(status=fault.status, body=body, content_type="application/json")
-    if fault.kind is FaultKind.GARBAGE:
-        return web.Response(body=_garbage(), content_type="application/octet-stream")
-    return await _cut_short(request, await produce(None))
-
-
-def _garbage() -> bytes:
-    return b"".join(hashlib.sha256(b"garbage %d" % block).digest() for block in range(16))
-
-
-async def _cut_short(request: web.Request, whole: web.Response) -> web.StreamResponse:
-    """Announces all, sends half, cuts: what a broken line looks like to the client."""
-    body = whole.body
-    octets = body if isinstance(body, bytes) else b""
-    response = web.StreamResponse(status=whole.status, headers={"Content-Type": whole.content_type})
-    response.content_length = max(len(octets), 2)
-    await response.prepare(request)
-    await response.write(octets[: len(octets) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response

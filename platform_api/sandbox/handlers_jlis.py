@@ -11,7 +11,8 @@ from aiohttp import web
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.ca import CA_ID, KIND, POLICY_OID, SERIAL_CEILING, Generation
 from platform_api.sandbox.dates import wire
-from platform_api.sandbox.faults import Fault, FaultKind, Target, disturbed
+from platform_api.sandbox.disturbing import disturbed
+from platform_api.sandbox.faults import Fault, FaultKind, Target
 from platform_api.sandbox.lists import distribution_point
 from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, SignedList

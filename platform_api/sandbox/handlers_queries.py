@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from platform_api.sandbox.app import SANDBOX
-from platform_api.sandbox.faults import Fault, Target, disturbed
-from platform_api.sandbox.four_information import answer, find
+from platform_api.sandbox.disturbing import disturbed
+from platform_api.sandbox.false_answers import false_answer
+from platform_api.sandbox.faults import Fault, Target
+from platform_api.sandbox.four_information import Found, answer, find
 from platform_api.sandbox.known import certificate_named
 from platform_api.sandbox.linkage import link
 from platform_api.sandbox.requests import body_of, json_response
@@ -26,16 +29,20 @@ async def post_query(request: web.Request) -> web.StreamResponse:
     body = await body_of(request, QueryFourInformation)
 
     async def produce(_: Fault | None) -> web.Response:
-        return json_response(await sandbox.ask(_query, sandbox.world, body))
+        now, found = await sandbox.ask(_find, sandbox.world, body)
+        kind = sandbox.faults.take_for_items(data=found.certificate is not None)
+        if kind is None:
+            return json_response(await sandbox.ask(answer, sandbox.world, found, now))
+        return json_response(await sandbox.ask(false_answer, sandbox.world, found, kind, now))
 
     return await disturbed(request, sandbox.faults.take(Target.FOUR_INFORMATION), produce)
 
 
-def _query(world: World, body: QueryFourInformation) -> dict[str, Any]:
+def _find(world: World, body: QueryFourInformation) -> tuple[datetime, Found]:
     asked = certificate_named(world, body.ca_id, body.issuer_key, body.serial_number)
     now = world.clock.now()
     items = list(dict.fromkeys(body.items))
-    return answer(world, find(world, asked, service_code=body.service_code, items=items, now=now), now)
+    return now, find(world, asked, service_code=body.service_code, items=items, now=now)
 
 
 async def post_linkage(request: web.Request) -> web.StreamResponse:

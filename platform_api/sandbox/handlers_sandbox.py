@@ -1,4 +1,4 @@
-"""The sandbox's own side over HTTP: clock, days, residents and their cards, the life log, faults."""
+"""The sandbox's own side over HTTP: clock, days, residents and their cards, the life log."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.dates import parse_instant, wire
-from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.register import Resident
 from platform_api.sandbox.requests import (
     ActByHand,
-    AddFault,
     AutoDays,
     PlayDay,
     ResponderKey,
@@ -48,9 +46,6 @@ def add_routes(app: web.Application) -> None:
     )
     app.router.add_get("/sandbox/v1/life-log", get_life_log)
     app.router.add_post("/sandbox/v1/ocsp-responders", post_responder)
-    app.router.add_get("/sandbox/v1/faults", get_faults)
-    app.router.add_post("/sandbox/v1/faults", post_fault)
-    app.router.add_delete("/sandbox/v1/faults", delete_faults)
 
 
 async def get_health(request: web.Request) -> web.Response:
@@ -171,33 +166,3 @@ async def post_responder(request: web.Request) -> web.Response:
     body = await body_of(request, ResponderKey)
     certificates = await sandbox.ask(sandbox.world.responder_certificates, body.public_key)
     return json_response({"certificates": certificates})
-
-
-async def get_faults(request: web.Request) -> web.Response:
-    return json_response({"faults": [fault.as_json() for fault in request.app[SANDBOX].faults.all()]})
-
-
-async def post_fault(request: web.Request) -> web.Response:
-    sandbox = request.app[SANDBOX]
-    body = await body_of(request, AddFault)
-    if body.municipality_code is not None and body.municipality_code not in BY_CODE:
-        raise RequestRefused(
-            422, "NO_SUCH_MUNICIPALITY", "expected a municipality_code of GET /jlis/v1/crls/card-sign"
-        )
-    if body.generation is not None and sandbox.world.authority.by_key_id(body.generation) is None:
-        raise RequestRefused(422, "NO_SUCH_GENERATION", "expected a generation of GET /sandbox/v1/health")
-    fault = sandbox.faults.add(
-        body.kind,
-        body.target,
-        municipality_code=body.municipality_code,
-        generation=None if body.generation is None else body.generation.lower(),
-        status=body.status,
-        delay_s=body.delay_s,
-        times=body.times,
-    )
-    return json_response(fault.as_json(), 201)
-
-
-async def delete_faults(request: web.Request) -> web.Response:
-    request.app[SANDBOX].faults.clear()
-    return json_response({"faults": []})
