@@ -19,8 +19,10 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.jlis.fields import JlisFields
 from platform_api.ocsp.policy_fields import OcspPolicyFields
-from platform_api.upstream_ocsp.fields import HttpUrl, UpstreamOcspFields
+from platform_api.setting_types import HttpUrl
+from platform_api.upstream_ocsp.fields import UpstreamOcspFields
 from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
 
@@ -30,7 +32,7 @@ LIVE_WAIT_S: Final = 600.0
 Window = Annotated[float, Field(ge=0, le=86400)]
 
 
-class Settings(OcspPolicyFields, UpstreamOcspFields, BaseSettings):
+class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, BaseSettings):
     """Settings of ``jpki serve`` and ``jpki nightly``; both must see the same ones."""
 
     model_config = SettingsConfigDict(
@@ -89,9 +91,6 @@ class Settings(OcspPolicyFields, UpstreamOcspFields, BaseSettings):
         default=None, description="The same database as role detector; needed by jpki nightly."
     )
     pool_size: int = Field(default=10, ge=2, le=200, description="Most database connections of one process.")
-    jlis_url: HttpUrl | None = Field(
-        default=None, description="Base address of J-LIS (sandbox: of the sandbox), without a path."
-    )
     sandbox_url: HttpUrl | None = Field(
         default=None,
         description="Base address of the sandbox whose clock we follow; sandbox mode only; unset: real time.",
@@ -184,6 +183,8 @@ class Settings(OcspPolicyFields, UpstreamOcspFields, BaseSettings):
             raise ValueError("a live server takes no clock from a sandbox; unset sandbox_url")
         if self.mode == "live" and self.ocsp_callers == "everybody":
             raise ValueError("a live server answers identified callers only; unset ocsp_callers")
+        if self.mode == "live" and not self.jlis_is_protected:
+            raise ValueError("a live server asks J-LIS over https, or on this machine; correct jlis_url")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
         if self.admin_port is not None and self.workers == 1:

@@ -19,6 +19,7 @@ from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.follower import FollowedAuthorities, Follower
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
+from platform_api.jlis.observing import Observing
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import KeySet, open_keys
 from platform_api.keys import (
@@ -167,15 +168,16 @@ async def responders(app: web.Application) -> AsyncIterator[None]:
 
 async def jlis(app: web.Application) -> AsyncIterator[None]:
     """The gateway to J-LIS, where an address of it is set."""
-    url = app[SETTINGS].jlis_url
-    if url is None:
+    settings = app[SETTINGS]
+    if settings.jlis_url is None:
         app[LOG].warning("component.missing", component="jlis")
         yield
         return
-    from platform_api.jlis.http import HttpGateway
-    from platform_api.jlis.settings import GatewaySettings
+    from platform_api.jlis.opening import open_gateway
 
-    async with HttpGateway(GatewaySettings(base_url=url)) as gateway:
+    observer = Observing(app[LOG], app[METRICS])
+    app[METRICS].follow_jlis(settings, app[CLOCK])
+    async with open_gateway(settings, app[CLOCK], observer=observer) as gateway:
         app[JLIS] = gateway
         yield
 

@@ -96,5 +96,9 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "detection.done": frozenset({"set_seq", "n", "ms"}),
     "upstream.failed": _FAILURE | {"ca_id"},
     "upstream.incident": frozenset({"ca_id"}),
+    # component: the call, or the kind of calls.
+    "jlis.failed": _FAILURE | {"component", "ms"},
+    "jlis.paused": frozenset({"component"}),
+    "jlis.resumed": frozenset({"component"}),
     "four_information.asked": frozenset({"institution_id", "code", "ms"}),
 }

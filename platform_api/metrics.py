@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from platform_api.jlis.hours_at_scrape import HoursAtScrape
 from platform_api.signing.alarm import SignersAtScrape
 from platform_api.upstream_ocsp.outcomes import Outcome
 from platform_api.workers.collector import SharedCollector
@@ -23,6 +24,7 @@ from platform_api.workers.place import Place
 from revocation.metrics import set_freshness
 
 if TYPE_CHECKING:
+    from platform_api.jlis.fields import JlisFields
     from platform_api.logs import Dropped
     from platform_api.signing.alarm import Expiries
     from platform_api.snapshots import CurrentSnapshot
@@ -56,6 +58,12 @@ class Metrics:
     def upstream_incident(self, ca_id: str) -> None:
         self._part.upstream(ca_id, INCIDENT)
 
+    def jlis_called(self, call: str, outcome: str, seconds: float) -> None:
+        self._part.jlis_called(call, outcome, seconds)
+
+    def jlis_left_alone(self, kind: str, *, is_so: bool) -> None:
+        self._part.jlis_left_alone(kind, is_so=is_so)
+
     def follow(
         self, snapshots: CurrentSnapshot, authorities: Authorities, clock: Clock, dropped: Dropped
     ) -> None:
@@ -68,6 +76,10 @@ class Metrics:
     ) -> None:
         """Add when OCSP's signers end, read at each scrape."""
         self.registry.register(SignersAtScrape(expiries, authorities, refused))
+
+    def follow_jlis(self, fields: JlisFields, clock: Clock) -> None:
+        """Add whether J-LIS takes calls now, read at each scrape."""
+        self.registry.register(HoursAtScrape(fields, clock.now))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

@@ -12,13 +12,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import stamina.instrumentation
-
 from platform_api.clock import service_clock
 from platform_api.config import Settings
-from platform_api.faults import SetupRefused
-from platform_api.jlis.http import HttpGateway
-from platform_api.jlis.settings import GatewaySettings
+from platform_api.jlis.opening import open_gateway
+from platform_api.jlis.settings import address_of_j_lis
 from platform_api.key_set import open_keys
 from platform_api.list_addresses import AskedSource, take_in
 from platform_api.night_database import NightDatabase, Progress, night_database
@@ -52,13 +49,11 @@ async def run_night(
     SIGINT and SIGTERM cancel it; it raises ``CancelledError`` when none of its steps is at work any more.
     """
     began = time.monotonic()
-    # Its default is to print each retry, with arguments, to standard output, where our JSON line goes.
-    stamina.instrumentation.set_on_retry_hooks(())
     address = address_of_j_lis(settings)  # before anything is made for a night that cannot be
     async with (
         one_night(settings.run_dir),
         service_clock(settings.sandbox_url) as clock,
-        HttpGateway(GatewaySettings(base_url=address)) as gateway,
+        open_gateway(settings, clock) as gateway,
     ):
         progress("keys and authorities")
         keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=clock.now())
@@ -125,15 +120,3 @@ async def _ingest(
         published=told,
         at_least=database.at_least,
     )
-
-
-def address_of_j_lis(settings: Settings) -> str:
-    """Raises ``SetupRefused`` where none is set."""
-    if settings.jlis_url is None:
-        raise SetupRefused(
-            "JLIS_URL_MISSING",
-            expected="the address of J-LIS (or of the sandbox)",
-            got="none",
-            remedy="set JPKI_JLIS_URL, or jlis_url in jpki.toml",
-        )
-    return settings.jlis_url

@@ -64,11 +64,11 @@ class TlsMaterial:
     def context(self) -> ssl.SSLContext:
         """A server's context of exactly this; ``SetupRefused`` where the parts do not go together."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        _restrict(context)
+        restrict(context)
         try:
             # The library takes files only: these have no name, and end with the descriptor.
-            with _unnamed(self.certificate) as certificate, _unnamed(self.key) as key:
-                context.load_cert_chain(certificate, key, password=_no_password)
+            with in_memory(self.certificate) as certificate, in_memory(self.key) as key:
+                context.load_cert_chain(certificate, key, password=no_password)
         except (ssl.SSLError, ValueError):
             raise _refused("a certificate chain and its key without a password, both PEM") from None
         if self.client_ca is not None:
@@ -150,14 +150,16 @@ async def _follow(
             said = None
 
 
-def _restrict(context: ssl.SSLContext) -> None:
+def restrict(context: ssl.SSLContext) -> None:
+    """TLS 1.2 and 1.3 with forward secrecy and AEAD, HTTP/1.1; for either side."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols(["http/1.1"])
     context.options |= ssl.OP_NO_RENEGOTIATION
 
 
-def _no_password() -> bytes:
+def no_password() -> bytes:
+    """To be asked for a password is a refusal."""
     # Without it OpenSSL would ask for one on the terminal, and a server would stand still.
     raise ValueError
 
@@ -179,7 +181,7 @@ def _read(path: Path) -> bytes:
 
 
 @contextmanager
-def _unnamed(content: bytes) -> Iterator[str]:
+def in_memory(content: bytes) -> Iterator[str]:
     """A file in memory under a name of this process alone."""
     descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,7 +1,8 @@
 """The port to J-LIS: what we ask and what it may answer, whatever its wire format (under NDA) will be.
 
-An adapter raises ``OutsideFailed`` when J-LIS could not be asked (nothing is known, ask again) and
-``GatewayRefused`` when J-LIS said no. It never gives a half-read answer.
+An adapter raises ``OutsideFailed`` when J-LIS could not be asked (nothing is known, ask again; with
+``GatewayClosed`` not before its ``opens_at``) and ``GatewayRefused`` when J-LIS said no. It never gives a
+half-read answer.
 """
 
 from __future__ import annotations
@@ -13,13 +14,21 @@ from enum import StrEnum
 from typing import Protocol
 
 from platform_api.certificates.four_items import FourInformation
-from revocation.errors import InputRefused
+from revocation.errors import InputRefused, OutsideFailed
 from revocation.identity import CertificateIdentity
 from revocation.status import Validity
 
 
 class GatewayRefused(InputRefused):
     """J-LIS refused what we sent; ``code`` is ours, by the table of the adapter."""
+
+
+class GatewayClosed(OutsideFailed):
+    """Outside J-LIS's service hours: nothing was sent. Ask again from ``opens_at`` on, and not before."""
+
+    def __init__(self, code: str, *, opens_at: datetime, expected: str, got: str, remedy: str) -> None:
+        super().__init__(code, expected=expected, got=got, remedy=remedy)
+        self.opens_at = opens_at
 
 
 class QueryOutcome(StrEnum):

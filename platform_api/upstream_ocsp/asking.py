@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
+from platform_api.breaker import Breaker, Passage, State
 from platform_api.logs import failure
-from platform_api.upstream_ocsp.breaker import Breaker, Passage, State
 from platform_api.upstream_ocsp.budget import Budget, Budgets
 from platform_api.upstream_ocsp.kept_words import KeptWords
 from platform_api.upstream_ocsp.outcomes import Asked, Outcome

@@ -6,14 +6,11 @@ What J-LIS's responder wants is under NDA (open question 3), so each of its rule
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-HttpUrl = Annotated[
-    str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?$", max_length=500)
-]
-CaId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+from platform_api.setting_types import CaId, HttpUrl
 
 
 class UpstreamOcspFields(BaseModel):

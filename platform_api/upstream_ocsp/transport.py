@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from platform_api.outgoing import octets_of, outgoing_session
 from revocation.errors import OutsideFailed
 from revocation.ocsp.upstream_answer import MAX_RESPONSE_OCTETS
 
@@ -23,7 +24,6 @@ MOST_GET_OCTETS: Final = 255
 _REQUEST_TYPE: Final = "application/ocsp-request"
 #: What responders call an answer; aiohttp reads a missing type as the second. HTML is none.
 _RESPONSE_TYPES: Final = frozenset({"application/ocsp-response", "application/octet-stream"})
-_PIECE: Final = 8192
 
 
 class OcspTransport:
@@ -33,14 +33,11 @@ class OcspTransport:
         self._prefer_get: Final = prefer_get
         self._timeout_s: Final = timeout_s
         self._turns: Final = asyncio.Semaphore(concurrency)
-        self._session: Final = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency),
-            # The deadline below counts for everything, also the waiting for a turn.
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/ocsp-response", "Accept-Encoding": "identity"},
-            auto_decompress=False,
-            trust_env=False,
+        self._session: Final = outgoing_session(
+            concurrency=concurrency,
+            accept="application/ocsp-response",
+            # An answer names its certificate, and its nonce: one for another question is refused.
+            one_exchange_each=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -80,16 +77,10 @@ class OcspTransport:
                 raise _failed("STATUS", "status 200", f"status {response.status}")
             if response.content_type.lower() not in _RESPONSE_TYPES:
                 raise _failed("CONTENT_TYPE", "application/ocsp-response", "another type")
-            return await _bounded(response)
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    octets = bytearray()
-    async for piece in response.content.iter_chunked(_PIECE):
-        octets += piece
-        if len(octets) > MAX_RESPONSE_OCTETS:
-            raise _failed("TOO_LARGE", f"at most {MAX_RESPONSE_OCTETS} octets", "more")
-    return bytes(octets)
+            octets = await octets_of(response, MAX_RESPONSE_OCTETS)
+            if octets is None:
+                raise _failed("TOO_LARGE", f"at most {MAX_RESPONSE_OCTETS} octets", "more")
+            return octets
 
 
 def no_answer_in(seconds: float) -> OutsideFailed:

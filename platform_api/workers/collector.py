@@ -6,7 +6,7 @@ institutions, as many as the table of callers has rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from platform_api.workers.counts import LATENCY_BUCKETS, LATENCY_NS, CallerCount, Count
-from platform_api.workers.layout import SECONDS, Slot, State
+from platform_api.workers.histograms import add_seconds, cumulative
+from platform_api.workers.jlis_families import JlisFamilies
+from platform_api.workers.layout import Slot, State
 from platform_api.workers.part import INCIDENT, request_labels
 from platform_api.workers.shared import Shared
 
@@ -67,6 +69,7 @@ class SharedCollector(Collector):
         yield from self._ocsp()
         yield self._callers()
         yield from self._upstream()
+        yield from JlisFamilies(self._shared).collect()
         yield from self._workers()
 
     def _http(self) -> Iterator[Metric]:
@@ -85,13 +88,7 @@ class SharedCollector(Collector):
             "Seconds from the head of a request to the end of its answer.",
             labels=("route",),
         )
-        for key, (*buckets, sum_ns) in sorted(self._shared.routes().items()):
-            if any(buckets):
-                seconds.add_metric(
-                    (key.decode(errors="replace") or "other",),
-                    cumulative([f"{bound}" for bound in SECONDS], buckets),
-                    sum_ns / _NS,
-                )
+        add_seconds(seconds, self._shared.routes())
         yield seconds
         yield CounterMetricFamily(
             "jpki_http_malformed_requests",
@@ -176,13 +173,3 @@ class SharedCollector(Collector):
             "Starts of worker processes, the first ones included.",
             value=sum(slot[Slot.STARTS] for slot in slots),
         )
-
-
-def cumulative(bounds: Sequence[str], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Prometheus buckets (each counts what is at or below its bound) from counts of one bucket each."""
-    sums: list[tuple[str, float]] = []
-    running = 0
-    for bound, count in zip([*bounds, "+Inf"], counts, strict=True):
-        running += count
-        sums.append((bound, running))
-    return sums

@@ -2,7 +2,8 @@
 
     header        WORKERS, STOPPING ...; SERVING alone on its cache line, because every request reads it
     slots         one of 8 words for each worker
-    parts         one for each worker: counters, then the tables of callers, requests, seconds, upstream
+    parts         one for each worker: counters, then the tables of callers, requests, seconds, upstream,
+                  calls to J-LIS
 
 Every word has one writer: SERVING, STOPPING and the header the supervisor (or the only process), a slot and a
 part the worker whose index it is. So there is no atomic addition anywhere: a word is read, added to and
@@ -96,6 +97,12 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 ROUTES: Final = TableShape(rows=256, key_octets=128, values=len(SECONDS) + 2)
 #: What became of asking another OCSP responder, by CA; the value is how many.
 UPSTREAM: Final = TableShape(rows=256, key_octets=64, values=1)
+#: Calls to J-LIS: "call outcome"; the value is how many.
+JLIS_CALLS: Final = TableShape(rows=512, key_octets=88, values=1)
+#: Seconds of a call by its name; the values as those of ROUTES.
+JLIS_SECONDS: Final = TableShape(rows=32, key_octets=40, values=len(SECONDS) + 2)
+#: Kinds of calls; 1 while this process leaves them alone.
+JLIS_PAUSED: Final = TableShape(rows=32, key_octets=40, values=1)
 
 
 def _lines(words: int) -> int:
@@ -107,7 +114,10 @@ _CALLERS_AT: Final = COUNT_WORDS
 _REQUESTS_AT: Final = _CALLERS_AT + CALLERS.words
 _ROUTES_AT: Final = _REQUESTS_AT + REQUESTS.words
 _UPSTREAM_AT: Final = _ROUTES_AT + ROUTES.words
-PART_WORDS: Final = _UPSTREAM_AT + UPSTREAM.words
+_JLIS_CALLS_AT: Final = _UPSTREAM_AT + UPSTREAM.words
+_JLIS_SECONDS_AT: Final = _JLIS_CALLS_AT + JLIS_CALLS.words
+_JLIS_PAUSED_AT: Final = _JLIS_SECONDS_AT + JLIS_SECONDS.words
+PART_WORDS: Final = _JLIS_PAUSED_AT + JLIS_PAUSED.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,18 @@ def routes_span(index: int, workers: int) -> Span:
 
 def upstream_span(index: int, workers: int) -> Span:
     return Span(_part_at(index, workers) + _UPSTREAM_AT, UPSTREAM.words)
+
+
+def jlis_calls_span(index: int, workers: int) -> Span:
+    return Span(_part_at(index, workers) + _JLIS_CALLS_AT, JLIS_CALLS.words)
+
+
+def jlis_seconds_span(index: int, workers: int) -> Span:
+    return Span(_part_at(index, workers) + _JLIS_SECONDS_AT, JLIS_SECONDS.words)
+
+
+def jlis_paused_span(index: int, workers: int) -> Span:
+    return Span(_part_at(index, workers) + _JLIS_PAUSED_AT, JLIS_PAUSED.words)
 
 
 if len(LATENCY_BUCKETS) != Count.LATENCY_11 - Count.LATENCY_0 + 1:

@@ -10,6 +10,9 @@ from uuid import UUID
 from platform_api.workers.counts import GAUGES, Count
 from platform_api.workers.layout import (
     CALLERS,
+    JLIS_CALLS,
+    JLIS_PAUSED,
+    JLIS_SECONDS,
     REQUESTS,
     ROUTES,
     SECONDS,
@@ -18,6 +21,9 @@ from platform_api.workers.layout import (
     State,
     callers_span,
     counts_span,
+    jlis_calls_span,
+    jlis_paused_span,
+    jlis_seconds_span,
     requests_span,
     routes_span,
     slot_span,
@@ -45,6 +51,9 @@ class Part:
         self._requests: Final = Rows(words[requests_span(index, workers).slice], REQUESTS)
         self._routes: Final = Rows(words[routes_span(index, workers).slice], ROUTES)
         self._upstream: Final = Rows(words[upstream_span(index, workers).slice], UPSTREAM)
+        self._jlis: Final = Rows(words[jlis_calls_span(index, workers).slice], JLIS_CALLS)
+        self._jlis_seconds: Final = Rows(words[jlis_seconds_span(index, workers).slice], JLIS_SECONDS)
+        self._jlis_paused: Final = Rows(words[jlis_paused_span(index, workers).slice], JLIS_PAUSED)
 
     def take(self) -> None:
         """Begin as the process of this slot: what a dead one held (connections, cache) is held no more."""
@@ -74,13 +83,25 @@ class Part:
     def request_done(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """One request of the ordinary route; ``route`` is its template."""
         self._requests.values(request_key(route, method, status))[0] += 1
-        values = self._routes.values(route.encode())
-        values[next((at for at, bound in enumerate(SECONDS) if seconds <= bound), len(SECONDS))] += 1
-        values[len(SECONDS) + 1] += round(seconds * _NS)
+        _add_seconds(self._routes.values(route.encode()), seconds)
 
     def upstream(self, ca_id: str, outcome: str) -> None:
         """One certificate that another OCSP responder was to be asked about, or ``INCIDENT``."""
         self._upstream.values(f"{ca_id} {outcome}".encode())[0] += 1
+
+    def jlis_called(self, call: str, outcome: str, seconds: float) -> None:
+        """One call to J-LIS, with all its attempts."""
+        self._jlis.values(f"{call} {outcome}".encode())[0] += 1
+        _add_seconds(self._jlis_seconds.values(call.encode()), seconds)
+
+    def jlis_left_alone(self, kind: str, *, is_so: bool) -> None:
+        """Whether this process sends calls of this kind at all."""
+        self._jlis_paused.values(kind.encode())[0] = int(is_so)
+
+
+def _add_seconds(values: memoryview, seconds: float) -> None:
+    values[next((at for at, bound in enumerate(SECONDS) if seconds <= bound), len(SECONDS))] += 1
+    values[len(SECONDS) + 1] += round(seconds * _NS)
 
 
 def request_key(route: str, method: str, status: int) -> bytes:

@@ -16,6 +16,9 @@ from typing import Final, TypeAlias
 from platform_api.workers.counts import Count
 from platform_api.workers.layout import (
     CALLERS,
+    JLIS_CALLS,
+    JLIS_PAUSED,
+    JLIS_SECONDS,
     MAGIC,
     MOST_WORKERS,
     REQUESTS,
@@ -27,6 +30,9 @@ from platform_api.workers.layout import (
     TableShape,
     callers_span,
     counts_span,
+    jlis_calls_span,
+    jlis_paused_span,
+    jlis_seconds_span,
     requests_span,
     routes_span,
     slot_span,
@@ -164,6 +170,18 @@ class Shared:
     def upstream(self) -> dict[bytes, list[int]]:
         """How many by "ca outcome"."""
         return self._summed(UPSTREAM, upstream_span)
+
+    def jlis_calls(self) -> dict[bytes, list[int]]:
+        """How many by "call outcome"."""
+        return self._summed(JLIS_CALLS, jlis_calls_span)
+
+    def jlis_seconds(self) -> dict[bytes, list[int]]:
+        """Buckets and sum of a call's seconds by its name."""
+        return self._summed(JLIS_SECONDS, jlis_seconds_span)
+
+    def jlis_paused(self) -> dict[bytes, list[int]]:
+        """How many processes leave a kind of calls alone."""
+        return self._summed(JLIS_PAUSED, jlis_paused_span)
 
     def _summed(self, shape: TableShape, span: _SpanOf) -> dict[bytes, list[int]]:
         sums: dict[bytes, list[int]] = {}

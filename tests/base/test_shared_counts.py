@@ -50,6 +50,9 @@ def test_no_two_spans_share_a_cache_line(workers: int) -> None:
             layout.requests_span(index, workers),
             layout.routes_span(index, workers),
             layout.upstream_span(index, workers),
+            layout.jlis_calls_span(index, workers),
+            layout.jlis_seconds_span(index, workers),
+            layout.jlis_paused_span(index, workers),
         ]
     end = layout.HEADER_WORDS
     for span in spans:

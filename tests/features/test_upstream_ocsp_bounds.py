@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from platform_api.upstream_ocsp.breaker import State
+from platform_api.breaker import State
 from platform_api.upstream_ocsp.outcomes import Outcome
 from revocation.ocsp.signing_keys import FileKey
 from revocation.ocsp.upstream_question import RequestSigner

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from platform_api.breaker import Breaker, Passage, State
 from platform_api.config import load_settings
 from platform_api.faults import SetupRefused
-from platform_api.upstream_ocsp.breaker import Breaker, Passage, State
 from platform_api.upstream_ocsp.budget import Budgets
 from platform_api.upstream_ocsp.kept_words import LONGEST, KeptWords
 from platform_api.upstream_ocsp.settings import upstream_settings

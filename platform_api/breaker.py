@@ -1,4 +1,4 @@
-"""A circuit breaker for one responder: after some failures in a row it is left alone, then tried once.
+"""A circuit breaker for one of those we ask: after some failures in a row it is left alone, then tried once.
 
 closed --failures--> open --pause over--> half open --the probe succeeds--> closed, or fails --> open again.
 A few lines of our own instead of a dependency: no I/O, no task; a monotonic clock is an argument.
