@@ -14,6 +14,7 @@ from aiohttp import web
 
 from platform_api.authority_rules import require_real
 from platform_api.clock import service_clock
+from platform_api.consents.receipts import ReceiptSigner
 from platform_api.db.database import open_database
 from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.follower import FollowedAuthorities, Follower
@@ -33,6 +34,7 @@ from platform_api.keys import (
     METRICS,
     PLACE,
     POOL,
+    RECEIPTS,
     RESPONDERS,
     SEALER,
     SETTINGS,
@@ -77,6 +79,7 @@ async def keys(app: web.Application) -> AsyncIterator[None]:
     app[SEALER] = Sealer(opened.key_provider)
     app[TAGGER] = opened.tagger
     app[KEY_HASHER] = opened.key_hasher
+    app[RECEIPTS] = ReceiptSigner(opened.receipt)
     yield
 
 

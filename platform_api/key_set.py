@@ -6,6 +6,8 @@
 * ``kek.json``: opens sealed columns. Lost: every registration must be made anew.
 * ``tag.key``: joins revocations to registrations. Lost: no change is detected until all are tagged anew.
 * ``api_key.key``: recognises API keys. Lost: all must be issued anew.
+* ``receipt.pem``: signs receipts of consents. Lost: a new one is made, institutions fetch the new public key, and
+  old receipts stay verifiable, since their public keys are in the database (and at the institutions).
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ FILES: Final = (
     "tag.key",
     "api_key.key",
 )
+#: Made whenever it is absent, also beside keys of an older release: nothing that it signed needs it again.
+RECEIPT: Final = "receipt.pem"
 #: Stands beside the keys once all of them were made.
 _COMPLETE: Final = ".complete"
 _LOCK: Final = ".lock"
@@ -63,6 +67,7 @@ class KeySet:
     key_provider: FileKeyProvider
     tagger: Tagger
     key_hasher: KeyHasher
+    receipt: ed25519.Ed25519PrivateKey
 
 
 def open_keys(folder: Path, *, now: datetime) -> KeySet:
@@ -75,12 +80,16 @@ def open_keys(folder: Path, *, now: datetime) -> KeySet:
         secret_folder(folder)
         with _one_at_a_time(folder):
             _make_at_first_start(folder, now)
+            _create(folder / RECEIPT, ed25519.Ed25519PrivateKey.generate())
         publisher = _load(folder / "publisher.pem")
         responder = _load(folder / "responder.pem")
         if not isinstance(publisher, ed25519.Ed25519PrivateKey):
             raise _wrong_kind("publisher.pem", "an Ed25519 key")
         if not isinstance(responder, ec.EllipticCurvePrivateKey):
             raise _wrong_kind("responder.pem", "a P-256 key")
+        receipt = _load(folder / RECEIPT)
+        if not isinstance(receipt, ed25519.Ed25519PrivateKey):
+            raise _wrong_kind(RECEIPT, "an Ed25519 key")
         return KeySet(
             publisher=publisher,
             responder_key=responder,
@@ -90,6 +99,7 @@ def open_keys(folder: Path, *, now: datetime) -> KeySet:
             key_provider=FileKeyProvider.from_file(folder / "kek.json"),
             tagger=Tagger.from_file(folder / "tag.key"),
             key_hasher=KeyHasher.from_file(folder / "api_key.key"),
+            receipt=receipt,
         )
     except OSError as failure:
         raise SetupRefused(

@@ -13,6 +13,7 @@ from platform_api.institutions.model import Principal
 
 if TYPE_CHECKING:
     from platform_api.config import Settings
+    from platform_api.consents.receipts import ReceiptSigner
     from platform_api.db.transactions import Pool
     from platform_api.institutions.api_keys import KeyHasher
     from platform_api.institutions.callers import Callers
@@ -51,6 +52,8 @@ TAGGER: web.AppKey[Tagger] = web.AppKey("tagger")
 KEY_HASHER: web.AppKey[KeyHasher] = web.AppKey("key_hasher")
 #: Who may ask OCSP; a sandbox, which answers everybody, does not look at it.
 CALLERS: web.AppKey[Callers] = web.AppKey("callers")
+#: Signs receipts of consents.
+RECEIPTS: web.AppKey[ReceiptSigner] = web.AppKey("receipts")
 #: The port to J-LIS (``platform_api.jlis.gateway``).
 JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:

@@ -10,7 +10,7 @@ import hashlib
 from uuid import UUID
 
 from platform_api.certificates.chain import KnownCertificate
-from platform_api.certificates.signature import signature_algorithm, signature_valid
+from platform_api.certificates.signature import document_signed, signature_algorithm
 from platform_api.changes.model import SIGNING_KINDS
 from platform_api.consents.application import Application
 from platform_api.consents.model import Consent
@@ -28,7 +28,7 @@ def check_signature(
         raise _refused("CONSENT_KIND", "a signing certificate (署名用)", "another kind", _SIGN_AGAIN)
     if algorithm != signature_algorithm(certificate.presented):
         raise _refused("CONSENT_ALGORITHM", "the algorithm of the certificate's key", "another", _SIGN_AGAIN)
-    if not signature_valid(certificate.presented, hashlib.sha256(application).digest(), signature):
+    if not document_signed(certificate.presented, application, signature):
         raise _refused(
             "CONSENT_SIGNATURE_INVALID", "a signature over the application", "one that fails", _SIGN_AGAIN
         )

@@ -46,7 +46,7 @@ class ConsentRequest(RequestModel):
     registration_id: UUID
     application: Base64
     signature: Base64
-    signature_algorithm: Literal["RSASSA-PKCS1-v1_5-SHA256", "ECDSA-SHA256"]
+    signature_algorithm: Literal["RSASSA-PKCS1-v1_5-SHA256", "ECDSA-SHA256", "ECDSA-SHA384"]
     certificate: Base64
 
 

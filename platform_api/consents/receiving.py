@@ -15,10 +15,11 @@ from platform_api.certificates.chain import KnownCertificate, issued_by
 from platform_api.certificates.profile import read_certificate
 from platform_api.certificates.wire import refusals_as_problems
 from platform_api.changes.store import announce
-from platform_api.consents import accept, store
+from platform_api.consents import accept, receipt_store, store
 from platform_api.consents.application import parse_application
 from platform_api.consents.life import enter
 from platform_api.consents.model import Consent
+from platform_api.consents.receipts import RECEIPT_TYPE, ReceiptSigner, receipt_claims
 from platform_api.consents.reflecting import take_reflection
 from platform_api.consents.states import ConsentState, Step, Who
 from platform_api.db.transactions import tenant
@@ -72,6 +73,7 @@ class ConsentReceiver:
     watcher: Watcher
     gateway: Gateway
     principal: Principal
+    receipts: ReceiptSigner
 
     async def take(
         self, registration_id: UUID, signed: SignedApplication, *, received_at: datetime | None = None
@@ -115,16 +117,16 @@ class ConsentReceiver:
                     institution_code=str(institution_id),
                     service_code=service_code,
                 )
-                accept.check_status(
-                    certificate_status(
-                        known.identity,
-                        authorities=self.watcher.authorities,
-                        snapshot=self.watcher.snapshots.current(),
-                        now=now,
-                        partition=known.partition,
-                        validity=known.validity,
-                    )
+                snapshot = self.watcher.snapshots.current()
+                status = certificate_status(
+                    known.identity,
+                    authorities=self.watcher.authorities,
+                    snapshot=snapshot,
+                    now=now,
+                    partition=known.partition,
+                    validity=known.validity,
                 )
+                accept.check_status(status)
                 consent, is_new = await store.receive(
                     connection,
                     institution_id,
@@ -135,7 +137,19 @@ class ConsentReceiver:
                 )
                 accept.check_own(consent, signed_by)
                 if is_new:
-                    await self._begin(connection, consent, now)
+                    claims = receipt_claims(
+                        consent,
+                        issued,
+                        institution_id=institution_id,
+                        service_code=service_code,
+                        certificate=known,
+                        signature_algorithm=signed.signature_algorithm,
+                        status=status,
+                        set_seq=0 if snapshot is None else snapshot.seq,
+                        verified_at=now,
+                    )
+                    receipt = self.receipts.sign(RECEIPT_TYPE, claims)
+                    await self._begin(connection, consent, receipt, now)
         return consent, service_code
 
     async def _send(
@@ -167,10 +181,13 @@ class ConsentReceiver:
                 headers={"Retry-After": "60"},
             ) from None
 
-    async def _begin(self, connection: Connection, consent: Consent, now: datetime) -> None:
-        """The first two states of a new consent. SENT is written before it is sent: J-LIS may know it from
-        now on, whatever happens to us."""
+    async def _begin(self, connection: Connection, consent: Consent, receipt: str, now: datetime) -> None:
+        """The receipt and the first two states of a new consent. SENT is written before it is sent: J-LIS
+        may know it from now on, whatever happens to us."""
         institution_id = self.principal.institution_id
+        await receipt_store.insert(
+            connection, institution_id, consent.consent_id, receipt, self.receipts, now
+        )
         received = Step(ConsentState.RECEIVED, consent.received_at, Who.HOLDER)
         await enter(connection, institution_id, consent, received, now)
         await store.mark_sent(connection, consent.consent_id, now)

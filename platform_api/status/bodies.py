@@ -63,7 +63,8 @@ class RegisterForm(RequestModel):
 class VerifyRequest(RequestModel):
     """A signature over a digest, with the certificate; the signed document stays with you."""
 
-    digest_algorithm: Literal["sha256"]
+    #: sha384 with P-384 keys only.
+    digest_algorithm: Literal["sha256", "sha384"]
     digest: Base64
     signature: Base64
     certificate: Base64

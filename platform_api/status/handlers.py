@@ -173,7 +173,7 @@ async def verify_signature(request: web.Request, body: VerifyRequest) -> Answer:
         require_purpose(principal, "current_status_check")
     with refusals_as_problems():
         presented = read_certificate(body.certificate)
-        signed = signature_valid(presented, body.digest, body.signature)
+        signed = signature_valid(presented, body.digest, body.signature, body.digest_algorithm)
         known = issued_by(presented, request.config_dict[AUTHORITIES])
     if known is None:
         return _unverified(request, FOREIGN)

@@ -47,15 +47,22 @@ class Card:
     def sign(self, data: bytes) -> bytes:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), SHA256())
-        return self.key.sign(data, ec.ECDSA(SHA256()))
+        return self.key.sign(data, ec.ECDSA(SHA384() if self.digest_algorithm == "sha384" else SHA256()))
+
+    @property
+    def digest_algorithm(self) -> str:
+        large = isinstance(self.key, ec.EllipticCurvePrivateKey) and self.key.curve.key_size == 384
+        return "sha384" if large else "sha256"
 
     @property
     def algorithm(self) -> str:
-        return "RSASSA-PKCS1-v1_5-SHA256" if isinstance(self.key, rsa.RSAPrivateKey) else "ECDSA-SHA256"
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return "RSASSA-PKCS1-v1_5-SHA256"
+        return "ECDSA-SHA384" if self.digest_algorithm == "sha384" else "ECDSA-SHA256"
 
 
-def digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def digest(data: bytes, algorithm: str = "sha256") -> bytes:
+    return hashlib.new(algorithm, data).digest()
 
 
 def make_card(

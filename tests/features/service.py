@@ -11,8 +11,10 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from platform_api.config import Settings
+from platform_api.consents.receipts import ReceiptSigner
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
 from platform_api.keys import (
@@ -25,6 +27,7 @@ from platform_api.keys import (
     METRICS,
     PLACE,
     POOL,
+    RECEIPTS,
     RESPONDERS,
     SEALER,
     SETTINGS,
@@ -73,8 +76,8 @@ class Service:
         """signatures:verify, with registration unless ``ref`` is None."""
         data = b"challenge"
         body: dict[str, Any] = {
-            "digest_algorithm": "sha256",
-            "digest": b64(digest(data)),
+            "digest_algorithm": card.digest_algorithm,
+            "digest": b64(digest(data, card.digest_algorithm)),
             "signature": b64(card.sign(data)),
             "certificate": b64(card.der),
             "purpose": "signature_verification",
@@ -128,6 +131,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[TAGGER] = world.tagger
     app[KEY_HASHER] = world.database.hasher
     app[RESPONDERS] = world.responders
+    app[RECEIPTS] = ReceiptSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
     app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
     app.on_cleanup.append(_end_questions)
     app[STOPPING] = asyncio.Event()

@@ -6,6 +6,8 @@ from datetime import date
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from platform_api.certificates.birth_date import Precision, birth_date
 from platform_api.certificates.chain import issued_by
 from platform_api.certificates.four_items import TextItem, items_of_names
 from platform_api.certificates.profile import read_certificate
-from platform_api.certificates.signature import signature_algorithm, signature_valid
+from platform_api.certificates.signature import document_signed, signature_algorithm, signature_valid
 from revocation.authorities import Authorities
 from revocation.coverage import PARTITION_NOT_APPROVED
 from revocation.errors import InputRefused
@@ -172,15 +174,31 @@ def rsa_card() -> Card:
 
 @pytest.mark.parametrize("kind", ["rsa", "p256", "p384"])
 def test_signatures_of_all_key_kinds(kind: str, rsa_card: Card) -> None:
-    """RSA PKCS#1 v1.5, P-256, P-384 over a SHA-256 digest; any other digest or signature is false."""
+    """RSA PKCS#1 v1.5 and P-256 with SHA-256, P-384 with SHA-384; any other digest or signature is false."""
     card = rsa_card if kind == "rsa" else make_card(sets.ca(), key=pki.key(kind, 7))
     presented = read_certificate(card.der)
     signature = card.sign(b"document")
+    name = "sha384" if kind == "p384" else "sha256"
     assert signature_algorithm(presented) == card.algorithm
-    assert signature_valid(presented, digest(b"document"), signature)
-    assert not signature_valid(presented, digest(b"another"), signature)
+    assert signature_valid(presented, digest(b"document", name), signature, name)
+    assert document_signed(presented, b"document", signature)
+    assert not signature_valid(presented, digest(b"another", name), signature, name)
     for bad in (b"", signature[:-1], signature + b"\x00", bytes(len(signature))):
-        assert not signature_valid(presented, digest(b"document"), bad)
+        assert not signature_valid(presented, digest(b"document", name), bad, name)
+        assert not document_signed(presented, b"document", bad)
+
+
+def test_sha384_belongs_to_p384(rsa_card: Card) -> None:
+    """A P-384 key may have signed either digest; no other key signs SHA-384; no digest is cut or padded."""
+    large = make_card(sets.ca(), key=pki.key("p384", 7))
+    sha256 = large.key.sign(b"document", ec.ECDSA(SHA256()))
+    assert signature_valid(read_certificate(large.der), digest(b"document"), sha256)
+    assert not document_signed(read_certificate(large.der), b"document", sha256)
+    for card in (rsa_card, make_card(sets.ca())):
+        with pytest.raises(InputRefused, match="DIGEST_ALGORITHM"):
+            signature_valid(read_certificate(card.der), digest(b"d", "sha384"), b"", "sha384")
+    with pytest.raises(InputRefused, match="DIGEST_MALFORMED"):
+        signature_valid(read_certificate(large.der), digest(b"d"), b"", "sha384")
 
 
 def test_keys_and_usages_that_cannot_sign(rsa_card: Card) -> None:
