@@ -12,6 +12,7 @@ from aiohttp import web
 
 from platform_api.sandbox.clock import ClockSteps
 from platform_api.sandbox.faults import Faults
+from platform_api.sandbox.ocsp import OcspResponder
 from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.requests import json_response
 from platform_api.sandbox.world import World
@@ -28,6 +29,7 @@ class Sandbox:
     def __init__(self, world: World) -> None:
         self.world = world
         self.faults = Faults()
+        self.ocsp = OcspResponder(world)
         self.steps = ClockSteps(world.clock)
         #: Woken when publishing by itself is switched on.
         self.auto_changed = asyncio.Event()
@@ -82,13 +84,21 @@ def make_app(world: World) -> web.Application:
         handlers_consents,
         handlers_faults,
         handlers_jlis,
+        handlers_ocsp,
         handlers_queries,
         handlers_sandbox,
     )
 
     app = web.Application(middlewares=[refusals_as_json], client_max_size=_LARGEST_BODY)
     app[SANDBOX] = Sandbox(world)
-    for handlers in (handlers_jlis, handlers_consents, handlers_queries, handlers_faults, handlers_sandbox):
+    for handlers in (
+        handlers_jlis,
+        handlers_consents,
+        handlers_queries,
+        handlers_ocsp,
+        handlers_faults,
+        handlers_sandbox,
+    ):
         handlers.add_routes(app)
     app.on_startup.append(_open)
     app.on_shutdown.append(_wake_waiters)

@@ -55,8 +55,8 @@ _EVERYTHING: Final = frozenset(Target)
 KINDS: Final[dict[FaultKind, tuple[frozenset[Target], str, str]]] = {
     FaultKind.BAD_SIGNATURE: (
         _SIGNED,
-        "The list's or the OCSP answer's last octet is flipped: its signature is wrong.",
-        "失効リストまたはOCSP応答の最後のオクテットが反転し、署名が誤りになります。",
+        "The signature of the list or of the OCSP answer is wrong, and nothing else.",
+        "失効リストまたはOCSP応答の署名だけが誤りになります。",
     ),
     FaultKind.STALE: (
         _SIGNED,

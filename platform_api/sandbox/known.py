@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from platform_api.sandbox.dates import wire
 from platform_api.sandbox.register import IssuedCertificate, Resident
 
 if TYPE_CHECKING:
+    from platform_api.sandbox.ca import Generation
     from platform_api.sandbox.world import World
 
 #: The kinds whose certificates carry the four items; the others authenticate only.
@@ -26,6 +28,11 @@ def certificate_named(
     if ca_id != CA_ID or generation is None or found is None or found.generation != generation.number:
         return None
     return found
+
+
+def generations_of(world: World, ca_id: str) -> Sequence[Generation]:
+    """The keys of that CA; none of one that does not exist."""
+    return world.authority.generations if ca_id == CA_ID else ()
 
 
 def kind_of(certificate: IssuedCertificate) -> str:  # noqa: ARG001 - one kind until the register has more

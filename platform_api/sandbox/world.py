@@ -47,6 +47,7 @@ class World:
     """One sandbox, open. ``register`` is None until the first day is played."""
 
     def __init__(self, folder: Path, journal: Journal, settings: Settings, keys: Keys, base: Clock) -> None:
+        self.folder = folder
         self._journal = journal
         self.settings = settings
         self.keys = keys
