@@ -22,7 +22,7 @@ from platform_api.faults import SetupRefused
 from platform_api.jlis.fields import JlisFields
 from platform_api.ocsp.policy_fields import OcspPolicyFields
 from platform_api.setting_types import HttpUrl
-from platform_api.upstream_ocsp.fields import UpstreamOcspFields
+from platform_api.upstream_ocsp.fields import BY_J_LIS, UpstreamOcspFields
 from platform_api.workers.layout import MOST_WORKERS
 from revocation.rounds import Patience
 
@@ -185,6 +185,8 @@ class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, BaseSettings):
             raise ValueError("a live server answers identified callers only; unset ocsp_callers")
         if self.mode == "live" and not self.jlis_is_protected:
             raise ValueError("a live server asks J-LIS over https, or on this machine; correct jlis_url")
+        if self.jlis_url is None and BY_J_LIS in (self.upstream_ocsp_url, *self.upstream_ocsp_urls.values()):
+            raise ValueError("upstream_ocsp_url = jlis asks through the gateway; set jlis_url too")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
         if self.admin_port is not None and self.workers == 1:

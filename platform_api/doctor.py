@@ -27,12 +27,13 @@ from platform_api.db.addresses import from_dsn
 from platform_api.db.failures import DATABASE_ANSWERS_NOT
 from platform_api.db.programs import binaries
 from platform_api.db.roles import OLDEST_SERVER
+from platform_api.jlis.settings import gateway_settings, service_hours
 from platform_api.published_sets import sets_gone
 from platform_api.signing.overview import last_end, overview
 from platform_api.signing.pairs import FOLDER
 from revocation.authorities import Authorities
 from revocation.authority_examination import Severity
-from revocation.clock import SystemClock, jst_day
+from revocation.clock import JST, SystemClock, jst_day
 from revocation.errors import RevocationError
 from revocation.ocsp.signer_expiry import ExpiryLevel
 
@@ -147,10 +148,20 @@ async def _reachable(role: str, dsn: SecretStr) -> Finding:
 
 
 def _j_lis(settings: Settings) -> Iterator[Finding]:
+    """Its address, its files, its hours; nothing is sent."""
     if settings.jlis_url is None:
         yield Finding("J-LIS", "no address", "set JPKI_JLIS_URL, or jlis_url in jpki.toml")
-    else:
-        yield Finding("J-LIS", "address set")
+        return
+    gateway_settings(settings)  # a file that cannot be used is a finding by its setting's name
+    tls = settings.jlis_url.startswith("https://")
+    yield Finding("J-LIS", "address set, TLS" if tls else "address set, plain HTTP (sandbox or this machine)")
+    if settings.mode == "live" and tls and settings.jlis_client_certificate is None:
+        yield Finding("J-LIS client certificate", "none (fine where its line asks for none)")
+    opens_at = service_hours(settings).opens_at(SystemClock().now())
+    if opens_at is not None:
+        yield Finding("J-LIS hours", f"closed until {opens_at.astimezone(JST):%Y-%m-%d %H:%M} JST")
+    elif settings.mode == "live":
+        yield Finding("J-LIS hours", "open now")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

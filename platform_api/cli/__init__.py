@@ -17,6 +17,7 @@ from platform_api.cli import (
     demo,
     doctor,
     institution,
+    jlis,
     nightly,
     responder,
     responder_key,
@@ -45,6 +46,7 @@ sandbox.register(app)
 authority.register(app)
 institution.register(app)
 status.register(app)
+jlis.register(app)
 doctor.register(app)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from platform_api.breaker import Breaker, Passage, State
+from platform_api.jlis.gateway import GatewayClosed
 from platform_api.logs import failure
 from platform_api.upstream_ocsp.budget import Budget, Budgets
 from platform_api.upstream_ocsp.kept_words import KeptWords
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _ITS_RIGHT: Final = frozenset({"UPSTREAM_UNAUTHORIZED"})
 
 
-class Exchange(Protocol):
+class Carrier(Protocol):
     """What carries a request to an address and brings the answer, or ``OutsideFailed``, in bounded time."""
 
     async def exchange(self, url: str, request_der: bytes) -> bytes: ...
@@ -49,7 +50,7 @@ class Upstream:
     def __init__(
         self,
         settings: UpstreamSettings,
-        transport: Exchange,
+        transport: Carrier,
         authorities: Authorities,
         clock: Clock,
         *,
@@ -139,6 +140,8 @@ class Upstream:
         except OutsideFailed as error:
             if error.code in _ITS_RIGHT:
                 breaker.succeeded(passage)
+            elif isinstance(error, GatewayClosed):  # by its service hours: nothing was sent
+                breaker.left(passage)
             else:
                 breaker.failed(passage)
             self._log.warning("upstream.failed", ca_id=ca_id, **failure(error))

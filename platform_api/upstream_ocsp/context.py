@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from platform_api.keys import AUTHORITIES, CLOCK, LOG, METRICS, SETTINGS, UPSTREAM
+from platform_api.keys import AUTHORITIES, CLOCK, JLIS, LOG, METRICS, SETTINGS, UPSTREAM
 from platform_api.upstream_ocsp.asking import Upstream
 from platform_api.upstream_ocsp.settings import upstream_settings
+from platform_api.upstream_ocsp.through_gateway import ThroughGateway
 from platform_api.upstream_ocsp.transport import OcspTransport
 
 
@@ -21,7 +22,9 @@ async def upstream(app: web.Application) -> AsyncIterator[None]:
         return
     async with OcspTransport(
         concurrency=settings.concurrency, timeout_s=settings.timeout_s, prefer_get=settings.prefer_get
-    ) as transport:
+    ) as by_http:
+        # The settings want an address of J-LIS for it, so that there is a gateway.
+        transport = ThroughGateway(by_http, app[JLIS]) if settings.asks_j_lis else by_http
         opened = Upstream(
             settings, transport, app[AUTHORITIES], app[CLOCK], log=app[LOG], metrics=app[METRICS]
         )

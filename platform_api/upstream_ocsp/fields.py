@@ -6,23 +6,27 @@ What J-LIS's responder wants is under NDA (open question 3), so each of its rule
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from platform_api.setting_types import CaId, HttpUrl
 
+#: In the place of an address: asked through the gateway to J-LIS.
+BY_J_LIS: Final = "jlis"
+
 
 class UpstreamOcspFields(BaseModel):
     """Names as they stand in the environment, behind ``JPKI_``."""
 
-    upstream_ocsp_url: HttpUrl | None = Field(
+    upstream_ocsp_url: HttpUrl | Literal["jlis"] | None = Field(
         default=None,
-        description="Address of the OCSP responder that is asked about certificates of any CA; unset: none.",
+        description="Address of the OCSP responder that is asked about certificates of any CA; jlis: through "
+        "the gateway to J-LIS (jlis_url), with its hours and lines; unset: none.",
     )
-    upstream_ocsp_urls: dict[CaId, HttpUrl] = Field(
+    upstream_ocsp_urls: dict[CaId, HttpUrl | Literal["jlis"]] = Field(
         default={},
-        description='Other addresses for single CAs, by ca_id, as JSON: {"card-sign": "http://..."}.',
+        description='Other ones for single CAs, by ca_id, as JSON: {"card-sign": "http://..."}.',
         max_length=64,
     )
     upstream_ocsp_hash: Literal["sha1", "sha256", "sha384", "sha512"] = Field(

@@ -11,7 +11,8 @@ from typing import Final
 from platform_api.faults import SetupRefused
 from platform_api.key_files import read_secret
 from platform_api.pinned_certificates import read_certificates, setting_refused
-from platform_api.upstream_ocsp.fields import UpstreamOcspFields
+from platform_api.upstream_ocsp.fields import BY_J_LIS, UpstreamOcspFields
+from platform_api.upstream_ocsp.through_gateway import SCHEME
 from revocation.errors import InputRefused
 from revocation.ocsp.signing_keys import FileKey
 from revocation.ocsp.upstream_answer import UpstreamRules
@@ -43,7 +44,12 @@ class UpstreamSettings:
 
     def url_of(self, ca_id: str) -> str | None:
         """Where certificates of this CA are asked about; None: nowhere."""
-        return (self.urls or {}).get(ca_id, self.url)
+        url = (self.urls or {}).get(ca_id, self.url)
+        return SCHEME + ca_id if url == BY_J_LIS else url
+
+    @property
+    def asks_j_lis(self) -> bool:
+        return BY_J_LIS in (self.url, *(self.urls or {}).values())
 
 
 def upstream_settings(fields: UpstreamOcspFields) -> UpstreamSettings | None:
