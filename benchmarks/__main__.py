@@ -30,6 +30,7 @@ _EXAMPLES: Final = """examples:
   python -m benchmarks generate mixed --entries 1000000 lists
   python -m benchmarks checker --cases 10000                 a batch of the checker
   python -m benchmarks ocsp --only cached_get_vs_post --json OCSP over HTTP, one figure
+  python -m benchmarks night --residents 1000000             a whole night, step by step
   python -m benchmarks instructions --check                  exit code 1 if a count grew by more than 5 %
 
 exit codes: 0 done, whatever the figures are; 1 our fault, or --check found growth; 2 usage;
@@ -118,6 +119,17 @@ def parser() -> argparse.ArgumentParser:
     ocsp.add_argument("--save", action="store_true", help="keep the object under benchmarks/results")
     ocsp.set_defaults(run=_ocsp)
 
+    night = commands.add_parser(
+        "night",
+        help="one night of the whole flow, seconds and memory",
+        description="Sandbox, service and night as processes; no ratio: where a night's time goes.",
+    )
+    night.add_argument("--residents", type=_number(200, 5_000_000, "residents"), default=20_000, metavar="N")
+    night.add_argument("--customers", type=_number(20, 100_000, "customers"), default=200, metavar="N")
+    night.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    night.add_argument("--save", action="store_true", help="keep the object under benchmarks/results")
+    night.set_defaults(run=_night)
+
     table = commands.add_parser("table", help="a kept run as Markdown")
     table.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the newest kept run")
     table.add_argument("--write", action="store_true", help="into benchmarks/README.md, with its plot")
@@ -187,6 +199,22 @@ def _ocsp(given: argparse.Namespace) -> int:
         kept.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         print(f"kept in {kept.name}", file=sys.stderr)
     print(table_of(report))
+    if given.json:
+        print(json.dumps(report))
+    return Exit.DONE
+
+
+def _night(given: argparse.Namespace) -> int:
+    from benchmarks.whole_night import report_of as night_report
+    from benchmarks.whole_night import told
+
+    report = night_report(given.residents, given.customers)
+    if given.save:
+        kept = _RESULTS / f"night-{given.residents}-{report['machine']['at'][:10]}.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(f"kept in {kept.name}", file=sys.stderr)
+    print(told(report))
     if given.json:
         print(json.dumps(report))
     return Exit.DONE

@@ -1,7 +1,7 @@
 """Who plays what: a few customers to whom, in every run, happens what must be seen at least once.
 
-The rest of the people live by the seed. A part is data: which institution, what is consented, what befalls the
-person on which day, before that day's lists are signed. Nothing of it is known to the service.
+The rest of the people live by the seed. A part is data: which institution, what is consented, what befalls
+the person on which day, before that day's lists are signed. Nothing of it is known to the service.
 """
 
 from __future__ import annotations

@@ -92,6 +92,11 @@ class Child:
         if not ready.done():
             ready.set_exception(ChildFailed(self.name, code, " ".join(tail)))
 
+    @property
+    def pid(self) -> int | None:
+        """Of the running child."""
+        return None if self._process is None or self._process.returncode is not None else self._process.pid
+
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL to that one process if it does not end in time."""
         process = self._process
