@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.holder_apps.fields import HolderAppFields
 from platform_api.jlis.fields import JlisFields
 from platform_api.ocsp.policy_fields import OcspPolicyFields
 from platform_api.setting_types import HttpUrl
@@ -32,7 +33,7 @@ LIVE_WAIT_S: Final = 600.0
 Window = Annotated[float, Field(ge=0, le=86400)]
 
 
-class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, BaseSettings):
+class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, HolderAppFields, BaseSettings):
     """Settings of ``jpki serve`` and ``jpki nightly``; both must see the same ones."""
 
     model_config = SettingsConfigDict(
@@ -187,6 +188,8 @@ class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, BaseSettings):
             raise ValueError("a live server asks J-LIS over https, or on this machine; correct jlis_url")
         if self.jlis_url is None and BY_J_LIS in (self.upstream_ocsp_url, *self.upstream_ocsp_urls.values()):
             raise ValueError("upstream_ocsp_url = jlis asks through the gateway; set jlis_url too")
+        if self.mode == "live" and (self.public_url or "https:").startswith("http:"):
+            raise ValueError("customers of a live server come by TLS; give public_url as https://")
         if self.dsn is None and (self.owner_dsn is not None or self.detector_dsn is not None):
             raise ValueError("owner_dsn and detector_dsn go with dsn; set it too, or unset all three")
         if self.admin_port is not None and self.workers == 1:

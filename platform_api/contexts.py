@@ -18,6 +18,7 @@ from platform_api.consents.receipts import ReceiptSigner
 from platform_api.db.database import open_database
 from platform_api.db.embedded import EmbeddedPostgres
 from platform_api.follower import FollowedAuthorities, Follower
+from platform_api.holder_apps.context import holder_apps
 from platform_api.institutions.caller import CallerRules
 from platform_api.institutions.callers import Callers
 from platform_api.jlis.observing import Observing
@@ -185,4 +186,4 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis, upstream)
+CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis, upstream, holder_apps)

@@ -66,6 +66,7 @@ def examine(settings: Settings) -> list[Finding]:
         _root,
         _postgres,
         _j_lis,
+        _invitations,
         _folder,
         _snapshots,
         _key_files,
@@ -162,6 +163,20 @@ def _j_lis(settings: Settings) -> Iterator[Finding]:
         yield Finding("J-LIS hours", f"closed until {opens_at.astimezone(JST):%Y-%m-%d %H:%M} JST")
     elif settings.mode == "live":
         yield Finding("J-LIS hours", "open now")
+
+
+def _invitations(settings: Settings) -> Iterator[Finding]:
+    """Invitations need an address that customers reach, and an app to sign in; a server may do without them."""
+    if settings.public_url is None:
+        yield Finding("invitations", "off: no public_url (set JPKI_PUBLIC_URL to print letters)")
+    elif settings.mode == "sandbox" and settings.sandbox_url is not None:
+        yield Finding("invitations", "public address set; customers sign in the sandbox's app")
+    else:
+        yield Finding(
+            "invitations",
+            "public address set, no app to sign in",
+            "no real app can be used yet: their interfaces are under contract; in sandbox mode set sandbox_url",
+        )
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

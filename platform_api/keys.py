@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from platform_api.config import Settings
     from platform_api.consents.receipts import ReceiptSigner
     from platform_api.db.transactions import Pool
+    from platform_api.holder_apps.port import HolderApp
     from platform_api.institutions.api_keys import KeyHasher
     from platform_api.institutions.callers import Callers
     from platform_api.jlis.gateway import Gateway
@@ -56,6 +57,8 @@ CALLERS: web.AppKey[Callers] = web.AppKey("callers")
 RECEIPTS: web.AppKey[ReceiptSigner] = web.AppKey("receipts")
 #: The port to J-LIS (``platform_api.jlis.gateway``).
 JLIS: web.AppKey[Gateway] = web.AppKey("jlis")
+#: The apps in which customers sign, by name.
+HOLDER_APPS: web.AppKey[Mapping[str, HolderApp]] = web.AppKey("holder_apps")
 #: OCSP responders by mode: LOCAL always, DELEGATED where certificates exist. Each knows its own mode only:
 #: ``app[RESPONDERS][mode].respond(octets, snapshot, mode)``.
 RESPONDERS: web.AppKey[Mapping[TrustMode, Responder]] = web.AppKey("responders")

@@ -26,6 +26,8 @@ VERSION: Final = "1.0"
 #: The explanation a customer saw; a new text gets a new number, old ones stay readable.
 TEXT_VERSION: Final = "2026-05"
 TEXT_VERSIONS: Final = frozenset((TEXT_VERSION,))
+#: A service's own text, by its number (``invitations/explanation.py``).
+_OWN_TEXT: Final = re.compile(r"own-[1-9][0-9]{0,5}\Z", re.ASCII)
 
 MAX_OCTETS: Final = 8_192
 
@@ -95,7 +97,7 @@ def _application(root: Element) -> Application:
     if _text(fields["版"]) != VERSION:
         raise _refused(f"版 {VERSION}", "another version")
     text_version = _text(fields["文面版"])
-    if text_version not in TEXT_VERSIONS:
+    if text_version not in TEXT_VERSIONS and not _OWN_TEXT.match(text_version):
         raise _refused("a text version of ours", "another text version")
     return Application(
         institution_code=_code(fields["機関コード"]),

@@ -27,7 +27,8 @@ class IssuedApplication:
     """An application that we wrote, by its number."""
 
     application_number: UUID
-    registration_id: UUID
+    #: None: of an invitation that the institution has not confirmed (``invitations/``).
+    registration_id: UUID | None
     service_id: UUID
     items: tuple[str, ...]
     text_version: str

@@ -21,6 +21,7 @@ from platform_api.keys import (
     AUTHORITIES,
     CALLERS,
     CLOCK,
+    HOLDER_APPS,
     JLIS,
     KEY_HASHER,
     LOG,
@@ -135,6 +136,7 @@ def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app[CALLERS] = Callers(app[POOL], app[KEY_HASHER], app[TAGGER], app[CLOCK], CallerRules.of(app[SETTINGS]))
     app.on_cleanup.append(_end_questions)
     app[STOPPING] = asyncio.Event()
+    app[HOLDER_APPS] = {}
     if gateway is not None:
         app[JLIS] = gateway
     app.cleanup_ctx.append(ocsp)

@@ -1,0 +1,47 @@
+"""SQL of the applications that belong to invitations, and of the consents that came of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from platform_api.consents.store import IssuedApplication
+    from platform_api.db.transactions import Connection
+
+
+async def insert(
+    connection: Connection, institution_id: UUID, issued: IssuedApplication, *, invitation_id: UUID
+) -> None:
+    await connection.execute(
+        "INSERT INTO consent_application (application_number, institution_id, registration_id, service_id,"
+        " items, text_version, sha256, created_at, invitation_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        issued.application_number,
+        institution_id,
+        issued.registration_id,
+        issued.service_id,
+        list(issued.items),
+        issued.text_version,
+        issued.sha256,
+        issued.created_at,
+        invitation_id,
+    )
+
+
+async def bind(connection: Connection, application_number: UUID, registration_id: UUID) -> None:
+    """The institution confirmed whose it is. An application of a registration stays that registration's."""
+    await connection.execute(
+        "UPDATE consent_application SET registration_id = $2"
+        " WHERE application_number = $1 AND registration_id IS NULL",
+        application_number,
+        registration_id,
+    )
+
+
+async def consent_of(connection: Connection, application_number: UUID) -> UUID | None:
+    """The consent that came of this application, whatever became of it."""
+    found: UUID | None = await connection.fetchval(
+        "SELECT consent_id FROM consent WHERE application_number = $1", application_number
+    )
+    return found
