@@ -166,7 +166,9 @@ def _j_lis(settings: Settings) -> Iterator[Finding]:
 
 
 def _invitations(settings: Settings) -> Iterator[Finding]:
-    """Invitations need an address that customers reach, and an app to sign in; a server may do without them."""
+    """Invitations need an address that customers reach, and an app to sign in; a server may do without
+    them.
+    """
     if settings.public_url is None:
         yield Finding("invitations", "off: no public_url (set JPKI_PUBLIC_URL to print letters)")
     elif settings.mode == "sandbox" and settings.sandbox_url is not None:
@@ -175,7 +177,8 @@ def _invitations(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "invitations",
             "public address set, no app to sign in",
-            "no real app can be used yet: their interfaces are under contract; in sandbox mode set sandbox_url",
+            "no real app can be used yet: their interfaces are under contract; in sandbox mode set"
+            " sandbox_url",
         )
 
 

@@ -16,14 +16,16 @@ class HolderAppFields(BaseModel):
 
     public_url: Origin | None = Field(
         default=None,
-        description="Under which address customers reach this server, without a path: what stands on letters. "
+        description="Under which address customers reach this server, without a path: what stands on"
+        " letters. "
         "Unset: no invitations. https in live mode.",
     )
     letter_misses_per_minute: int = Field(
         default=60,
         ge=0,
         le=100_000,
-        description="Unknown letter addresses that one connected address may try in a minute, in each process; "
+        description="Unknown letter addresses that one connected address may try in a minute, in each"
+        " process; "
         "0: no limit (where a proxy in front has one).",
     )
     sandbox_app_url: Origin | None = Field(
@@ -32,7 +34,8 @@ class HolderAppFields(BaseModel):
     )
     mynaportal_url: HttpUrl | None = Field(
         default=None,
-        description="Address of Mynaportal's consent support (本人同意の取得支援サービス). Its interface is under "
+        description="Address of Mynaportal's consent support (本人同意の取得支援サービス). Its interface"
+        " is under "
         "contract: with an address set, the port says so and does nothing.",
     )
     mynaportal_client_id: str | None = Field(
@@ -40,7 +43,8 @@ class HolderAppFields(BaseModel):
     )
     digital_auth_issuer: HttpUrl | None = Field(
         default=None,
-        description="OpenID issuer of デジタル認証アプリ. Its private-sector interface is under contract: with an "
+        description="OpenID issuer of デジタル認証アプリ. Its private-sector interface is under"
+        " contract: with an "
         "issuer set, the port says so and does nothing.",
     )
     digital_auth_client_id: str | None = Field(

@@ -1,7 +1,8 @@
 """The port to an app that reaches a holder's card or phone.
 
-The browser goes there and comes back with a one-time code; what was signed is fetched from server to server, so
-that no certificate, which says name and address, passes through an address, a browser's history or its log.
+The browser goes there and comes back with a one-time code; what was signed is fetched from server to
+server, so that no certificate, which says name and address, passes through an address, a browser's history
+or its log.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Ports to Mynaportal and to デジタル認証アプリ: what is publicly known of them, and no pretence of the rest.
 
-Known (jpki.md sections 4.2 and 8). デジタル認証アプリ: OAuth 2.0 / OpenID Connect authorization code flow with PKCE
-S256 only; scopes openid, name, address, birthdate, gender, sign; ``acr_values`` such as ``aal3 crl``; what is to be
-signed is announced and goes by ``sign_transaction_id``. Mynaportal's consent support: link or QR code by letter or
-e-mail, signature by card, then consent, certificate information and PPID. Messages, endpoints and errors of both are
-under contract and not public, so both refuse.
+Known (jpki.md sections 4.2 and 8). デジタル認証アプリ: OAuth 2.0 / OpenID Connect authorization code flow
+with PKCE S256 only; scopes openid, name, address, birthdate, gender, sign; ``acr_values`` such as ``aal3
+crl``; what is to be signed is announced and goes by ``sign_transaction_id``. Mynaportal's consent support:
+link or QR code by letter or e-mail, signature by card, then consent, certificate information and PPID.
+Messages, endpoints and errors of both are under contract and not public, so both refuse.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Invitations to consent: a letter with a QR code, the customer's page, and the institution's confirmation."""
+"""Invitations to consent: a letter with a QR code, the customer's page, the confirmation."""

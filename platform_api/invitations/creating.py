@@ -133,6 +133,7 @@ def _delivery_key_missing() -> Problem:
     return Problem(
         409,
         "DELIVERY_KEY_MISSING",
-        en="Who signed can only be told to you encrypted: add a delivery key first, or name a registration_id.",
+        en="Who signed can only be told to you encrypted: add a delivery key first, or name a"
+        " registration_id.",
         ja="署名者の情報は暗号化してお渡しします。配信用の公開鍵を登録するか、registration_idを指定してください。",
     )

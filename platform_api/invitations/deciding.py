@@ -1,7 +1,8 @@
 """What the institution decides: cancel an open invitation, confirm or reject who signed one.
 
 Confirming binds the application to a registration of the signer's certificate and hands the consent on, as of
-the moment when the holder signed. J-LIS may fail then: the decision stands, and the same request again goes on.
+the moment when the holder signed. J-LIS may fail then: the decision stands, and the same request again
+goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from platform_api.certificates.wire import refusals_as_problems
+from platform_api.consents import accept
 from platform_api.consents.model import Consent
 from platform_api.consents.receiving import ConsentReceiver, SignedApplication, signer_of
 from platform_api.db.transactions import tenant
@@ -18,6 +21,7 @@ from platform_api.invitations import application_store, store
 from platform_api.invitations.model import Act, Invitation, InvitationState
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
+from platform_api.registrations.model import WatchedIdentity
 from platform_api.registrations.register import register
 from platform_api.status.permissions import kind_of
 
@@ -83,6 +87,11 @@ class Confirmation:
             self._require_same(invitation, signed)
             ref, customer = await _references(work.connection, invitation)
             if invitation.state is not InvitationState.CONFIRMED:
+                # Before anything is registered: a certificate that ended meanwhile can give no consent.
+                with refusals_as_problems():
+                    accept.check_status(
+                        work.status(WatchedIdentity(known.identity, known.validity, known.partition))
+                    )
                 made = await register(
                     work,
                     service_id=invitation.service_id,
@@ -113,7 +122,8 @@ class Confirmation:
             raise Problem(
                 422,
                 "INVITATION_SIGNATURE_MISMATCH",
-                en="This is not what was signed for this invitation; send back the delivery's own four values.",
+                en="This is not what was signed for this invitation; send back the delivery's own four"
+                " values.",
                 ja="この招待で署名された内容と一致しません。配信された値をそのまま送り返してください。",
             )
 

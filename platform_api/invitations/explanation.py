@@ -1,7 +1,8 @@
-"""What a customer reads before he consents: 15 numbered explanations, 11 of them required (jpki.md 4.2). Pure.
+"""What a customer reads before he consents: 15 numbered explanations, 11 of them required (jpki.md 4.2).
+Pure.
 
-A service may have a text of its own; without one the template is shown. The application names the version that
-was shown (文面版), and an invitation keeps the version that it was made with.
+A service may have a text of its own; without one the template is shown. The application names the version
+that was shown (文面版), and an invitation keeps the version that it was made with.
 """
 
 from __future__ import annotations

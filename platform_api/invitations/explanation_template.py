@@ -1,8 +1,9 @@
 """The template of the 15 explanations, from the facts in jpki.md section 4.2.
 
-A TEMPLATE, TO BE CHECKED BY THE INSTITUTION'S OWN LAWYERS before it is shown to a customer: the official wording of
-the 15 explanations is not public, and what belongs under an institution's own name (contact, purposes, groups) only
-the institution knows. The page says that it is a template. ``PUT /v1/services/{service_id}/consent-text`` replaces it.
+A TEMPLATE, TO BE CHECKED BY THE INSTITUTION'S OWN LAWYERS before it is shown to a customer: the official
+wording of the 15 explanations is not public, and what belongs under an institution's own name (contact,
+purposes, groups) only the institution knows. The page says that it is a template. ``PUT
+/v1/services/{service_id}/consent-text`` replaces it.
 """
 
 from __future__ import annotations
@@ -88,8 +89,10 @@ ENGLISH: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
         1: (
             "What is provided",
-            "The Japan Agency for Local Authority Information Systems (J-LIS) provides the latest content of the items"
-            " you agree to (those of name, address, date of birth and gender that this page shows), and the serial"
+            "The Japan Agency for Local Authority Information Systems (J-LIS) provides the latest"
+            " content of the items"
+            " you agree to (those of name, address, date of birth and gender that this page shows), and"
+            " the serial"
             " number of your new signing certificate to the company that makes the query. While your signing"
             " certificate is revoked and no new one has been issued, nothing is provided.",
         ),
@@ -99,16 +102,19 @@ ENGLISH: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         ),
         3: (
             "What it is used for",
-            "The information is used only to keep your details up to date in the service that this page shows,"
+            "The information is used only to keep your details up to date in the service that this page"
+            " shows,"
             " and for nothing else.",
         ),
         4: (
             "One consent for one service",
-            "This consent is for the service that this page shows. Each other service needs a consent of its own.",
+            "This consent is for the service that this page shows. Each other service needs a consent of"
+            " its own.",
         ),
         5: (
             "How long it lasts",
-            "The consent lasts ten years. It begins on the day after J-LIS recorded it (or after we received it,"
+            "The consent lasts ten years. It begins on the day after J-LIS recorded it (or after we"
+            " received it,"
             " whichever is later).",
         ),
         6: (
@@ -126,22 +132,26 @@ ENGLISH: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         ),
         9: (
             "What a withdrawal does",
-            "Once J-LIS has recorded your withdrawal, nothing more is provided. Information provided before it is"
+            "Once J-LIS has recorded your withdrawal, nothing more is provided. Information provided"
+            " before it is"
             " not affected.",
         ),
         10: (
             "Who handles the information",
-            "Queries and consents go to J-LIS through a company that works for us (a platform operator). It deletes"
+            "Queries and consents go to J-LIS through a company that works for us (a platform operator)."
+            " It deletes"
             " the information after handing it to us and does not keep it.",
         ),
         11: (
             "If you do not agree",
-            "Agreeing is your free choice. You can go on using the service without it; please tell us of changes"
+            "Agreeing is your free choice. You can go on using the service without it; please tell us of"
+            " changes"
             " in the usual way.",
         ),
         12: (
             "Records",
-            "We, the platform operator and J-LIS each keep a record of what you agreed to and when. We do not keep"
+            "We, the platform operator and J-LIS each keep a record of what you agreed to and when. We"
+            " do not keep"
             " the certificate that you sign with for this purpose.",
         ),
         13: (
@@ -154,7 +164,8 @@ ENGLISH: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         ),
         15: (
             "The signature",
-            "To agree you need an electronic signature by the signing certificate of your My Number Card or your"
+            "To agree you need an electronic signature by the signing certificate of your My Number Card"
+            " or your"
             " smartphone; paper is not possible. Never tell anybody your PIN.",
         ),
     }

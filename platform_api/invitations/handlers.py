@@ -252,7 +252,8 @@ def _public_url(request: web.Request) -> str:
         raise Problem(
             503,
             "PUBLIC_URL_NOT_CONFIGURED",
-            en="This server does not know under which address customers reach it; the operator sets public_url.",
+            en="This server does not know under which address customers reach it; the operator sets"
+            " public_url.",
             ja="お客さま向けの公開アドレスが設定されていません。運営者に連絡してください。",
         )
     if not any(holder_app.usable for holder_app in app[HOLDER_APPS].values()):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "invitation_id, institution_id, service_id, key_id, registration_id, registration_ref, customer_ref,"
-    " application_number, language, state, created_at, expires_at, opened_at, signed_at, confirm_by, ended_at,"
+    " application_number, language, state, created_at, expires_at, opened_at, signed_at, confirm_by,"
+    " ended_at,"
     " consent_id, delivery_id, certificate_hash, signed_hash"
 )
 

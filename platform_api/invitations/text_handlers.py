@@ -75,7 +75,8 @@ class TextBody(ResponseModel):
     scope="services:write",
     writes=True,
     max_body=256 * 1024,
-    summary_en="What this service's customers read before they consent; a text without a required item is refused",
+    summary_en="What this service's customers read before they consent; a text without a required item"
+    " is refused",
     summary_ja="同意画面の説明文を登録する(必須の説明項目が欠けている文面は受け付けない)",
 )
 async def put_text(request: web.Request, body: TextRequest) -> TextBody:
