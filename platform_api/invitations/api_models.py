@@ -16,6 +16,17 @@ from platform_api.operations import REFERENCE_PATTERN, RequestModel, ResponseMod
 from platform_api.problems import Problem
 
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
+StateName = Literal[
+    "CREATED",
+    "OPENED",
+    "SIGNED",
+    "PENDING_INSTITUTION_CONFIRMATION",
+    "CONFIRMED",
+    "REJECTED",
+    "DECLINED",
+    "EXPIRED",
+    "CANCELLED",
+]
 _CURSOR: Final = re.compile(r"([0-9T:.+-]{20,40})\|([0-9a-f-]{36})", re.ASCII)
 
 
@@ -79,7 +90,7 @@ class InvitationBody(ResponseModel):
 class InvitationsQuery(RequestModel):
     page_size: Annotated[int, Field(ge=1, le=200)] = 50
     page_token: Annotated[str, Field(max_length=200)] | None = None
-    state: InvitationState | None = None
+    state: StateName | None = None
     service_id: UUID | None = None
 
 

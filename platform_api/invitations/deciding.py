@@ -15,7 +15,7 @@ from uuid import UUID
 from platform_api.certificates.wire import refusals_as_problems
 from platform_api.consents import accept
 from platform_api.consents.model import Consent
-from platform_api.consents.receiving import ConsentReceiver, SignedApplication, signer_of
+from platform_api.consents.receiving import SignedApplication, signer_of
 from platform_api.db.transactions import tenant
 from platform_api.invitations import application_store, store
 from platform_api.invitations.model import Act, Invitation, InvitationState
@@ -28,11 +28,9 @@ from platform_api.status.permissions import kind_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from platform_api.consents.receiving import ConsentReceiver
     from platform_api.db.transactions import Connection, Pool
-    from platform_api.institutions.model import Principal
     from platform_api.invitations.tokens import LetterHashes
-    from platform_api.jlis.gateway import Gateway
-    from platform_api.registrations.watching import Watcher
 
 _REMEDIES: Final = {
     Act.CANCEL: "only an invitation that nobody signed can be cancelled; reject a signed one",
@@ -71,18 +69,16 @@ async def locked(connection: Connection, invitation_id: UUID, act: Act, now: dat
 class Confirmation:
     """Confirms for one institution."""
 
-    pool: Pool
-    watcher: Watcher
-    gateway: Gateway
-    principal: Principal
+    receiver: ConsentReceiver
     hashes: LetterHashes
 
     async def confirm(self, invitation_id: UUID, signed: SignedApplication) -> tuple[Invitation, Consent]:
         """The consent as J-LIS answered. What is handed in must be exactly what the holder signed."""
-        known = signer_of(signed, self.watcher, self.principal)
-        kind = kind_of(known, self.principal)
-        institution_id = self.principal.institution_id
-        async with self.watcher.transaction(self.pool, institution_id) as work:
+        receiver = self.receiver
+        known = signer_of(signed, receiver.watcher, receiver.principal)
+        kind = kind_of(known, receiver.principal)
+        institution_id = receiver.principal.institution_id
+        async with receiver.watcher.transaction(receiver.pool, institution_id) as work:
             invitation = await locked(work.connection, invitation_id, Act.CONFIRM, work.now)
             self._require_same(invitation, signed)
             ref, customer = await _references(work.connection, invitation)
@@ -106,14 +102,13 @@ class Confirmation:
             invitation = await _again(work.connection, invitation_id)
         if invitation.registration_id is None:
             raise AssertionError("expected the registration of a confirmed invitation, got none")
-        receiver = ConsentReceiver(self.pool, self.watcher, self.gateway, self.principal)
         try:
             consent = await receiver.take(
                 invitation.registration_id, signed, received_at=invitation.signed_at
             )
         finally:
-            await note_consent(self.pool, institution_id, invitation)
-        async with tenant(self.pool, institution_id) as connection:
+            await note_consent(receiver.pool, institution_id, invitation)
+        async with tenant(receiver.pool, institution_id) as connection:
             return await _again(connection, invitation_id), consent
 
     def _require_same(self, invitation: Invitation, signed: SignedApplication) -> None:

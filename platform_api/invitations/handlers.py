@@ -10,6 +10,7 @@ from uuid import UUID
 from aiohttp import web
 
 from platform_api.consents import store as consents
+from platform_api.consents.context import receiver_of
 from platform_api.consents.receiving import SignedApplication
 from platform_api.db.transactions import tenant
 from platform_api.invitations import store
@@ -30,11 +31,9 @@ from platform_api.invitations.expiring import expire_all
 from platform_api.invitations.model import Act
 from platform_api.invitations.qr import qr_code
 from platform_api.invitations.tokens import LetterHashes
-from platform_api.jlis.presence import gateway_of
 from platform_api.keys import CLOCK, HOLDER_APPS, KEY_HASHER, POOL, SETTINGS
 from platform_api.operations import operation, path_uuid, principal_of, query_of
 from platform_api.problems import Problem, not_found
-from platform_api.registrations.context import watcher_of
 from platform_api.status.permissions import require_purpose
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ async def list_invitations(request: web.Request) -> InvitationsResponse:
             before=before,
             limit=query.page_size + 1,
             service_id=query.service_id,
-            states=None if query.state is None else [query.state.value],
+            states=None if query.state is None else [query.state],
         )
         shown = found[: query.page_size]
         bodies = [await _body(connection, invitation, now) for invitation in shown]
@@ -180,9 +179,7 @@ async def confirm_invitation(request: web.Request, body: ConfirmRequest) -> Conf
     require_purpose(principal, "current_status_check")
     invitation_id = path_uuid(request, "invitation_id")
     app = request.config_dict
-    confirmation = Confirmation(
-        app[POOL], watcher_of(request), gateway_of(request), principal, LetterHashes(app[KEY_HASHER])
-    )
+    confirmation = Confirmation(receiver_of(request), LetterHashes(app[KEY_HASHER]))
     now = await _up_to_date(request)
     invitation, consent = await confirmation.confirm(
         invitation_id,

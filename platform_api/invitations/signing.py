@@ -21,7 +21,7 @@ from platform_api.changes.store import Notice, announce
 from platform_api.consents import accept
 from platform_api.consents import store as consents
 from platform_api.consents.application import parse_application
-from platform_api.consents.receiving import ConsentReceiver, signer_of
+from platform_api.consents.receiving import signer_of
 from platform_api.db.transactions import tenant
 from platform_api.deliveries.model import DeliveryPurpose
 from platform_api.deliveries.queue import enqueue
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from platform_api.certificates.chain import KnownCertificate
-    from platform_api.consents.receiving import SignedApplication
+    from platform_api.consents.receiving import ConsentReceiver, SignedApplication
     from platform_api.db.transactions import Connection, Pool
     from platform_api.holder_apps.port import Signed
+    from platform_api.institutions.model import Principal
     from platform_api.invitations.store import Asking
     from platform_api.invitations.tokens import LetterHashes
-    from platform_api.jlis.gateway import Gateway
     from platform_api.registrations.watching import Watcher
 
 PPID_COLUMN: Final = "consent_invitation.ppid"
@@ -74,7 +74,7 @@ class Completing:
     pool: Pool
     watcher: Watcher
     #: Asked for only where a consent is handed on at once.
-    gateway: Callable[[], Gateway]
+    receiver_for: Callable[[Principal], ConsentReceiver]
     hashes: LetterHashes
 
     async def complete(self, institution_id: UUID, invitation_id: UUID, signed: Signed) -> Result:
@@ -211,7 +211,7 @@ class Completing:
             invitation = await store.find(connection, invitation_id)
         if invitation is None or invitation.registration_id is None:
             raise not_found()
-        receiver = ConsentReceiver(self.pool, self.watcher, self.gateway(), asking.principal)
+        receiver = self.receiver_for(asking.principal)
         try:
             await receiver.take(invitation.registration_id, signed, received_at=invitation.signed_at)
         except Problem as problem:

@@ -11,9 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from platform_api.config import Settings
-from platform_api.consents.receiving import SignedApplication
+from platform_api.consents.receipts import ReceiptSigner
+from platform_api.consents.receiving import ConsentReceiver, SignedApplication
 from platform_api.holder_apps.port import Departure, HolderAppFailed, Signed, SigningRequest
 from platform_api.invitations.signing import Completing, Result
 from platform_api.invitations.tokens import LetterHashes
@@ -159,8 +161,13 @@ async def letter(service: Service, institution: TestInstitution, **changes: Any)
 
 def completing(service: Service, jlis: FakeJlis) -> Completing:
     world = service.world
+    pool, watcher = world.database.app_pool, world.watcher
+    receipts = ReceiptSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
     return Completing(
-        world.database.app_pool, world.watcher, lambda: jlis, LetterHashes(world.database.hasher)
+        pool,
+        watcher,
+        lambda principal: ConsentReceiver(pool, watcher, jlis, principal, receipts),
+        LetterHashes(world.database.hasher),
     )
 
 
