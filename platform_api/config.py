@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from platform_api.faults import SetupRefused
+from platform_api.four_information.rules import FourInformationFields
 from platform_api.holder_apps.fields import HolderAppFields
 from platform_api.jlis.fields import JlisFields
 from platform_api.ocsp.policy_fields import OcspPolicyFields
@@ -33,7 +34,9 @@ LIVE_WAIT_S: Final = 600.0
 Window = Annotated[float, Field(ge=0, le=86400)]
 
 
-class Settings(OcspPolicyFields, UpstreamOcspFields, JlisFields, HolderAppFields, BaseSettings):
+class Settings(
+    OcspPolicyFields, UpstreamOcspFields, JlisFields, HolderAppFields, FourInformationFields, BaseSettings
+):
     """Settings of ``jpki serve`` and ``jpki nightly``; both must see the same ones."""
 
     model_config = SettingsConfigDict(

@@ -15,19 +15,25 @@ from uuid import UUID, uuid4
 
 from platform_api.certificates.four_items import FourInformation
 from platform_api.changes.model import RegistrationState
+from platform_api.changes.store import Notice, announce
 from platform_api.consents import store as consents
 from platform_api.consents.model import Consent
+from platform_api.consents.reflecting import withdrawn_at_jlis
 from platform_api.db.transactions import tenant
+from platform_api.deliveries.model import DeliveryPurpose
+from platform_api.deliveries.store import delete_replaced
 from platform_api.four_information import store as queries
+from platform_api.four_information.cap import cap_reached, day_began
 from platform_api.four_information.model import (
     Outcome,
     Permission,
-    implausible,
     overtaken,
     permission,
     restricted,
     state_after,
 )
+from platform_api.four_information.plausibility import implausible, successor_kind
+from platform_api.four_information.rules import DEFAULT_RULES, FetchRules
 from platform_api.jlis.gateway import (
     FourInformationAnswer,
     FourInformationQuery,
@@ -89,6 +95,7 @@ class Fetcher:
     gateway: Gateway
     institution_id: UUID
     on_data: OnData | None = None
+    rules: FetchRules = DEFAULT_RULES
 
     async def fetch(self, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None) -> Fetched:
         query_id = uuid4()
@@ -133,6 +140,7 @@ class Fetcher:
                 code = "CONSENT_OF_FORMER_HOLDER" if formers else "REFUSED_BY_US"
                 await self._log(connection, query_id, registration_id, consent, asked, now, outcome, code)
                 return Fetched(query_id, outcome, None, registration, code)
+            await self._under_cap(connection, registration.service_id, now)
         return _Question(registration, watched, may.consent, service_code, may.items)
 
     async def _consents(
@@ -146,6 +154,12 @@ class Fetcher:
             raise not_found()
         return named
 
+    async def _under_cap(self, connection: Connection, service_id: UUID, now: datetime) -> None:
+        """Those on their way at this moment are not counted: as many may go beyond the cap."""
+        cap = self.rules.daily_cap
+        if await queries.count_data(connection, service_id, day_began(now), cap) >= cap:
+            raise cap_reached(now)
+
     async def _without_items(
         self, query_id: UUID, question: _Question, outcome: Outcome, code: str | None
     ) -> Fetched:
@@ -153,14 +167,18 @@ class Fetcher:
         now = self.watcher.clock.now()
         async with tenant(self.pool, self.institution_id) as connection:
             registration = await registrations.find(connection, registration_id, lock=True)
-            consent = await consents.find(connection, question.consent.consent_id)
+            consent = await consents.locked(connection, question.consent.consent_id)
             if registration is None or consent is None:
                 raise not_found()
             current = (await registrations.watched_rows(connection, registration_id)).get(CURRENT)
             current_id = None if current is None else current["certificate_id"]
             passed = None if outcome is Outcome.TEMPORARY else question.overtaken(consent, now, current_id)
+            notices: list[Notice] = []
             if passed is not None:
                 outcome, code = passed
+            elif outcome is Outcome.CONSENT_WITHDRAWN:
+                # Ours was effective a moment ago: J-LIS's refusal wins, and the next poll may be a day away.
+                notices = await withdrawn_at_jlis(connection, self.institution_id, consent, now, now)
             state = state_after(outcome, registration.state)
             await registrations.set_state(connection, registration_id, state, now)
             await self._log(
@@ -174,18 +192,24 @@ class Fetcher:
                 code,
             )
             registration = await registrations.find(connection, registration_id) or registration
+            await announce(connection, self.institution_id, notices, now)
         return Fetched(query_id, outcome, None, registration, code)
 
     async def _data(self, query_id: UUID, question: _Question, answer: FourInformationAnswer) -> Fetched:
-        now = self.watcher.clock.now()
-        asked_with = question.watched.identity
-        code = implausible(answer, asked_with, question.items, self.watcher.authorities, now)
+        code = implausible(
+            answer,
+            question.watched,
+            question.items,
+            self.watcher.authorities,
+            self.watcher.clock.now(),
+            person_check=self.rules.person_check,
+        )
         if code is not None or answer.certificate is None or answer.items is None:
             return await self._without_items(query_id, question, Outcome.TEMPORARY, code)
         registration_id = question.registration.registration_id
         async with self.watcher.transaction(self.pool, self.institution_id) as work:
             registration = await registrations.find(work.connection, registration_id, lock=True)
-            consent = await consents.find(work.connection, question.consent.consent_id)
+            consent = await consents.find(work.connection, question.consent.consent_id, share=True)
             if registration is None or consent is None:
                 raise not_found()
             slots = await work.slots(registration_id)
@@ -211,8 +235,12 @@ class Fetcher:
             )
             registration = await registrations.find(work.connection, registration_id) or registration
             items = restricted(answer.items, question.items) if passed is None else None
-            if items is not None and self.on_data is not None:
-                await self.on_data(work.connection, items, query_id, registration)
+            if items is not None:
+                await delete_replaced(
+                    work.connection, DeliveryPurpose.FOUR_INFORMATION, registration_id, None
+                )
+                if self.on_data is not None:
+                    await self.on_data(work.connection, items, query_id, registration)
         return Fetched(query_id, outcome, items, registration, detail)
 
     async def _keep_successor(
@@ -234,7 +262,7 @@ class Fetcher:
         await work.begin(
             current.registration_id,
             PENDING,
-            current.kind,
+            successor_kind(new, current, self.watcher.authorities) or current.kind,
             # Without a partition: J-LIS's number of it is not ours, and the certificate, which names its
             # distribution point, was not shown. GOOD then needs every list of the CA, the safe side.
             WatchedIdentity(new.identity, new.validity, None),

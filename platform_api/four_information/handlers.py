@@ -9,8 +9,9 @@ from aiohttp import web
 from platform_api.certificates.wire import FourInformationBody, Items, four_information_body
 from platform_api.four_information.acknowledging import acknowledge_answer
 from platform_api.four_information.fetch import Fetcher
+from platform_api.four_information.rules import FetchRules
 from platform_api.jlis.presence import gateway_of
-from platform_api.keys import POOL
+from platform_api.keys import POOL, SETTINGS
 from platform_api.operations import RequestModel, ResponseModel, operation, path_uuid, principal_of
 from platform_api.registrations.context import watcher_of
 from platform_api.registrations.model import Registration
@@ -70,7 +71,10 @@ async def fetch_four_information(request: web.Request, body: FetchRequest) -> Fe
     principal = principal_of(request)
     require_purpose(principal, "four_information")
     app = request.config_dict
-    fetcher = Fetcher(app[POOL], watcher_of(request), gateway_of(request), principal.institution_id)
+    rules = FetchRules.of(app[SETTINGS])
+    fetcher = Fetcher(
+        app[POOL], watcher_of(request), gateway_of(request), principal.institution_id, rules=rules
+    )
     found = await fetcher.fetch(path_uuid(request, "registration_id"), body.items, body.consent_id)
     pending = found.items is not None or found.registration.state.value == "CHANGED_DATA_AVAILABLE"
     return FetchResponse(

@@ -1,4 +1,4 @@
-"""Outcomes of a fetch, and the two decisions around it: may we ask, and is the answer plausible. Pure."""
+"""Outcomes of a fetch, and the decisions around it: may we ask, may the answer still be used. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from uuid import UUID
 from platform_api.certificates.four_items import FourInformation
 from platform_api.changes.model import RegistrationState
 from platform_api.consents.model import Consent, ConsentState
-from platform_api.jlis.gateway import FourInformationAnswer
-from platform_api.registrations.model import Watched, WatchedIdentity
-from revocation.authorities import Authorities
-from revocation.coverage import CLOCK_TOLERANCE
+from platform_api.registrations.model import Watched
 
 
 class Outcome(StrEnum):
-    """Design section 9; those about withdrawal come with the consents' later states."""
+    """Design section 9. J-LIS's own (``QueryOutcome``) have the same names; TEMPORARY is ours alone."""
 
     DATA = "DATA"
     NO_NEWER_INFORMATION = "NO_NEWER_INFORMATION"
@@ -93,33 +90,6 @@ def overtaken(
         return may.refusal, "ANSWER_AFTER_CONSENT_ENDED"
     if may.items != tuple(items):
         return Outcome.TEMPORARY, "ANSWER_AFTER_CONSENT_NARROWED"
-    return None
-
-
-def implausible(
-    answer: FourInformationAnswer,
-    asked_with: WatchedIdentity,
-    items: Sequence[str],
-    authorities: Authorities,
-    now: datetime,
-) -> str | None:
-    """Why a DATA answer cannot be this holder's newer certificate, by our code; None where it can."""
-    if answer.certificate is None or answer.items is None:
-        return "ANSWER_INCOMPLETE"
-    new, old = answer.certificate.identity, asked_with.identity
-    if new.ca_id != old.ca_id:
-        return "SUCCESSOR_OTHER_CA"
-    authority = authorities.by_id(new.ca_id)
-    if authority is None or authority.generation(new.issuer_key) is None:
-        return "SUCCESSOR_ISSUER_UNKNOWN"
-    if new == old:
-        return "SUCCESSOR_IS_OLD_CERTIFICATE"
-    dates = answer.certificate.validity
-    begun = dates.not_before <= now + CLOCK_TOLERANCE
-    if not begun or now > dates.not_after or dates.not_before < asked_with.validity.not_before:
-        return "SUCCESSOR_DATES"
-    if set(answer.items.given()) - set(items):
-        return "ITEMS_NOT_ASKED"
     return None
 
 

@@ -44,3 +44,17 @@ async def acknowledge(connection: Connection, query_id: UUID, at: datetime) -> N
         query_id,
         at,
     )
+
+
+async def count_data(connection: Connection, service_id: UUID, since: datetime, most: int) -> int:
+    """DATA answers of a service since then, counted up to ``most``."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM (SELECT 1 FROM four_information_query AS q"
+            " JOIN registration AS r ON r.registration_id = q.registration_id"
+            " WHERE q.outcome = 'DATA' AND q.asked_at >= $2 AND r.service_id = $1 LIMIT $3) AS found",
+            service_id,
+            since,
+            most,
+        )
+    )

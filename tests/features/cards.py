@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -18,6 +18,9 @@ from tests import pki
 SIGN_POLICY = "1.2.392.200149.8.5.1.0.20"
 AUTH_POLICY = "1.2.392.200149.8.5.1.3.30"
 ARC = "1.2.392.200149.8.5.5."
+
+#: A signing certificate ends on its holder's birthday: here 28 February, of who was born on the 29th.
+BIRTHDAY = datetime(2031, 2, 28, 14, 59, 59, tzinfo=UTC)
 
 ITEMS: Mapping[str, str] = {
     "1": "黒桐　幹也",
@@ -76,7 +79,7 @@ def make_card(
     key: Any = None,
     partition: int | None = 1,
     not_before: datetime = pki.T0 - timedelta(days=30),
-    not_after: datetime = pki.T0 + timedelta(days=1500),
+    not_after: datetime = BIRTHDAY,
     key_usage: bool = True,
     is_ca: bool = False,
     extra: x509.ExtensionType | None = None,

@@ -72,9 +72,11 @@ async def test_answer_after_withdrawal_is_thrown_away(
     ("bend", "code"),
     [
         ("same", "SUCCESSOR_IS_OLD_CERTIFICATE"),
-        ("other_ca", "SUCCESSOR_OTHER_CA"),
+        ("other_ca", "SUCCESSOR_ISSUER_UNKNOWN"),
+        ("auth", "SUCCESSOR_KIND"),
         ("foreign_key", "SUCCESSOR_ISSUER_UNKNOWN"),
         ("over", "SUCCESSOR_DATES"),
+        ("other_birthday", "PERSON_MISMATCH"),
     ],
 )
 async def test_implausible_answers_are_thrown_away(
@@ -96,6 +98,11 @@ async def test_implausible_answers_are_thrown_away(
         "same": successor(world, old),
         "other_ca": replace(found, identity=replace(found.identity, ca_id="card-auth")),
         "foreign_key": replace(found, identity=replace(found.identity, issuer_key=bytes(32))),
+        "auth": replace(found, kind="card-auth"),
+        "other_birthday": replace(
+            found,
+            validity=replace(found.validity, not_after=found.validity.not_after + timedelta(days=1)),
+        ),
         "over": replace(found, validity=Validity(found.validity.not_before, sets.T0)),
     }[bend]
 

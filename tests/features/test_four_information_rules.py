@@ -1,0 +1,83 @@
+"""What J-LIS refuses, and how much a service may have in a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from platform_api.config import Settings
+from platform_api.four_information.cap import cap_reached
+from platform_api.keys import SETTINGS
+from tests.base.postgres import TestInstitution
+from tests.features.cards import make_card
+from tests.features.consenting import ALL, consent, fetch, next_day, onboard
+from tests.features.gateways import FakeJlis, successor
+from tests.features.service import Service, serving
+from tests.features.world import everything
+from tests.revocation import sets
+
+pytestmark = pytest.mark.timeout(60)
+CAPPED: dict[Any, Any] = {SETTINGS: Settings(mode="sandbox", four_information_daily_cap=2)}
+
+
+async def _moved(service: Service, jlis: FakeJlis, institution: TestInstitution, ref: str = "a") -> str:
+    """Somebody with a consent who has moved and has a new card."""
+    old, new = make_card(sets.ca()), make_card(sets.ca())
+    registration_id = await onboard(service, institution, old, ref)
+    await consent(service, institution, old, registration_id)
+    await next_day(service, {old.serial: 3})
+    jlis.successor = successor(service.world, new)
+    return registration_id
+
+
+async def test_withdrawal_that_jlis_knows_of_ends_our_consent(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """J-LIS says CONSENT_WITHDRAWN while ours is effective: its outcome is passed on, ours is withdrawn and
+    announced at once, and J-LIS is not asked again."""
+    registration_id = await _moved(service, jlis, institution)
+    jlis.withdraw(institution.service_code)
+    got = await fetch(service, institution, registration_id)
+    assert (got["outcome"], got["four_information"]) == ("CONSENT_WITHDRAWN", None)
+    rows = await everything(service.world.database)
+    assert [row["state"] for row in rows["consent"]] == ["WITHDRAWN"]
+    assert [event.type for event in await service.world.events(institution)][-1] == "consent.withdrawn"
+    asked = len(jlis.queries)
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+    assert len(jlis.queries) == asked
+    assert [event.type for event in await service.world.events(institution)].count("consent.withdrawn") == 1
+
+
+async def test_more_than_the_daily_cap_is_refused(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Two answers with items a day: the third is 429 until midnight in Japan, unasked; the other outcomes do
+    not count, and another day begins anew."""
+    registration_id = await _moved(service, jlis, institution)
+    async with serving(service.world, jlis, state=CAPPED) as capped:
+        found, jlis.successor = jlis.successor, None
+        assert (await fetch(capped, institution, registration_id))["outcome"] == "NO_NEW_CERTIFICATE"
+        jlis.successor = found
+        for _ in range(2):
+            assert (await fetch(capped, institution, registration_id))["outcome"] == "DATA"
+        asked = len(jlis.queries)
+        path = f"/v1/registrations/{registration_id}/four-information:fetch"
+        async with capped.client.post(path, json={"items": ALL}, headers=institution.headers) as response:
+            assert response.status == 429
+            assert (await response.json())["code"] == "FOUR_INFORMATION_CAP"
+            wait = timedelta(seconds=int(response.headers["Retry-After"]))
+        assert len(jlis.queries) == asked
+        midnight = service.world.clock.now() + wait
+        assert (midnight + timedelta(hours=9)).strftime("%H:%M:%S") == "00:00:00"
+        service.world.clock.set(midnight)
+        assert (await fetch(capped, institution, registration_id))["outcome"] == "DATA"
+
+
+def test_the_wait_is_never_nothing() -> None:
+    """A moment before midnight one waits a second, at midnight a whole day."""
+    midnight = sets.T0.replace(hour=15, minute=0, second=0, microsecond=0)
+    assert cap_reached(midnight).headers["Retry-After"] == "86400"
+    assert cap_reached(midnight - timedelta(microseconds=1)).headers["Retry-After"] == "1"
+    assert cap_reached(midnight - timedelta(seconds=90)).headers["Retry-After"] == "90"
