@@ -85,8 +85,10 @@ def make_app(world: World) -> web.Application:
         handlers_faults,
         handlers_jlis,
         handlers_ocsp,
+        handlers_people,
         handlers_queries,
         handlers_sandbox,
+        people_page,
     )
 
     app = web.Application(middlewares=[refusals_as_json], client_max_size=_LARGEST_BODY)
@@ -98,6 +100,8 @@ def make_app(world: World) -> web.Application:
         handlers_ocsp,
         handlers_faults,
         handlers_sandbox,
+        handlers_people,
+        people_page,
     ):
         handlers.add_routes(app)
     app.on_startup.append(_open)

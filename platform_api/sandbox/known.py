@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from platform_api.sandbox.acts import ACTS
 from platform_api.sandbox.ca import CA_ID, KIND
 from platform_api.sandbox.dates import wire
+from platform_api.sandbox.names import FourInformation
 from platform_api.sandbox.register import IssuedCertificate, Resident
 
 if TYPE_CHECKING:
@@ -58,3 +60,23 @@ def as_answered(world: World, certificate: IssuedCertificate) -> dict[str, Any]:
         "not_after": wire(certificate.not_after),
         "kind": kind_of(certificate),
     }
+
+
+def certificates_of(resident: Resident) -> list[IssuedCertificate]:
+    """All that a person ever had, kind by kind, the oldest first."""
+    return list(resident.certificates)
+
+
+def items_now(world: World, resident: Resident) -> FourInformation:  # noqa: ARG001
+    """What a signing certificate of this person would say if it were issued now."""
+    return resident.person.four_information()
+
+
+def municipality_now(world: World, resident: Resident) -> str:  # noqa: ARG001
+    """The code of the municipality that keeps this person's record."""
+    return resident.person.municipality_code
+
+
+def events_by_hand() -> tuple[str, ...]:
+    """Everything that may befall a resident by hand."""
+    return tuple(event for event in ACTS if event != "reissue")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from platform_api.sandbox.jlis_settings import LONGEST_DELAY_S, CountsFrom
 from platform_api.sandbox.linkage import Relation
+from platform_api.sandbox.nights import Step
 
 Item = Literal["name", "address", "date_of_birth", "gender"]
 Hex = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{1,64}$")]
@@ -75,3 +76,7 @@ class ChangeSettings(_Strict):
     reflection_delay_s: Delay | None = None
     withdrawal_delay_s: Delay | None = None
     consent_counts_from: CountsFrom | None = None
+
+
+class PlayNext(_Strict):
+    step: Step = "day"
