@@ -28,6 +28,7 @@ MODULES: Final = (
     "platform_api.four_information.handlers",
     "platform_api.deliveries.handlers_keys",
     "platform_api.deliveries.handlers",
+    "platform_api.refresh.handlers",
     "platform_api.ocsp.handlers",
 )
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from platform_api.certificates.chain import issued_by
 from platform_api.certificates.profile import read_certificate
 from platform_api.certificates.wire import Base64, refusals_as_problems
-from platform_api.changes.model import Cause, detects
+from platform_api.changes.model import Cause, Condition, detects
 from platform_api.db.transactions import tenant
 from platform_api.keys import AUTHORITIES, POOL
 from platform_api.operations import (
@@ -37,6 +37,9 @@ class PutRequest(RequestModel):
 
     certificate: Base64
     customer_ref: Annotated[str, Field(pattern=REFERENCE_PATTERN)]
+    #: The customer agreed that J-LIS may be asked which certificate follows this one once it is renewed.
+    #: Left out: as it was (a new registration: not agreed).
+    linkage_agreed: bool | None = None
 
 
 class RegistrationBody(ResponseModel):
@@ -48,17 +51,19 @@ class RegistrationBody(ResponseModel):
     customer_ref: str
     state: str
     kind: str | None
-    #: The causes that this registration can report; an authentication certificate never reports a move.
+    #: The causes that this registration can report; an authentication certificate never reports a move, and
+    #: a revoked one, with no successor watched beside it, nothing more at all.
     detects: list[Cause]
     #: The set that the current certificate was checked on when it began to be watched.
     set_seq: int | None
     pending_successor: bool
+    linkage_agreed: bool
     created_at: datetime
     changed_at: datetime
 
 
 def _body(
-    registration: Registration, kind: str | None, set_seq: int | None, *, pending: bool
+    registration: Registration, kind: str | None, set_seq: int | None, *, pending: bool, revoked: bool = False
 ) -> RegistrationBody:
     return RegistrationBody(
         registration_id=registration.registration_id,
@@ -67,9 +72,10 @@ def _body(
         customer_ref=registration.customer_ref,
         state=registration.state.value,
         kind=kind,
-        detects=[] if kind is None else list(detects(kind)),
+        detects=[] if kind is None or (revoked and not pending) else list(detects(kind)),
         set_seq=set_seq,
         pending_successor=pending,
+        linkage_agreed=registration.linkage_agreed,
         created_at=registration.created_at,
         changed_at=registration.changed_at,
     )
@@ -107,9 +113,11 @@ async def put_registration(request: web.Request, body: PutRequest) -> Registrati
             customer_ref=body.customer_ref,
             certificate=known,
             kind=kind,
+            linkage_agreed=body.linkage_agreed,
         )
         rows = await store.watched_rows(work.connection, made.registration.registration_id)
-    return _body(made.registration, made.kind, made.set_seq, pending=PENDING in rows)
+    revoked = CURRENT in rows and rows[CURRENT]["condition"] == Condition.REVOKED.value
+    return _body(made.registration, made.kind, made.set_seq, pending=PENDING in rows, revoked=revoked)
 
 
 @operation(
@@ -133,4 +141,10 @@ async def get_registration(request: web.Request) -> RegistrationBody:
     current = rows.get(CURRENT)
     if current is None:
         return _body(registration, None, None, pending=PENDING in rows)
-    return _body(registration, current["kind"], current["checked_set_seq"], pending=PENDING in rows)
+    return _body(
+        registration,
+        current["kind"],
+        current["checked_set_seq"],
+        pending=PENDING in rows,
+        revoked=current["condition"] == Condition.REVOKED.value,
+    )

@@ -83,6 +83,8 @@ class Registration:
     state: RegistrationState
     created_at: datetime
     changed_at: datetime
+    #: The customer agreed that J-LIS may be asked which certificate follows a renewed one.
+    linkage_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

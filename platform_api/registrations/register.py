@@ -38,10 +38,12 @@ async def register(
     customer_ref: str,
     certificate: KnownCertificate,
     kind: str,
+    linkage_agreed: bool | None = None,
 ) -> Registered:
     """Idempotent for the same certificate; with another one the registration moves on, without an event.
 
     Nothing proves whose the other one is: it is another holder's until he signs a consent of his own.
+    ``linkage_agreed``: None leaves it as it is.
     """
     if await store.service_code(work.connection, service_id) is None:
         raise not_found()
@@ -60,6 +62,7 @@ async def register(
             changed_at=work.now,
         ),
         work.institution_id,
+        linkage_agreed=linkage_agreed,
     )
     if not is_new:
         slots = await work.slots(registration.registration_id)

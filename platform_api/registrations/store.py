@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from platform_api.db.transactions import Connection
 
-_COLUMNS = "registration_id, service_id, registration_ref, customer_ref, state, created_at, changed_at"
+_OWN = "registration_id, service_id, registration_ref, customer_ref"
+_COLUMNS = f"{_OWN}, state, created_at, changed_at, linkage_agreed"
 
 
 def _registration(row: asyncpg.Record) -> Registration:
@@ -31,14 +32,16 @@ async def service_code(connection: Connection, service_id: UUID) -> str | None:
 
 
 async def upsert(
-    connection: Connection, new: Registration, institution_id: UUID
+    connection: Connection, new: Registration, institution_id: UUID, *, linkage_agreed: bool | None = None
 ) -> tuple[Registration, bool]:
-    """The registration of this reference, locked, and whether it is new. customer_ref follows the caller."""
+    """The registration of this reference, locked, and whether it is new. customer_ref follows the caller,
+    and so does the agreement to linkage where he says anything of it."""
     row = await connection.fetchrow(
         f"INSERT INTO registration (institution_id, {_COLUMNS})"  # noqa: S608 - a constant of ours
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, false))"
         " ON CONFLICT (institution_id, service_id, registration_ref)"
-        " DO UPDATE SET customer_ref = excluded.customer_ref"
+        " DO UPDATE SET customer_ref = excluded.customer_ref,"
+        " linkage_agreed = coalesce($9, registration.linkage_agreed)"
         f" RETURNING {_COLUMNS}, registration_id = $2 AS is_new",
         institution_id,
         new.registration_id,
@@ -48,6 +51,7 @@ async def upsert(
         new.state.value,
         new.created_at,
         new.changed_at,
+        linkage_agreed,
     )
     assert row is not None  # noqa: S101 - DO UPDATE always returns the row
     values = dict(row)
