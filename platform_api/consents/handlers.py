@@ -4,63 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from datetime import UTC, datetime
-from typing import Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from aiohttp import web
 
 from platform_api.certificates.four_items import ITEMS
-from platform_api.certificates.wire import Base64, Items
 from platform_api.consents import store
 from platform_api.consents.application import TEXT_VERSION, Application, write_application
-from platform_api.consents.context import receiver_of
-from platform_api.consents.model import Consent
+from platform_api.consents.bodies import ApplicationRequest, ApplicationResponse, ConsentBody, ConsentRequest
+from platform_api.consents.context import body_of, receiver_of
 from platform_api.consents.receiving import SignedApplication
 from platform_api.db.transactions import tenant
 from platform_api.keys import CLOCK, POOL
-from platform_api.operations import RequestModel, ResponseModel, operation, principal_of
+from platform_api.operations import operation, principal_of
 from platform_api.problems import not_found
 from platform_api.registrations import store as registrations
 from platform_api.status.permissions import require_purpose
-
-
-class ApplicationRequest(RequestModel):
-    """For which registration of which service, and which items."""
-
-    service_id: UUID
-    registration_id: UUID
-    items: Items
-
-
-class ApplicationResponse(ResponseModel):
-    """The very octets that the holder signs, in base64."""
-
-    application: str
-    text_version: str
-
-
-class ConsentRequest(RequestModel):
-    """The application as signed. The certificate is used in memory and passed to J-LIS, not kept."""
-
-    registration_id: UUID
-    application: Base64
-    signature: Base64
-    signature_algorithm: Literal["RSASSA-PKCS1-v1_5-SHA256", "ECDSA-SHA256", "ECDSA-SHA384"]
-    certificate: Base64
-
-
-class ConsentBody(ResponseModel):
-    """A consent with its times; ``state`` is as of the answer."""
-
-    consent_id: UUID
-    registration_id: UUID
-    state: str
-    items: list[str]
-    received_at: datetime
-    reflected_at: datetime | None
-    valid_from: datetime | None
-    valid_until: datetime | None
 
 
 @operation(
@@ -125,23 +84,8 @@ async def create_application(request: web.Request, body: ApplicationRequest) -> 
 async def create_consent(request: web.Request, body: ConsentRequest) -> ConsentBody:
     principal = principal_of(request)
     require_purpose(principal, "four_information")
-    app = request.config_dict
     consent = await receiver_of(request).take(
         body.registration_id,
         SignedApplication(body.application, body.signature, body.signature_algorithm, body.certificate),
     )
-    return _body(consent, app[CLOCK].now())
-
-
-def _body(consent: Consent, now: datetime) -> ConsentBody:
-    bounds = consent.validity
-    return ConsentBody(
-        consent_id=consent.consent_id,
-        registration_id=consent.registration_id,
-        state=consent.state_at(now).value,
-        items=[item for item in ITEMS if item in consent.items],
-        received_at=consent.received_at,
-        reflected_at=consent.reflected_at,
-        valid_from=None if bounds is None else bounds.first.astimezone(UTC),
-        valid_until=None if bounds is None else bounds.last.astimezone(UTC),
-    )
+    return await body_of(request, consent.consent_id)

@@ -22,18 +22,22 @@ async def insert(
     now: datetime,
 ) -> None:
     """The receipt and, in the same transaction, the key that verifies it: none stands without its key."""
-    await connection.execute(
-        "INSERT INTO receipt_key (kid, jwk, first_used_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        signer.kid,
-        orjson.dumps(signer.public_jwk).decode(),
-        now,
-    )
+    await publish(connection, signer, now)
     await connection.execute(
         "INSERT INTO consent_receipt (consent_id, institution_id, kid, receipt) VALUES ($1, $2, $3, $4)",
         consent_id,
         institution_id,
         signer.kid,
         receipt,
+    )
+
+
+async def publish(connection: Connection, signer: ReceiptSigner, now: datetime) -> None:
+    await connection.execute(
+        "INSERT INTO receipt_key (kid, jwk, first_used_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        signer.kid,
+        orjson.dumps(signer.public_jwk).decode(),
+        now,
     )
 
 

@@ -1,4 +1,4 @@
-"""Signed receipts: what was verified of a consent when it came, and how it stands, to be checked by anybody.
+"""Signed receipts: what was verified of a consent when it came, and how it stands, for others to check.
 
 JWS compact (RFC 7515), alg Ed25519 (RFC 9864), kid the key's thumbprint (RFC 7638). The public keys are at
 ``GET /v1/receipt-keys``; whoever kept them needs nothing of ours to verify. No serial number, no date of a

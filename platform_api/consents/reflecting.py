@@ -51,6 +51,7 @@ async def take_reflection(
         if consent is None:
             raise not_found()
         await store.keep_ref(connection, consent_id, reflection.consent_ref)
+        await withdrawal_store.reference_known(connection, consent_id)
         bounds, notices = _bounds(consent, reflection), list[Notice]()
         if bounds is not None and consent.state_at(now) in _ON_ITS_WAY:
             consent, notices = await _reflect(connection, institution_id, consent, reflection, bounds, now)

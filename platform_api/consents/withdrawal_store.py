@@ -132,6 +132,15 @@ async def mark(
     )
 
 
+async def reference_known(connection: Connection, consent_id: UUID) -> None:
+    """J-LIS has it after all: its answer came after the withdrawal. There is something to withdraw now."""
+    await connection.execute(
+        "UPDATE consent_withdrawal SET forwarding = 'PENDING'"
+        " WHERE consent_id = $1 AND forwarding = 'NO_REFERENCE'",
+        consent_id,
+    )
+
+
 async def mark_seen(
     connection: Connection, institution_id: UUID, consent_id: UUID, reflected_at: datetime
 ) -> None:
