@@ -21,15 +21,12 @@ MODULES: Final = (
     "platform_api.status.batch",
     "platform_api.registrations.handlers",
     "platform_api.consents.handlers",
-<<<<<<< HEAD
-    "platform_api.invitations.handlers",
-    "platform_api.invitations.text_handlers",
-    "platform_api.invitations.letter_page",
-=======
     "platform_api.consents.handlers_ending",
     "platform_api.consents.handlers_reading",
     "platform_api.consents.handlers_service",
->>>>>>> ee5d358 (consents: withdrawal, stop, polling, maintenance, lists, history, proof, reminders, forecast)
+    "platform_api.invitations.handlers",
+    "platform_api.invitations.text_handlers",
+    "platform_api.invitations.letter_page",
     "platform_api.changes.handlers",
     "platform_api.four_information.handlers",
     "platform_api.deliveries.handlers_keys",

@@ -55,6 +55,55 @@ async def consent(
     )
 
 
+async def withdrawal(
+    service: Service,
+    institution: TestInstitution,
+    consent_id: str,
+    signer: Card,
+    *,
+    change: Any = None,
+) -> dict[str, Any]:
+    """A signed withdrawal, as it is handed in."""
+    path = f"/v1/consents/{consent_id}/withdrawal-applications"
+    application = await service.call(institution, "POST", path, expect=201)
+    octets = base64.b64decode(application["application"])
+    if change is not None:
+        octets = change(octets)
+    return {
+        "application": b64(octets),
+        "signature": b64(signer.sign(octets)),
+        "signature_algorithm": signer.algorithm,
+        "certificate": b64(signer.der),
+    }
+
+
+async def withdraw(
+    service: Service,
+    institution: TestInstitution,
+    consent_id: str,
+    signed: dict[str, Any],
+    *,
+    expect: int = 200,
+) -> dict[str, Any]:
+    path = f"/v1/consents/{consent_id}:withdraw"
+    return await service.call(institution, "POST", path, signed, expect=expect)
+
+
+async def seen(
+    service: Service, institution: TestInstitution, consent_id: str
+) -> tuple[str, list[tuple[str, str]]]:
+    """The consent's state, and its history as (state, who)."""
+    found = await service.call(institution, "GET", f"/v1/consents/{consent_id}")
+    history = await service.call(institution, "GET", f"/v1/consents/{consent_id}/history")
+    return found["state"], [(row["state"], row["who"]) for row in history["history"]]
+
+
+async def consent_events(service: Service, institution: TestInstitution) -> list[str]:
+    """Types of the feed's consent events, in order."""
+    found = await service.world.events(institution)
+    return [event.type for event in found if event.consent_id is not None]
+
+
 async def fetch(
     service: Service,
     institution: TestInstitution,

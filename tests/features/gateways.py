@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from uuid import UUID
 
 from platform_api.certificates.birth_date import birth_date
 from platform_api.certificates.four_items import FourInformation, TextItem, gender
 from platform_api.consents.application import parse_application
 from platform_api.consents.model import validity
+from platform_api.consents.withdrawal_application import parse_withdrawal
 from platform_api.jlis.gateway import (
     AuthorityOffer,
     ConsentReflection,
@@ -59,12 +61,20 @@ class FakeJlis:
     successor: SuccessorCertificate | None = None
     down: bool = False
     refuse: str | None = None
+    #: The newest one of each service, and each one by its reference.
     consents: dict[str, ConsentReflection] = field(default_factory=dict)
+    taken: dict[str, tuple[str, ConsentReflection]] = field(default_factory=dict)
+    references: dict[UUID, str] = field(default_factory=dict)
+    #: False: received, and reflected only when ``reflect`` is called.
+    reflects: bool = True
+    #: J-LIS takes what it is sent, and its answer is lost.
+    answer_lost: bool = False
     queries: list[FourInformationQuery] = field(default_factory=list)
     submissions: int = 0
     #: What J-LIS has of withdrawals, in its order; a test may add one that came by J-LIS's own application.
     withdrawals: list[Withdrawal] = field(default_factory=list)
     polls: int = 0
+    page: int = 1000
     linked: SuccessorCertificate | None = None
     linkage_queries: list[LinkageQuery] = field(default_factory=list)
     #: Called while a query is on its way, before the answer.
@@ -83,13 +93,27 @@ class FakeJlis:
             raise GatewayRefused(self.refuse, expected="a", got="b", remedy="c")
         application = parse_application(submission.application)
         assert application.service_code == submission.service_code
+        ref = self.references.setdefault(application.application_number, f"ref-{len(self.references) + 1}")
+        if ref not in self.taken:
+            now, items = self.clock.now(), frozenset(application.items)
+            received = ConsentReflection(ref, now, None, None, None, items)
+            self._keep(submission.service_code, received)
+            if self.reflects:
+                self.reflect(ref)
+        self._answer()
+        return self.taken[ref][1]
+
+    def reflect(self, ref: str) -> None:
+        """Put it into force, from the day after."""
+        service_code, received = self.taken[ref]
         now = self.clock.now()
         bounds = validity(now, now)
-        reflection = ConsentReflection(
-            f"ref-{len(self.consents) + 1}", now, now, bounds.first, bounds.last, frozenset(application.items)
-        )
-        self.consents[submission.service_code] = reflection
-        return reflection
+        reflection = replace(received, reflected_at=now, valid_from=bounds.first, valid_until=bounds.last)
+        self._keep(service_code, reflection)
+
+    def _keep(self, service_code: str, reflection: ConsentReflection) -> None:
+        self.taken[reflection.consent_ref] = (service_code, reflection)
+        self.consents[service_code] = reflection
 
     async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
         self.queries.append(query)
@@ -113,34 +137,46 @@ class FakeJlis:
 
     async def consent_state(self, consent_ref: str) -> ConsentReflection:
         self._reachable()
-        for reflection in self.consents.values():
-            if reflection.consent_ref == consent_ref:
-                return reflection
+        if consent_ref in self.taken:
+            return self.taken[consent_ref][1]
         raise GatewayRefused("JLIS_CONSENT_UNKNOWN", expected="a", got="b", remedy="c")
 
     async def withdraw_consent(self, submission: WithdrawalSubmission) -> WithdrawalReceipt:
         self._reachable()
         now = self.clock.now()
-        found = self.consents.get(submission.service_code)
-        if found is None or found.consent_ref != submission.consent_ref:
+        if self.refuse is not None:
+            raise GatewayRefused(self.refuse, expected="a", got="b", remedy="c")
+        service_code, _ = self.taken.get(submission.consent_ref, ("", None))
+        if service_code != submission.service_code:
             raise GatewayRefused("JLIS_CONSENT_UNKNOWN", expected="a", got="b", remedy="c")
+        application = parse_withdrawal(submission.application)
+        assert self.references[application.consent_application_number] == submission.consent_ref
         if all(known.consent_ref != submission.consent_ref for known in self.withdrawals):
-            self.withdraw(submission.service_code)
+            self.withdraw_ref(submission.consent_ref)
+        self._answer()
         return WithdrawalReceipt(submission.consent_ref, now, now)
 
     def withdraw(self, service_code: str) -> None:
         """The holder withdraws, by whichever way; from now on J-LIS gives nothing by this consent."""
-        reflection = self.consents[service_code]
+        self.withdraw_ref(self.consents[service_code].consent_ref)
+
+    def withdraw_ref(self, ref: str) -> None:
+        service_code, reflection = self.taken[ref]
         now = self.clock.now()
-        self.consents[service_code] = replace(reflection, withdrawn_at=now)
-        self.withdrawals.append(Withdrawal(reflection.consent_ref, service_code, now))
+        self.taken[ref] = (service_code, replace(reflection, withdrawn_at=now))
+        if self.consents[service_code].consent_ref == ref:
+            self.consents[service_code] = self.taken[ref][1]
+        self.withdrawals.append(Withdrawal(ref, service_code, now))
 
     async def poll_withdrawals(self, provider_code: str, cursor: str | None) -> WithdrawalPage:
         self.polls += 1
         self._reachable()
         first = int(cursor or 0)
-        found = tuple(self.withdrawals[first:])
-        return WithdrawalPage(found, str(first + len(found)), self.clock.now(), more=False)
+        found = tuple(self.withdrawals[first : first + self.page])
+        last = first + len(found)
+        page = WithdrawalPage(found, str(last), self.clock.now(), more=last < len(self.withdrawals))
+        self._answer()
+        return page
 
     async def query_linkage(self, query: LinkageQuery) -> LinkageAnswer:
         assert query.customer_agreed, "asked without the customer's agreement"
@@ -155,6 +191,10 @@ class FakeJlis:
 
     def _reachable(self) -> None:
         if self.down:
+            raise OutsideFailed("JLIS_TIMEOUT", expected="an answer", got="none", remedy="later")
+
+    def _answer(self) -> None:
+        if self.answer_lost:
             raise OutsideFailed("JLIS_TIMEOUT", expected="an answer", got="none", remedy="later")
 
 

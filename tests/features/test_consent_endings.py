@@ -1,0 +1,405 @@
+"""Ends of a consent over HTTP: signed withdrawal, forwarding to J-LIS, the institution's stop."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from platform_api.consents.model import JST
+from tests import pki
+from tests.base.postgres import TestInstitution
+from tests.features.cards import AUTH_POLICY, Card, make_card
+from tests.features.consenting import (
+    acknowledge,
+    consent,
+    consent_events,
+    fetch,
+    next_day,
+    onboard,
+    put,
+    seen,
+    withdraw,
+    withdrawal,
+)
+from tests.features.gateways import FakeJlis, successor
+from tests.features.service import Service, serving
+from tests.features.world import everything
+from tests.revocation import sets
+
+pytestmark = pytest.mark.timeout(60)
+
+UP_TO_REFLECTED = [("RECEIVED", "holder"), ("SENT", "institution"), ("REFLECTED", "jlis")]
+EFFECTIVE = [*UP_TO_REFLECTED, ("EFFECTIVE", "clock")]
+
+
+async def effective(service: Service, institution: TestInstitution, card: Card) -> tuple[str, str]:
+    """A registration with a consent that has become effective: (registration_id, consent_id)."""
+    registration_id = await onboard(service, institution, card)
+    given = await consent(service, institution, card, registration_id)
+    await next_day(service)
+    return registration_id, given["consent_id"]
+
+
+@pytest.mark.parametrize("kind", ["rsa", "p256", "p384"])
+async def test_the_holder_withdraws(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, kind: str
+) -> None:
+    """Consent and withdrawal with each kind of key; both passed to J-LIS; nothing is fetched any more."""
+    card = make_card(sets.ca(), key=pki.key(kind, 5))
+    registration_id, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    gone = await withdraw(service, institution, consent_id, signed)
+    assert gone["state"] == "WITHDRAWN"
+    assert gone["withdrawal"]["forwarding"] == "FORWARDED"
+    assert gone["withdrawal"]["jlis_reflected_at"] is not None
+    assert [w.consent_ref for w in jlis.withdrawals] == ["ref-1"]
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+    assert jlis.queries == []
+    assert await seen(service, institution, consent_id) == (
+        "WITHDRAWN",
+        [*EFFECTIVE, ("WITHDRAWN", "holder")],
+    )
+    again = await withdraw(service, institution, consent_id, signed)
+    assert again == gone
+    assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
+
+
+async def test_the_form_that_the_holder_signs(service: Service, institution: TestInstitution) -> None:
+    """The XML of the contract with J-LIS, to the octet; each asking gives another number."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    texts = []
+    for _ in range(2):
+        signed = await withdrawal(service, institution, consent_id, card)
+        texts.append(base64.b64decode(signed["application"]).decode())
+    async with service.world.database.superuser() as connection:
+        given = await connection.fetchval("SELECT application_number FROM consent")
+        numbers = await connection.fetch("SELECT application_number FROM withdrawal_application")
+    now = service.world.clock.now()
+    assert sorted(texts) == sorted(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<利用者同意取消申請情報><版>1.0</版>'
+        f"<機関コード>{institution.institution_id}</機関コード>"
+        f"<サービスコード>{institution.service_code}</サービスコード>"
+        f"<同意申請番号>{given}</同意申請番号><申請番号>{row['application_number']}</申請番号>"
+        f"<作成日時>{now:%Y-%m-%dT%H:%M:%SZ}</作成日時></利用者同意取消申請情報>"
+        for row in numbers
+    )
+    assert len(set(texts)) == 2
+
+
+async def test_jlis_down_while_withdrawing(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """The withdrawal stands at once, nothing of the signed form is kept, and sending it again forwards it."""
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    jlis.down = True
+    failed = await withdraw(service, institution, consent_id, signed, expect=503)
+    assert failed["code"] == "WITHDRAWN_FORWARDING_FAILED"
+    assert (failed["state"], failed["forwarding"], failed["cause"]) == (
+        "WITHDRAWN",
+        "PENDING",
+        "JLIS_TIMEOUT",
+    )
+    assert failed["ids"] == {"consent_id": consent_id}
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+    pending = await service.call(institution, "GET", "/v1/consents?forwarding=PENDING")
+    assert [c["consent_id"] for c in pending["consents"]] == [consent_id]
+    rows = await everything(service.world.database)
+    for table in rows.values():
+        for row in table:
+            assert card.der not in [v for v in row.values() if isinstance(v, bytes)]
+    jlis.down = False
+    done = await withdraw(service, institution, consent_id, signed)
+    assert done["withdrawal"]["forwarding"] == "FORWARDED"
+    assert len(jlis.withdrawals) == 1
+    assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
+
+
+async def test_jlis_took_the_withdrawal_and_its_answer_was_lost(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Persisted at J-LIS though it reported an error: the same request again finds it there, once."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    jlis.answer_lost = True
+    await withdraw(service, institution, consent_id, signed, expect=503)
+    jlis.answer_lost = False
+    assert (await withdraw(service, institution, consent_id, signed))["withdrawal"][
+        "forwarding"
+    ] == "FORWARDED"
+    assert len(jlis.withdrawals) == 1
+
+
+async def test_jlis_refuses_the_withdrawal(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Our fetching has ended all the same; the refusal is shown by its code, for a person to look at."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    jlis.refuse = "JLIS_REFUSED"
+    gone = await withdraw(service, institution, consent_id, signed)
+    assert (gone["state"], gone["withdrawal"]["forwarding"]) == ("WITHDRAWN", "REFUSED")
+    assert gone["withdrawal"]["forwarding_code"] == "JLIS_REFUSED"
+
+
+async def test_without_a_gateway_the_withdrawal_stands(
+    service: Service, institution: TestInstitution
+) -> None:
+    """A server without an address of J-LIS ends its own fetching and says what is missing."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    async with serving(service.world, None) as alone:
+        signed = await withdrawal(alone, institution, consent_id, card)
+        failed = await withdraw(alone, institution, consent_id, signed, expect=503)
+    assert failed["cause"] == "JLIS_NOT_CONFIGURED"
+    assert (await seen(service, institution, consent_id))[0] == "WITHDRAWN"
+
+
+async def test_a_successor_of_the_holder_may_withdraw(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """After a move: the new card, pending and then current, is the same holder's; consent survives it."""
+    world = service.world
+    old, new = make_card(sets.ca()), make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, old)
+    await next_day(service, {old.serial: 3})
+    signed = await withdrawal(service, institution, consent_id, new)
+    refused = await withdraw(service, institution, consent_id, signed, expect=422)
+    assert refused["code"] == "WITHDRAWAL_HOLDER_MISMATCH"  # nothing proves whose it is
+    jlis.successor = successor(world, new)
+    assert (await fetch(service, institution, registration_id))["outcome"] == "DATA"
+    by_old = await withdrawal(service, institution, consent_id, old)
+    refused = await withdraw(service, institution, consent_id, by_old, expect=422)
+    assert refused["code"] == "CONSENT_CERTIFICATE_NOT_GOOD"  # revoked by the move
+    await acknowledge(service, institution, registration_id)
+    assert (await withdraw(service, institution, consent_id, signed))["state"] == "WITHDRAWN"
+
+
+async def test_a_next_holder_withdraws_nothing(service: Service, institution: TestInstitution) -> None:
+    """The registration's number was given to another customer: the former holder's consent is not his."""
+    former, next_one = make_card(sets.ca()), make_card(sets.ca())
+    _, consent_id = await effective(service, institution, former)
+    await put(service, institution, next_one)
+    signed = await withdrawal(service, institution, consent_id, next_one)
+    refused = await withdraw(service, institution, consent_id, signed, expect=422)
+    assert refused["code"] == "WITHDRAWAL_HOLDER_MISMATCH"
+    assert (await seen(service, institution, consent_id))[0] == "EFFECTIVE"
+
+
+@pytest.mark.parametrize(
+    ("bend", "code"),
+    [
+        (lambda d: d | {"signature": d["signature"][:-8] + "AAAAAAA="}, "CONSENT_SIGNATURE_INVALID"),
+        (lambda d: d | {"signature_algorithm": "ECDSA-SHA384"}, "CONSENT_ALGORITHM"),
+        (lambda d: d | {"certificate": "MAA="}, "CERTIFICATE_MALFORMED"),
+    ],
+)
+async def test_a_bent_withdrawal_is_refused(
+    service: Service, institution: TestInstitution, bend: Any, code: str
+) -> None:
+    """Signature, algorithm and certificate are checked as strictly as a consent's; the consent goes on."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = bend(await withdrawal(service, institution, consent_id, card))
+    assert (await withdraw(service, institution, consent_id, signed, expect=422))["code"] == code
+    assert (await seen(service, institution, consent_id))[0] == "EFFECTIVE"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda t: t.replace("1.0</版>", "1.1</版>"), "WITHDRAWAL_APPLICATION_MALFORMED"),
+        (lambda t: t.replace("取消申請", "申請"), "WITHDRAWAL_APPLICATION_MALFORMED"),
+        (lambda t: t.replace("<申請番号>", "<余分/><申請番号>"), "WITHDRAWAL_APPLICATION_MALFORMED"),
+        (lambda t: t[:60] + t[60:].replace("0", "1", 1), "any"),
+        (lambda t: t.replace("Z</作成日時>", "Z</作成日時>\n"), "WITHDRAWAL_OCTETS_MISMATCH"),
+    ],
+)
+async def test_another_form_than_ours_is_refused(
+    service: Service, institution: TestInstitution, change: Any, code: str
+) -> None:
+    """Signed by the right card, but not the octets that we wrote."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(
+        service, institution, consent_id, card, change=lambda octets: change(octets.decode()).encode()
+    )
+    refused = await withdraw(service, institution, consent_id, signed, expect=422)
+    assert refused["code"] == code or code == "any"
+    assert (await seen(service, institution, consent_id))[0] == "EFFECTIVE"
+
+
+async def test_an_authentication_certificate_withdraws_nothing(
+    service: Service, institution: TestInstitution
+) -> None:
+    """Only a signing certificate's signature counts."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    other = make_card(sets.ca(), policies=(AUTH_POLICY,), items=None)
+    signed = await withdrawal(service, institution, consent_id, other)
+    refused = await withdraw(service, institution, consent_id, signed, expect=422)
+    assert refused["code"] == "CONSENT_KIND"
+
+
+async def test_a_form_of_another_consent_withdraws_nothing(
+    service: Service, institution: TestInstitution
+) -> None:
+    """The number was issued for one consent and counts for no other, of the same holder neither."""
+    card = make_card(sets.ca())
+    registration_id, first = await effective(service, institution, card)
+    second = (await consent(service, institution, card, registration_id))["consent_id"]
+    signed = await withdrawal(service, institution, first, card)
+    refused = await withdraw(service, institution, second, signed, expect=422)
+    assert refused["code"] == "WITHDRAWAL_NUMBER_UNKNOWN"
+
+
+async def test_another_institutions_consent_is_not_there(
+    service: Service, institution: TestInstitution, other_institution: TestInstitution
+) -> None:
+    """404 on every address of a consent for whoever it does not belong to."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    await withdraw(service, other_institution, consent_id, signed, expect=404)
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/history"),
+        ("GET", "/proof"),
+        ("POST", "/withdrawal-applications"),
+        ("POST", ":reminded"),
+    ):
+        await service.call(other_institution, method, f"/v1/consents/{consent_id}{path}", expect=404)
+    await service.call(other_institution, "POST", f"/v1/consents/{consent_id}:stop", {}, expect=404)
+    assert (await service.call(other_institution, "GET", "/v1/consents"))["consents"] == []
+    assert (await seen(service, institution, consent_id))[0] == "EFFECTIVE"
+
+
+async def test_withdrawn_before_jlis_named_it(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Sent, answer lost: withdrawn with us, though there is no name of it to withdraw at J-LIS."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    jlis.answer_lost = True
+    await consent(service, institution, card, registration_id, expect=503)
+    listed = await service.call(institution, "GET", "/v1/consents?state=SENT")
+    consent_id = listed["consents"][0]["consent_id"]
+    signed = await withdrawal(service, institution, consent_id, card)
+    gone = await withdraw(service, institution, consent_id, signed)
+    assert gone["withdrawal"]["forwarding"] == "NO_REFERENCE"
+    assert gone["state"] == "WITHDRAWN"
+    jlis.answer_lost = False
+    assert await consent_events(service, institution) == ["consent.withdrawn"]
+
+
+async def test_stopped_at_once_and_again(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """The institution's own act: nothing is fetched any more, one event; saying it again changes nothing."""
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    stopped = await service.call(institution, "POST", f"/v1/consents/{consent_id}:stop", {})
+    assert stopped["state"] == "STOPPED"
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+    assert jlis.queries == []
+    again = await service.call(institution, "POST", f"/v1/consents/{consent_id}:stop", {})
+    assert again == stopped
+    assert await seen(service, institution, consent_id) == (
+        "STOPPED",
+        [*EFFECTIVE, ("STOPPED", "institution")],
+    )
+    assert await consent_events(service, institution) == ["consent.effective", "consent.stopped"]
+
+
+async def test_a_stopped_consent_can_be_withdrawn(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """It stands at J-LIS still: the holder's withdrawal is taken and forwarded."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    await service.call(institution, "POST", f"/v1/consents/{consent_id}:stop", {})
+    signed = await withdrawal(service, institution, consent_id, card)
+    assert (await withdraw(service, institution, consent_id, signed))["state"] == "WITHDRAWN"
+    assert len(jlis.withdrawals) == 1
+    stop_again = await service.call(institution, "POST", f"/v1/consents/{consent_id}:stop", {}, expect=409)
+    assert stop_again["code"] == "CONSENT_ENDED"
+
+
+async def test_stopped_from_a_day_in_japan_on(service: Service, institution: TestInstitution) -> None:
+    """The second before midnight still fetches, midnight does not, whether a pass has run or not."""
+    world = service.world
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    day = world.clock.now().astimezone(JST).date() + timedelta(days=2)
+    path = f"/v1/consents/{consent_id}:stop"
+    planned = await service.call(
+        institution, "POST", path, {"stop_on": (day + timedelta(days=5)).isoformat()}
+    )
+    assert planned["state"] == "EFFECTIVE"
+    planned = await service.call(institution, "POST", path, {"stop_on": day.isoformat()})
+    midnight = datetime(day.year, day.month, day.day, tzinfo=JST)
+    assert planned["stops_at"] == midnight.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    world.clock.set(midnight - timedelta(microseconds=1))
+    assert (await fetch(service, institution, registration_id))["outcome"] == "NO_NEW_CERTIFICATE"
+    world.clock.set(midnight)
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+    assert (await service.call(institution, "GET", f"/v1/consents/{consent_id}"))["state"] == "STOPPED"
+
+
+@pytest.mark.parametrize(
+    ("stop_on", "code"), [("2020-01-01", "STOP_IN_THE_PAST"), ("2099-01-01", "STOP_AFTER_THE_END")]
+)
+async def test_a_stop_that_says_nothing_is_refused(
+    service: Service, institution: TestInstitution, stop_on: str, code: str
+) -> None:
+    """A day that is over, and a day after the end of the consent."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    path = f"/v1/consents/{consent_id}:stop"
+    assert (await service.call(institution, "POST", path, {"stop_on": stop_on}, expect=422))["code"] == code
+
+
+async def test_ended_consents_stay_ended(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Refused and expired ones are neither stopped nor withdrawn; a new consent is a new record."""
+    card = make_card(sets.ca(), not_after=pki.T0 + timedelta(days=5000))
+    registration_id, expired = await effective(service, institution, card)
+    jlis.refuse = "JLIS_REFUSED"
+    await consent(service, institution, card, registration_id, expect=422)
+    refused = (await service.call(institution, "GET", "/v1/consents?state=REFUSED"))["consents"][0]
+    assert refused["refusal_code"] == "JLIS_REFUSED"
+    assert await seen(service, institution, refused["consent_id"]) == (
+        "REFUSED",
+        [("RECEIVED", "holder"), ("SENT", "institution"), ("REFUSED", "jlis")],
+    )
+    service.world.clock.set(service.world.clock.now() + timedelta(days=3653))
+    for consent_id in (expired, refused["consent_id"]):
+        for path in (":stop", "/withdrawal-applications"):
+            ended = await service.call(
+                institution, "POST", f"/v1/consents/{consent_id}{path}", {}, expect=409
+            )
+            assert ended["code"] == "CONSENT_ENDED"
+    assert "consent.refused" in await consent_events(service, institution)
+
+
+async def test_the_same_signed_consent_never_reopens_one(
+    service: Service, institution: TestInstitution
+) -> None:
+    """Re-consent is a new application and a new record; the old one stays withdrawn."""
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    await withdraw(service, institution, consent_id, await withdrawal(service, institution, consent_id, card))
+    again = await consent(service, institution, card, registration_id)
+    assert again["consent_id"] != consent_id
+    assert again["state"] == "REFLECTED"
+    ours = {table for table in rows if "consent" in table or "withdrawal" in table}
+    assert {table for table in ours if rows[table]} <= {"withdrawal_poll", "consent_text"}
+    assert len(ours) >= 8
