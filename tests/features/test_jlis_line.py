@@ -1,0 +1,304 @@
+"""T41: the line to J-LIS fails in every way, over real sockets; never half an answer, never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_api.breaker import State
+from platform_api.config import Settings
+from platform_api.jlis.calls import Kind
+from platform_api.jlis.fields import JlisFields
+from platform_api.jlis.gateway import (
+    ConsentSubmission,
+    FourInformationAnswer,
+    FourInformationQuery,
+    GatewayRefused,
+    QueryOutcome,
+)
+from platform_api.jlis.http import HttpGateway
+from platform_api.jlis.settings import GatewaySettings, gateway_settings
+from revocation.errors import OutsideFailed, RevocationError
+from revocation.identity import serial_to_hex
+from tests.base.postgres import TestInstitution
+from tests.base.test_tls import CA, CLIENT, SERVER, written
+from tests.features import chaos_jlis
+from tests.features.cards import make_card
+from tests.features.chaos_jlis import ChaosJlis, Trick, chaos
+from tests.features.consenting import ALL, consent, fetch, next_day, onboard
+from tests.features.gateways import CANARY_ADDRESS, CANARY_BIRTH, CANARY_NAME, FakeJlis
+from tests.features.service import serving
+from tests.features.test_jlis_http import DATA, QUERY
+from tests.features.world import World, everything
+from tests.revocation import sets
+
+pytestmark = pytest.mark.timeout(60)
+
+QUICK: dict[str, Any] = {"attempt_timeout_s": 0.4, "call_timeout_s": 3.0, "retry_wait_s": 0.01}
+NONE = {"outcome": "NO_NEW_CERTIFICATE"}
+SUBMISSION = ConsentSubmission("svc-1", b"<a/>", b"s", "ECDSA-SHA256", b"c")
+
+#: How the line fails, by which code, and how many requests three attempts make of it.
+FAILURES: dict[str, tuple[Trick, str, int]] = {
+    "timeout": (chaos_jlis.silent, "JLIS_TIMEOUT", 3),
+    "dripping": (chaos_jlis.dripping, "JLIS_TIMEOUT", 3),
+    "503": (chaos_jlis.busy, "JLIS_BUSY", 3),
+    "half": (chaos_jlis.half, "JLIS_UNREACHABLE", 3),
+    "half, chunked": (chaos_jlis.half_chunked, "JLIS_UNREACHABLE", 3),
+    "cut": (chaos_jlis.cut, "JLIS_UNREACHABLE", 3),
+    "twice in one body": (chaos_jlis.twice_in_one, "JLIS_ANSWER_MALFORMED", 1),
+    "redirect": (chaos_jlis.redirect, "JLIS_REDIRECTED", 1),
+    "a page of a proxy": (chaos_jlis.a_page, "JLIS_STATUS", 1),
+}
+
+
+def line(here: ChaosJlis, **settings: Any) -> HttpGateway:
+    return HttpGateway(GatewaySettings(base_url=here.url, **(QUICK | settings)))
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_t41_each_failure_of_the_line_is_bounded_and_whole(name: str) -> None:
+    """Three attempts at most, one code of ours, nothing of the answer in the error and its causes."""
+    trick, code, attempts = FAILURES[name]
+    async with chaos(DATA, *[trick] * 9) as here, line(here) as gateway:
+        with pytest.raises(OutsideFailed) as failed:
+            await gateway.query_four_information(QUERY)
+        assert (failed.value.code, len(here.requests)) == (code, attempts)
+        error: BaseException | None = failed.value
+        while error is not None:
+            assert "黒桐" not in str(error)
+            assert "bfc" not in str(error)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        here.tricks.clear()
+        assert (await gateway.query_four_information(QUERY)).outcome is QueryOutcome.DATA
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, attempts) in FAILURES.items() if attempts == 3])
+async def test_t41_what_passes_is_asked_again(name: str) -> None:
+    """Once failed, then well: one answer, from two requests that are the same to the octet."""
+    async with chaos(DATA, FAILURES[name][0]) as here, line(here) as gateway:
+        answer = await gateway.query_four_information(QUERY)
+    assert answer.outcome is QueryOutcome.DATA
+    assert len(here.requests) == 2
+    assert here.requests[0] == here.requests[1]
+
+
+async def test_t41_an_answer_that_comes_twice_answers_no_other_question() -> None:
+    """A second answer, late, on the same line: the next question gets its own, on a line of its own."""
+    other = {**DATA, "items": DATA["items"] | {"name": "別人　花子"}}
+    async with chaos(NONE) as here, line(here) as gateway:
+        here.tricks = [chaos_jlis.twice_late(chaos_jlis.orjson.dumps(other))]
+        first = await gateway.query_four_information(QUERY)
+        await asyncio.sleep(0.2)  # the second one has come
+        here.say(DATA)
+        second = await gateway.query_four_information(QUERY)
+    assert first == FourInformationAnswer(QueryOutcome.NO_NEW_CERTIFICATE)
+    assert second.items is not None
+    assert second.items.name is not None
+    assert second.items.name.value == "黒桐　幹也"
+    assert here.connections == 2
+
+
+async def test_t41_the_breaker_opens_and_nothing_is_sent() -> None:
+    """Five failures in a row: the sixth question is not sent; other kinds of calls go on; a pause later one
+    probe closes it again."""
+    now = [0.0]
+    async with chaos(DATA, *[chaos_jlis.cut] * 5) as here:
+        settings = GatewaySettings(base_url=here.url, **(QUICK | {"attempts": 1}))
+        async with HttpGateway(settings, monotonic=lambda: now[0]) as gateway:
+            for _ in range(5):
+                with pytest.raises(OutsideFailed, match="JLIS_UNREACHABLE"):
+                    await gateway.query_four_information(QUERY)
+            with pytest.raises(OutsideFailed, match="JLIS_PAUSED"):
+                await gateway.query_four_information(QUERY)
+            assert len(here.requests) == 5
+            here.say({"authorities": []})
+            assert await gateway.authorities() == ()
+            here.say(DATA)
+            now[0] = 30.0
+            assert gateway.state_of(Kind.FOUR_INFORMATION) is State.HALF_OPEN
+            assert (await gateway.query_four_information(QUERY)).outcome is QueryOutcome.DATA
+            assert gateway.state_of(Kind.FOUR_INFORMATION) is State.CLOSED
+
+
+async def test_t41_the_failure_that_opens_the_breaker_is_told_as_such() -> None:
+    """The attempt after it is not sent, and the caller learns of the failure, not of our pause."""
+    async with chaos(DATA, *[chaos_jlis.half] * 9) as here, line(here, failures=2) as gateway:
+        with pytest.raises(OutsideFailed, match="JLIS_UNREACHABLE"):
+            await gateway.query_four_information(QUERY)
+        assert len(here.requests) == 2
+
+
+async def test_t41_a_refusal_is_no_failure_of_the_line() -> None:
+    """However often J-LIS says no, it answers: nobody else is kept from asking."""
+    async with chaos({}) as here, line(here, failures=2) as gateway:
+
+        async def no(writer: asyncio.StreamWriter, _: bytes) -> None:
+            writer.write(chaos_jlis.http(b'{"code":"CERTIFICATE_REVOKED"}', status="422 Unprocessable"))
+            await writer.drain()
+
+        here.tricks = [no] * 4
+        for _ in range(4):
+            with pytest.raises(GatewayRefused, match="JLIS_CONSENT_CERTIFICATE_INVALID"):
+                await gateway.submit_consent(SUBMISSION)
+        assert gateway.state_of(Kind.CONSENTS) is State.CLOSED
+
+
+@pytest.mark.parametrize(("trick", "attempts"), [(chaos_jlis.half, 1), (chaos_jlis.busy, 3)])
+async def test_t41_an_application_is_sent_again_only_where_that_is_harmless(
+    trick: Trick, attempts: int
+) -> None:
+    """Where J-LIS does not know an application again: not sent twice, unless it was surely not taken."""
+    async with chaos({}, *[trick] * 9) as here, line(here, resubmit=False) as gateway:
+        with pytest.raises(OutsideFailed):
+            await gateway.submit_consent(SUBMISSION)
+        assert len(here.requests) == attempts
+    async with chaos({}, *[trick] * 9) as here, line(here) as gateway:
+        with pytest.raises(OutsideFailed):
+            await gateway.submit_consent(SUBMISSION)
+        assert len(here.requests) == 3
+
+
+def server_context(folder: Path, *, client: bool = False) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*SERVER.write(folder, "server"))
+    if client:
+        context.load_verify_locations(cadata=CA.pem.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def settings_of(here: ChaosJlis, **fields: Any) -> GatewaySettings:
+    made = JlisFields(jlis_url=here.url, **fields)
+    return await asyncio.to_thread(gateway_settings, made)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, None),
+        ({"jlis_tls_name": "jlis.example"}, "JLIS_TLS_REFUSED"),
+        ({"jlis_ca": "other"}, "JLIS_TLS_REFUSED"),
+        ({"jlis_ca": None}, "JLIS_TLS_REFUSED"),
+    ],
+)
+async def test_t41_another_name_or_another_ca_gets_nothing(
+    tmp_path: Path, fields: dict[str, Any], code: str | None
+) -> None:
+    """By its CA and its name J-LIS is asked; by another of either, nothing is sent and nothing repeated."""
+    server, _ = await asyncio.to_thread(SERVER.write, tmp_path, "vouching")
+    other, _ = await asyncio.to_thread(CA.write, tmp_path, "other")
+    given = {"jlis_ca": server} | fields
+    if given["jlis_ca"] == "other":
+        given["jlis_ca"] = other
+    context = await asyncio.to_thread(server_context, tmp_path)
+    async with chaos(NONE, context=context) as here:
+        async with HttpGateway(await settings_of(here, **given)) as gateway:
+            if code is None:
+                assert (
+                    await gateway.query_four_information(QUERY)
+                ).outcome is QueryOutcome.NO_NEW_CERTIFICATE
+                return
+            with pytest.raises(OutsideFailed, match=code):
+                await gateway.query_four_information(QUERY)
+        assert (here.requests, here.connections) == ([], 0)
+
+
+async def test_t41_our_certificate_is_shown_on_the_line(tmp_path: Path) -> None:
+    """A server that wants one gets ours; without it there is no answer, by a code of ours."""
+    vouching, _ = await asyncio.to_thread(SERVER.write, tmp_path, "vouching")
+    certificate, key = await written(CLIENT, tmp_path)
+    context = await asyncio.to_thread(lambda: server_context(tmp_path, client=True))
+    async with chaos(NONE, context=context) as here:
+        ours = await settings_of(
+            here, jlis_ca=vouching, jlis_client_certificate=certificate, jlis_client_key=key
+        )
+        async with HttpGateway(ours) as gateway:
+            assert (await gateway.query_four_information(QUERY)).outcome is QueryOutcome.NO_NEW_CERTIFICATE
+        here.requests.clear()
+        async with HttpGateway(await settings_of(here, jlis_ca=vouching)) as gateway:
+            with pytest.raises(OutsideFailed, match=r"JLIS_TLS_REFUSED|JLIS_UNREACHABLE"):
+                await gateway.query_four_information(QUERY)
+        assert here.requests == []
+
+
+async def test_t41_plain_http_where_tls_is_meant() -> None:
+    """A server that speaks plain HTTP at an https address gets nothing."""
+    async with chaos(NONE) as here:
+        here.url = here.url.replace("http:", "https:")
+        async with line(here) as gateway:
+            with pytest.raises(RevocationError, match=r"JLIS_(TLS_REFUSED|UNREACHABLE|TIMEOUT)"):
+                await gateway.query_four_information(QUERY)
+        assert here.requests == []
+
+
+def test_t41_a_live_server_asks_by_tls_or_on_this_machine() -> None:
+    """Plain HTTP to another host is refused at the start, also to one whose name begins like this one's."""
+    for url in ("http://jlis.example", "http://192.0.2.1:8443", "http://127.0.0.1.example"):
+        with pytest.raises(ValueError, match="https"):
+            Settings(mode="live", jlis_url=url)
+        Settings(mode="sandbox", jlis_url=url)
+    for url in ("https://jlis.example", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"):
+        Settings(mode="live", jlis_url=url)
+
+
+class ThroughLine(FakeJlis):
+    """The four items over the line, all else in memory."""
+
+    line: HttpGateway
+
+    async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
+        self.queries.append(query)
+        return await self.line.query_four_information(query)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_t41_no_partial_record(world: World, institution: TestInstitution, name: str) -> None:
+    """Each failure through the service: TEMPORARY, no new certificate watched, no item in any table; and then
+    the whole answer."""
+    jlis = ThroughLine(world.clock)
+    await world.day()
+    old, new = make_card(sets.ca()), make_card(sets.ca())
+    known = world.known(new)
+    answer = {
+        "outcome": "DATA",
+        "items": {
+            "name": CANARY_NAME,
+            "address": CANARY_ADDRESS,
+            "date_of_birth": CANARY_BIRTH,
+            "gender": "2",
+        },
+        "certificate": {
+            "ca_id": known.identity.ca_id,
+            "issuer_key": known.identity.issuer_key.hex(),
+            "serial_number": serial_to_hex(known.identity.serial),
+            "not_before": known.validity.not_before.isoformat(),
+            "not_after": known.validity.not_after.isoformat(),
+            "partition": None,
+        },
+        "as_of": world.clock.now().isoformat(),
+    }
+    async with (
+        chaos(answer, *[FAILURES[name][0]] * 9) as here,
+        line(here) as jlis.line,
+        serving(world, jlis) as service,
+    ):
+        registration_id = await onboard(service, institution, old)
+        await consent(service, institution, old, registration_id)
+        await next_day(service, {old.serial: 3})
+        before = await everything(world.database)
+        failed = await fetch(service, institution, registration_id)
+        assert (failed["outcome"], failed["four_information"]) == ("TEMPORARY", None)
+        assert failed["registration"]["pending_successor"] is False
+        after = await everything(world.database)
+        assert CANARY_NAME not in repr(after)
+        changed = {table for table in after if after[table] != before[table]}
+        assert changed <= {"registration", "four_information_query"}, changed
+        here.tricks.clear()
+        got = await fetch(service, institution, registration_id, ALL)
+        assert got["outcome"] == "DATA", got
+        assert got["four_information"]["name"]["value"] == CANARY_NAME

@@ -1,0 +1,263 @@
+"""What is assumed of J-LIS in one place: settings, open questions, codes, commands, doctor, metrics, log."""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from aiohttp import web
+from typer.testing import CliRunner
+
+from platform_api.cli import app as command_line
+from platform_api.config import Settings, load_settings
+from platform_api.doctor import examine
+from platform_api.jlis.calls import CALLS, Kind
+from platform_api.jlis.error_codes import MEANINGS, THEIR_CODES, Reaction, ours
+from platform_api.jlis.fields import JlisFields, provider_code_of
+from platform_api.jlis.gateway import GatewayRefused
+from platform_api.jlis.http import HttpGateway
+from platform_api.jlis.observing import Observing
+from platform_api.jlis.open_questions import QUESTIONS, question_of
+from platform_api.jlis.opening import for_batches, open_gateway
+from platform_api.jlis.settings import GatewaySettings
+from platform_api.logs import Dropped, make_log
+from platform_api.metrics import Metrics
+from revocation.clock import FixedClock, SystemClock
+from revocation.errors import OutsideFailed
+from tests.base.test_tls import CLIENT
+from tests.features import chaos_jlis
+from tests.features.chaos_jlis import chaos
+from tests.features.gateways import FakeJlis
+from tests.features.test_jlis_hours import NIGHT, jst
+from tests.features.test_jlis_http import DATA, QUERY, jlis, says
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def test_every_setting_of_j_lis_has_its_question() -> None:
+    """Each stands in one question; a name in a question is a setting; questions are in two languages."""
+    named = [name for one in QUESTIONS for name in one.settings]
+    assert len(named) == len(set(named))
+    assert set(JlisFields.model_fields) <= set(named)
+    assert set(named) <= set(Settings.model_fields)
+    for one in QUESTIONS:
+        assert one.settings or one.settled_in
+        assert one.en.endswith("?")
+        assert any(unicodedata.name(character, "").startswith("CJK") for character in one.ja)
+    assert {one.number for one in QUESTIONS} >= set(range(1, 11))
+    question = question_of("jlis_resubmit")
+    assert question is not None
+    assert question.number == 6
+
+
+def test_every_code_is_explained_in_two_languages() -> None:
+    """Ours are a closed set; each of theirs is one of ours that J-LIS itself can cause."""
+    for code, meaning in MEANINGS.items():
+        assert code.startswith("JLIS_")
+        assert meaning.en.isascii()
+        assert meaning.en.endswith(".")
+        assert meaning.ja.endswith("。")
+    assert set(THEIR_CODES.values()) <= set(MEANINGS)
+    assert MEANINGS[ours("X9", {})].reaction is Reaction.REFUSED
+
+
+@pytest.mark.parametrize("theirs", [*THEIR_CODES, "X9", ""])
+async def test_each_code_of_theirs_by_the_table(theirs: str) -> None:
+    """In a 4xx: refused once, or asked again a few times, or left for later; never "again for ever"."""
+    reaction = MEANINGS[ours(theirs, {})].reaction if theirs else Reaction.LATER
+    wanted = GatewayRefused if reaction is Reaction.REFUSED else OutsideFailed
+    async with jlis(says({"code": theirs, "message": "x"}, 422), retry_wait_s=0.01) as (gateway, seen):
+        with pytest.raises(wanted) as failed:
+            await gateway.query_four_information(QUERY)
+    assert failed.value.code == (ours(theirs, {}) if theirs else "JLIS_STATUS")
+    assert len(seen) == (3 if reaction is Reaction.AGAIN else 1)
+
+
+async def test_a_code_can_be_added_by_a_setting() -> None:
+    """``jlis_error_codes`` counts before the table."""
+    codes = {"E0123": "JLIS_CONSENT_WITHDRAWN", "BUSY": "JLIS_CLOSED_BY_J_LIS"}
+    for theirs, code in codes.items():
+        async with jlis(says({"code": theirs}, 409), error_codes=codes) as (gateway, seen):
+            with pytest.raises((OutsideFailed, GatewayRefused), match=f"{code}:"):
+                await gateway.query_four_information(QUERY)
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_refusal_in_a_server_error_is_no_refusal(status: int) -> None:
+    """A server in trouble is not believed to have decided anything, whatever its body says."""
+    async with jlis(says({"code": "SIGNATURE_INVALID"}, status), retry_wait_s=0.01) as (gateway, seen):
+        with pytest.raises(OutsideFailed, match="JLIS_STATUS"):
+            await gateway.query_four_information(QUERY)
+    assert len(seen) == 3
+
+
+async def test_answers_about_something_else_are_none() -> None:
+    """The state of another consent, and a page that says "more" and stays where it is, are refused."""
+    reflection = {
+        "consent_ref": "other",
+        "received_at": "2026-11-20T01:00:00Z",
+        "reflected_at": None,
+        "valid_from": None,
+        "valid_until": None,
+        "items": [],
+    }
+    async with jlis(says(reflection)) as (gateway, _):
+        assert (await gateway.consent_state("other")).reflected_at is None
+        with pytest.raises(OutsideFailed, match="JLIS_ANSWER_MALFORMED"):
+            await gateway.consent_state("mine")
+    page = {"withdrawals": [], "cursor": "7", "as_of": "2026-11-20T01:00:00Z", "more": True}
+    async with jlis(says(page)) as (gateway, seen):
+        assert (await gateway.poll_withdrawals("p-1", "6")).more
+        assert seen[0][2] == {"provider_code": "p-1", "cursor": "6", "limit": 1000}
+        with pytest.raises(OutsideFailed, match="JLIS_ANSWER_MALFORMED"):
+            await gateway.poll_withdrawals("p-1", "7")
+
+
+async def test_media_types_are_exact() -> None:
+    """JSON that is called something else, or is packed, is no answer."""
+    body = json.dumps(DATA).encode()
+    for response in (
+        web.Response(body=body, content_type="text/html"),
+        web.Response(body=body),
+        web.Response(body=body, content_type="application/json", headers={"Content-Encoding": "gzip"}),
+    ):
+        async with jlis(lambda _, found=response: found) as (gateway, seen):
+            with pytest.raises(OutsideFailed, match="JLIS_CONTENT_TYPE"):
+                await gateway.query_four_information(QUERY)
+        assert len(seen) == 1
+
+
+def test_provider_codes() -> None:
+    """The id of the institution, unless a setting says another."""
+    one, two = UUID(int=1), UUID(int=2)
+    fields = JlisFields(jlis_provider_codes={one: "P-0001"})
+    assert provider_code_of(fields, one) == "P-0001"
+    assert provider_code_of(fields, two) == str(two)
+
+
+async def test_one_function_opens_it() -> None:
+    """By the settings; batches get their share of the same line; a fake is its own batch gateway."""
+    async with chaos(DATA) as here, open_gateway(JlisFields(jlis_url=here.url), SystemClock()) as gateway:
+        batches = for_batches(gateway)
+        assert batches is not gateway
+        for one in (gateway, batches):
+            assert (await one.query_four_information(QUERY)).items is not None
+    fake = FakeJlis(SystemClock())
+    assert for_batches(fake) is fake
+
+
+def run(*words: str) -> tuple[int, Any]:
+    done = CliRunner().invoke(command_line, [*words, "--json"])
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1]) if done.stdout else done.exception
+
+
+def test_jpki_jlis_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting with its value, its default and its question; every call and code explained."""
+    monkeypatch.setenv("JPKI_JLIS_DAILY_CLOSURE", "23:00-06:00")
+    monkeypatch.setenv("JPKI_JLIS_ERROR_CODES", '{"E1": "JLIS_BUSY"}')
+    code, report = run("jlis", "settings", "--data", str(tmp_path))
+    assert code == 0
+    rows = {row["name"]: row for one in report["questions"] for row in one["settings"]}
+    assert rows["jlis_daily_closure"]["value"] == "23:00-06:00"
+    assert rows["jlis_daily_closure"]["default"] is None
+    assert not rows["jlis_daily_closure"]["is_default"]
+    assert rows["jlis_open_always"] | {"description": ""} == {
+        "name": "jlis_open_always",
+        "value": ["lists"],
+        "default": ["lists"],
+        "is_default": True,
+        "description": "",
+    }
+    assert "E1" in report["codes"]["JLIS_BUSY"]["theirs"]
+    assert [one["call"] for one in report["calls"]] == [call.name for call in CALLS]
+    shown = CliRunner().invoke(
+        command_line, ["jlis", "settings", "--data", str(tmp_path)], env={"COLUMNS": "200"}
+    )
+    assert shown.exit_code == 0
+    assert "同意の起算日" in shown.stdout
+    assert "23:00-06:00" in shown.stdout
+
+
+def test_jpki_jlis_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address: refused by name; nobody there: exit code 6, with what it means in two languages."""
+    code, refused = run("jlis", "check", "--data", str(tmp_path))
+    assert getattr(refused, "code", None) == "JLIS_URL_MISSING"
+    monkeypatch.setenv("JPKI_JLIS_URL", "http://127.0.0.1:9")
+    code, record = run("jlis", "check", "--data", str(tmp_path))
+    assert (code, record["exit_code"], record["answer"]) == (6, 6, "JLIS_UNREACHABLE")
+    assert record["ja"] == MEANINGS["JLIS_UNREACHABLE"].ja
+    assert set(record["breakers"]) == {kind.value for kind in Kind}
+
+
+def findings(tmp_path: Path, **given: Any) -> list[tuple[str, str, str]]:
+    found = examine(load_settings(data_dir=tmp_path, **given))
+    ours = [one for one in found if one.what.lower().startswith(("j-lis", "j_lis"))]
+    return [(one.what, one.found, one.remedy) for one in ours]
+
+
+def test_doctor_looks_at_the_line(tmp_path: Path) -> None:
+    """A file that is missing, exposed or not the key of the certificate is named by its setting."""
+    assert findings(tmp_path)[0][2] == "set JPKI_JLIS_URL, or jlis_url in jpki.toml"
+    url = {"jlis_url": "https://jlis.example"}
+    assert findings(tmp_path, **url) == [("J-LIS", "address set, TLS", "")]
+    (_, found, remedy), *_ = findings(tmp_path, **url, jlis_ca=tmp_path / "absent.pem")
+    assert "SETTING_REFUSED" in found
+    assert "JPKI_JLIS_CA" in remedy
+    certificate, key = CLIENT.write(tmp_path, "client")
+    ours = url | {"jlis_client_certificate": certificate, "jlis_client_key": key}
+    assert findings(tmp_path, **ours) == [("J-LIS", "address set, TLS", "")]
+    key.chmod(0o644)
+    assert "KEY_FILE_EXPOSED" in findings(tmp_path, **ours)[0][1]
+    key.chmod(0o600)
+    key.write_bytes(b"no key")
+    assert "JPKI_JLIS_CLIENT_CERTIFICATE" in findings(tmp_path, **ours)[0][2]
+
+
+async def test_metrics_and_log_hold_codes_only() -> None:
+    """Calls by outcome, seconds, the breaker, the hours; and in the log the code, the call and the time."""
+    metrics, written, dropped = Metrics(), io.StringIO(), Dropped()
+    observer = Observing(make_log(written, dropped=dropped), metrics)
+    clock = FixedClock(jst(4, 12))
+    fields = JlisFields(jlis_daily_closure="23:00-06:00")
+    metrics.follow_jlis(fields, clock)
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    call = {"call": "query_four_information"}
+    async with chaos(DATA, *[chaos_jlis.half] * 2) as here:
+        made = GatewaySettings(here.url, attempts=1, failures=2, hours=NIGHT)
+        now = [0.0]
+        async with HttpGateway(made, clock, observer=observer, monotonic=lambda: now[0]) as gateway:
+            assert value("jpki_jlis_paused", kind="four_information") == 0
+            for code in ("JLIS_UNREACHABLE", "JLIS_UNREACHABLE", "JLIS_PAUSED"):
+                with pytest.raises(OutsideFailed, match=code):
+                    await gateway.query_four_information(QUERY)
+            assert value("jpki_jlis_paused", kind="four_information") == 1
+            assert value("jpki_jlis_paused", kind="ocsp") == 0
+            now[0] = 60.0
+            await gateway.query_four_information(QUERY)
+            assert value("jpki_jlis_paused", kind="four_information") == 0
+            assert value("jpki_jlis_open", kind="four_information") == 1
+            clock.set(jst(4, 23))
+            with pytest.raises(OutsideFailed, match="JLIS_CLOSED"):
+                await gateway.query_four_information(QUERY)
+            assert value("jpki_jlis_open", kind="four_information") == 0
+            assert value("jpki_jlis_open", kind="lists") == 1
+    counted = {"OK": 1, "JLIS_UNREACHABLE": 2, "JLIS_PAUSED": 1, "JLIS_CLOSED": 1}
+    for outcome, count in counted.items():
+        assert value("jpki_jlis_calls_total", **call, outcome=outcome) == count
+    assert value("jpki_jlis_call_seconds_count", **call) == 5
+    told = [orjson.loads(line) for line in written.getvalue().splitlines()]
+    # The second failure opens the breaker before its caller is told.
+    assert [one["event"] for one in told] == ["jlis.failed", "jlis.paused", "jlis.failed", "jlis.resumed"]
+    assert dropped.count == 0
+    everything = written.getvalue() + metrics.render().decode()
+    assert not any(secret in everything for secret in ("黒桐", "bfc", "svc-1"))
