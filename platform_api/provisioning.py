@@ -59,6 +59,7 @@ def _authority(offer: AuthorityOffer, partitions: Sequence[PartitionOffer]) -> A
         [x509.load_pem_x509_certificate(pem.encode()) for pem in offer.certificates],
         kinds=offer.kinds,
         crl_signing=CrlSigning(offer.crl_signing),
+        hold_releasable=offer.hold_releasable,
         partitions=partitions_from_points([(p.distribution_point, p.label) for p in partitions]),
         serial_ceiling=offer.serial_ceiling or SANDBOX_SERIAL_CEILING,
     )

@@ -26,6 +26,16 @@ def sandbox(
     residents: Annotated[
         int | None, typer.Option(help="People, fixed when the folder is made (else 2000).")
     ] = None,
+    phone_shares_ca: Annotated[
+        bool | None,
+        typer.Option(help="Phones' certificates below the card's CAs, fixed when the folder is made."),
+    ] = None,
+    card_algorithm: Annotated[
+        str | None, typer.Option(help="rsa or p384: of the card CAs' newest key (else rsa).")
+    ] = None,
+    kinds: Annotated[
+        str | None, typer.Option(help="Kinds of certificates, separated by commas (else all four).")
+    ] = None,
     auto: Annotated[
         bool, typer.Option(help="Publish by itself: a list at start, then one every 24 hours.")
     ] = False,
@@ -37,4 +47,16 @@ def sandbox(
     """
     from platform_api.sandbox.main import run
 
-    raise typer.Exit(run(folder, host=host, port=port, seed=seed, residents=residents, auto=auto))
+    raise typer.Exit(
+        run(
+            folder,
+            host=host,
+            port=port,
+            seed=seed,
+            residents=residents,
+            phone_shares_ca=phone_shares_ca,
+            card_algorithm=card_algorithm,
+            kinds=kinds,
+            auto=auto,
+        )
+    )

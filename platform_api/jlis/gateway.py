@@ -205,6 +205,8 @@ class AuthorityOffer:
     kinds: dict[str, str]
     certificates: tuple[str, ...]
     serial_ceiling: int | None
+    #: May a hold end (phones)? False where J-LIS says nothing of it: then leaving a list is an anomaly.
+    hold_releasable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

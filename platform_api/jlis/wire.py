@@ -51,7 +51,9 @@ Model = TypeVar("Model", bound=Form)
 def read_authorities(octets: bytes) -> tuple[AuthorityOffer, ...]:
     found = _read(AuthoritiesForm, octets).authorities
     return tuple(
-        AuthorityOffer(a.ca_id, a.crl_signing, a.kinds, tuple(a.certificates), a.serial_ceiling)
+        AuthorityOffer(
+            a.ca_id, a.crl_signing, a.kinds, tuple(a.certificates), a.serial_ceiling, a.hold_releasable
+        )
         for a in found
     )
 

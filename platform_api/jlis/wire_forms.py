@@ -68,6 +68,7 @@ class AuthorityForm(Form):
     kinds: Annotated[dict[Name, Name], Field(max_length=64)]
     certificates: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=64)]
     serial_ceiling: Annotated[int, Field(ge=0, lt=2**160)] | None = None
+    hold_releasable: bool = False
 
 
 class AuthoritiesForm(Form):

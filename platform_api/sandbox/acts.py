@@ -1,20 +1,24 @@
-"""What befalls a resident: each event changes the register, ends a certificate, and perhaps issues a new one.
+"""What befalls a resident: each event changes the register, ends certificates, and perhaps issues new ones.
 
 The clock-driven life and the acts by hand go through the same functions, so that one truth covers both.
+A phone's certificate dies with the card's that it hangs upon: a move ends the signing certificates of card
+and phone and neither authentication certificate; a lost or renewed card ends all four.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final, Literal
 
-from platform_api.sandbox.municipalities import MUNICIPALITIES, Municipality
-from platform_api.sandbox.names import FourInformation, draw_address, draw_family_name
+from platform_api.sandbox.history import dependent_reason
+from platform_api.sandbox.kinds import CARD, CARD_SIGN, MOBILE, OF_CARD, OF_PHONE, SIGNING
+from platform_api.sandbox.municipalities import Municipality
+from platform_api.sandbox.names import FourInformation
 from platform_api.sandbox.refusals import RequestRefused
-from platform_api.sandbox.register import HOLD, Due, IssuedCertificate, Register, Resident
+from platform_api.sandbox.register import Due, IssuedCertificate, Register, Resident
 
 #: When the new card follows: in the same act, never, or after so many days.
 Reissue = Literal["same_day", "never"] | int
@@ -34,43 +38,108 @@ class Options:
 
     reissue: Reissue | None = None
     place: Municipality | None = None
+    day: date | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Lived:
-    """One event as it happened."""
+    """One event as it happens: what it ended with which reason, released from hold, and issued."""
 
     at: datetime
     resident: Resident
     event: str
-    ended: IssuedCertificate | None
-    reason: int | None
-    issued: IssuedCertificate | None
-    items: FourInformation
+    ended: list[tuple[IssuedCertificate, int]] = field(default_factory=list)
+    released: list[IssuedCertificate] = field(default_factory=list)
+    issued: list[IssuedCertificate] = field(default_factory=list)
+    items: FourInformation | None = None
 
 
-Act = Callable[[Register, Resident, datetime, Random, Options], Lived]
+@dataclass(frozen=True, slots=True, repr=False)
+class Scene:
+    """Where an act plays: everything that an event's function needs."""
+
+    register: Register
+    resident: Resident
+    at: datetime
+    random: Random
+    options: Options
+    lived: Lived
+
+    def change(self, **fields: object) -> None:
+        person = self.register.present(self.resident.person)
+        self.resident.person = replace(person, **fields)  # type: ignore[arg-type]
+
+    def end(self, kinds: Iterable[str], reason: int) -> None:
+        """Ends what can still be ended, and what on the phone hangs upon it.
+
+        An expired certificate is not revoked: expiry is not revocation, and J-LIS lists only what still ran.
+        """
+        for kind in kinds:
+            found = self.resident.open(kind, self.at)
+            if found is not None and not (found.on_hold and reason == 6):
+                self.register.revoke(found, self.at, reason)
+                self.lived.ended.append((found, reason))
+            if kind in OF_PHONE:
+                self.end((OF_PHONE[kind],), dependent_reason(reason))
+
+    def issue_card(self, *, birthdays: int | None = None) -> None:
+        """What the card lacks; nobody under fifteen gets a signing certificate."""
+        child = self.resident.person.birth.under_fifteen(self.at)
+        for kind in reversed(CARD):
+            if kind not in self.register.kinds or (child and kind in SIGNING):
+                continue
+            if self.resident.valid(kind, self.at) is None:
+                self.lived.issued.append(
+                    self.register.issue(self.resident, kind, self.at, birthdays=birthdays)
+                )
+
+    def reissue(self, habit: Reissue) -> None:
+        wanted = self.options.reissue or habit
+        if wanted == "same_day":
+            self.issue_card()
+        elif wanted != "never":
+            self.register.due[self.resident.number] = Due(self.at + timedelta(days=wanted), "reissue")
+
+
+Act = Callable[[Scene], None]
 
 
 def perform(
     event: str, register: Register, resident: Resident, at: datetime, random: Random, options: Options
 ) -> Lived:
     """Does one act; refuses, with nothing changed, what cannot befall this resident."""
-    check(event, resident, at)
+    from platform_api.sandbox.events import ACTS
+
+    check(event, register, resident, at)
+    register.residents.pin(resident)
     register.due.pop(resident.number, None)
     resident.touched_at = at
-    return ACTS[event](register, resident, at, random, options)
+    lived = Lived(at, resident, event)
+    ACTS[event](Scene(register, resident, at, random, options, lived))
+    lived.items = register.present(resident.person).four_information(at)
+    return lived
 
 
-def check(event: str, resident: Resident, at: datetime) -> None:
+def check(event: str, register: Register, resident: Resident, at: datetime) -> None:
     """Everything that can refuse an act; after it the act cannot fail and may be journalled."""
+    from platform_api.sandbox.events import NEEDS
+
     if resident.struck:
         raise RequestRefused(
             409, "STRUCK", f"{resident.resident_id} is struck from the register; choose another resident"
         )
-    if event in ("lose", "stop") and resident.open_certificate(at) is None:
+    need = NEEDS.get(event)
+    if need is not None:
+        need(register, resident, at)
+
+
+def need_open_card(_: Register, resident: Resident, at: datetime) -> None:
+    if not any(resident.open(kind, at) for kind in CARD):
         raise _no_card(resident)
-    if event == "hold" and resident.valid_certificate(at) is None:
+
+
+def need_valid_card(_: Register, resident: Resident, at: datetime) -> None:
+    if not any(resident.valid(kind, at) for kind in CARD):
         raise _no_card(resident)
 
 
@@ -80,85 +149,19 @@ def _no_card(resident: Resident) -> RequestRefused:
     )
 
 
-def _move(register: Register, resident: Resident, at: datetime, random: Random, options: Options) -> Lived:
-    place = options.place or random.choice(MUNICIPALITIES)
-    address = draw_address(random, place)
-    resident.person = replace(resident.person, address=address, municipality_code=place.code)
-    return _ended(register, resident, at, "move", AFFILIATION_CHANGED, options.reissue or "same_day")
+def renewed_birthdays(resident: Resident, at: datetime) -> int | None:
+    """The sixth birthday where the renewal opened already, else None: the ordinary one."""
+    ended = resident.newest(CARD_SIGN)
+    if ended is None or at < ended.not_after - _RENEWAL_WINDOW or at > ended.not_after:
+        return None
+    ordinary = round((ended.not_after - ended.not_before) / timedelta(days=365.25))
+    return 11 if ordinary > 6 else 6
 
 
-def _rename(register: Register, resident: Resident, at: datetime, random: Random, options: Options) -> Lived:
-    name = draw_family_name(random, other_than=resident.person.family_name)
-    resident.person = replace(resident.person, family_name=name)
-    return _ended(register, resident, at, "rename", AFFILIATION_CHANGED, options.reissue or "same_day")
+def phone_kinds(register: Register) -> tuple[str, ...]:
+    return tuple(kind for kind in MOBILE if kind in register.kinds)
 
 
-def _renew(register: Register, resident: Resident, at: datetime, _: Random, __: Options) -> Lived:
-    return _ended(register, resident, at, "renew", SUPERSEDED, "same_day")
-
-
-def _lose(register: Register, resident: Resident, at: datetime, _: Random, options: Options) -> Lived:
-    return _ended(register, resident, at, "lose", KEY_COMPROMISE, options.reissue or "never")
-
-
-def _hold(register: Register, resident: Resident, at: datetime, _: Random, options: Options) -> Lived:
-    return _ended(register, resident, at, "hold", HOLD, options.reissue or "never")
-
-
-def _stop(register: Register, resident: Resident, at: datetime, _: Random, options: Options) -> Lived:
-    return _ended(register, resident, at, "stop", CESSATION_OF_OPERATION, options.reissue or "never")
-
-
-def _strike(register: Register, resident: Resident, at: datetime, _: Random, __: Options) -> Lived:
-    resident.struck = True
-    return _ended(register, resident, at, "strike", CESSATION_OF_OPERATION, "never")
-
-
-def _reissue(register: Register, resident: Resident, at: datetime, _: Random, __: Options) -> Lived:
-    return _ended(register, resident, at, "reissue", None, "same_day")
-
-
-ACTS: Final[dict[str, Act]] = {
-    "move": _move,
-    "rename": _rename,
-    "renew": _renew,
-    "lose": _lose,
-    "hold": _hold,
-    "stop": _stop,
-    "strike": _strike,
-    "reissue": _reissue,
-}
-
-
-def _ended(
-    register: Register,
-    resident: Resident,
-    at: datetime,
-    event: str,
-    reason: int | None,
-    reissue: Reissue,
-) -> Lived:
-    """Ends what can still be ended, then issues now, later or never.
-
-    An expired certificate is not revoked: expiry is not revocation, and J-LIS lists only what still ran.
-    """
-    ended = resident.open_certificate(at) if reason is not None else None
-    birthdays = 5
-    if ended is not None and reason is not None:
-        if reason == SUPERSEDED and at >= ended.not_after - _RENEWAL_WINDOW:
-            birthdays = 6
-        register.revoke(ended, at, reason)
-    issued = None
-    if reissue == "same_day":
-        issued = register.issue(resident, at, birthdays=birthdays)
-    elif reissue != "never":
-        register.due[resident.number] = Due(at + timedelta(days=reissue), "reissue")
-    return Lived(
-        at=at,
-        resident=resident,
-        event=event,
-        ended=ended,
-        reason=reason if ended is not None else None,
-        issued=issued,
-        items=resident.person.four_information(),
-    )
+def valid_upon(resident: Resident, kind: str, at: datetime) -> bool:
+    """Is the card's certificate, upon which this phone's hangs, in force?"""
+    return resident.valid(OF_CARD[kind], at) is not None

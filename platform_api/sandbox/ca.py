@@ -1,32 +1,26 @@
-"""The CA ``card-sign``: one DN (O=JPKI-TEST), two live generations, each a trust anchor and list signer."""
+"""The CAs: for each one DN (O=JPKI-TEST) and its live generations, each a trust anchor and list signer."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from platform_api.sandbox.keys import Keys
-from platform_api.sandbox.municipalities import Municipality
+from platform_api.sandbox.keys import Algorithm, Keys, PrivateKey, algorithm_of, sign
+from platform_api.sandbox.kinds import CARD, POLICY_OIDS, CaProfile
+from platform_api.sandbox.municipalities import BY_CODE, Municipality
 
-CA_ID: Final = "card-sign"
-KIND: Final = "card-sign"
-#: The signing policy of the test hierarchy (production has …5.1.1.20).
-POLICY_OID: Final = "1.2.392.200149.8.5.1.0.20"
-OLDEST: Final = 1
-NEWEST: Final = 2
-#: Nothing above this number is ever issued here: three octets last for five million people and more.
-SERIAL_CEILING: Final = 0xFF_FFFF
+#: Nothing above this number is ever issued here: four octets, 268 million certificates of each CA.
+SERIAL_CEILING: Final = 0x0FFF_FFFF
 
 _KEY_USAGE: Final = x509.KeyUsage(
     digital_signature=False,
@@ -40,35 +34,41 @@ _KEY_USAGE: Final = x509.KeyUsage(
     decipher_only=False,
 )
 _LIFE: Final = timedelta(days=3652)
-#: How long before the founding of the sandbox each generation began (the roll is about two years back).
-_AGE: Final = {OLDEST: timedelta(days=2400), NEWEST: timedelta(days=1125)}
+#: How long before the founding each generation began. The card's CAs rolled about two years back; the
+#: phone's are younger and have one key yet.
+_AGES_OF_CARD: Final = (timedelta(days=2400), timedelta(days=1125))
+_AGES_OF_PHONE: Final = (timedelta(days=1700),)
 
 
 def _name(*parts: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
 
 
-#: C is a PrintableString, all others UTF8String, as in the certificates of J-LIS.
-ISSUER: Final = _name(
-    (NameOID.COUNTRY_NAME, "JP"),
-    (NameOID.ORGANIZATION_NAME, "JPKI-TEST"),
-    (NameOID.ORGANIZATIONAL_UNIT_NAME, "JPKI for digital signature"),
-    (NameOID.ORGANIZATIONAL_UNIT_NAME, "Japan Agency for Local Authority Information Systems"),
-)
-ISSUER_IN_JAPANESE: Final = _name(
-    (NameOID.COUNTRY_NAME, "JP"),
-    (NameOID.ORGANIZATION_NAME, "公的個人認証サービス"),
-    (NameOID.ORGANIZATIONAL_UNIT_NAME, "公的個人認証サービス署名用"),
-    (NameOID.ORGANIZATIONAL_UNIT_NAME, "地方公共団体情報システム機構"),
-)
+def issuer_name(profile: CaProfile) -> x509.Name:
+    """C is a PrintableString, all others UTF8String, as in the certificates of J-LIS."""
+    return _name(
+        (NameOID.COUNTRY_NAME, "JP"),
+        (NameOID.ORGANIZATION_NAME, "JPKI-TEST"),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, profile.unit),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, "Japan Agency for Local Authority Information Systems"),
+    )
 
 
-def distribution_point_name(place: Municipality) -> x509.Name:
+def issuer_in_japanese(profile: CaProfile) -> x509.Name:
+    return _name(
+        (NameOID.COUNTRY_NAME, "JP"),
+        (NameOID.ORGANIZATION_NAME, "公的個人認証サービス"),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, profile.unit_in_japanese),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, "地方公共団体情報システム機構"),
+    )
+
+
+def distribution_point_name(profile: CaProfile, place: Municipality) -> x509.Name:
     """The CRLDP of every certificate of this municipality and the IDP of its lists: a directory name."""
     return _name(
         (NameOID.COUNTRY_NAME, "JP"),
         (NameOID.ORGANIZATION_NAME, "JPKI-TEST"),
-        (NameOID.ORGANIZATIONAL_UNIT_NAME, "JPKI for digital signature"),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, profile.unit),
         (NameOID.ORGANIZATIONAL_UNIT_NAME, "CRL Distribution Points"),
         (NameOID.ORGANIZATIONAL_UNIT_NAME, place.prefecture_romanised),
         (NameOID.COMMON_NAME, f"{place.name_romanised} CRLDP"),
@@ -77,11 +77,19 @@ def distribution_point_name(place: Municipality) -> x509.Name:
 
 @dataclass(frozen=True)
 class Generation:
-    """One key of the CA and its self-signed certificate."""
+    """One key of a CA and its self-signed certificate; ``number`` counts from 1, the oldest."""
 
     number: int
-    key: rsa.RSAPrivateKey
+    key: PrivateKey
     certificate: x509.Certificate
+
+    @cached_property
+    def algorithm(self) -> Algorithm:
+        return algorithm_of(self.key)
+
+    @cached_property
+    def hash(self) -> SHA256 | SHA384:
+        return SHA256() if self.algorithm is Algorithm.RSA else SHA384()
 
     @cached_property
     def subject_key_identifier(self) -> bytes:
@@ -97,19 +105,45 @@ class Generation:
         return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
 
     def sign(self, tbs: bytes) -> bytes:
-        """RSASSA-PKCS1-v1_5 with SHA-256: the same octets give the same signature, always."""
-        return self.key.sign(tbs, PKCS1v15(), SHA256())
+        """Deterministic for both algorithms: a number cannot be signed twice with other octets."""
+        return sign(self.key, tbs)
 
 
-def _subject_public_key(key: rsa.RSAPublicKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+def _subject_public_key(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
-@dataclass(frozen=True)
+@dataclass
 class CertificateAuthority:
-    """Both generations, the older first."""
+    """One CA with all its generations, the oldest first; a key roll appends one."""
 
-    generations: Sequence[Generation]
+    profile: CaProfile
+    generations: list[Generation]
+    issuer: x509.Name = field(init=False)
+    #: DER of the distribution points, by municipality code.
+    points: Mapping[str, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.issuer = issuer_name(self.profile)
+        self.points = {
+            code: distribution_point_name(self.profile, place).public_bytes(Encoding.DER)
+            for code, place in BY_CODE.items()
+        }
+
+    @property
+    def ca_id(self) -> str:
+        return self.profile.ca_id
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Policy OID to kind."""
+        return {POLICY_OIDS[kind]: kind for kind in self.profile.kinds}
+
+    @property
+    def newest(self) -> Generation:
+        return self.generations[-1]
 
     def generation(self, number: int) -> Generation:
         return self.generations[number - 1]
@@ -117,25 +151,46 @@ class CertificateAuthority:
     def by_key_id(self, key_id: str) -> Generation | None:
         return next((found for found in self.generations if found.key_id == key_id.lower()), None)
 
+    def roll(self, key: PrivateKey, *, at: datetime, serial: int) -> Generation:
+        """The next generation, from ``at`` on; the older ones go on signing their own lists."""
+        generation = Generation(
+            len(self.generations) + 1, key, _self_signed(self.profile, key, begins=at, serial=serial)
+        )
+        self.generations.append(generation)
+        return generation
 
-def found_authority(keys: Keys, *, founded_at: datetime, serials: Sequence[int]) -> CertificateAuthority:
-    """Issues both CA certificates; deterministic, so they are made anew at every start."""
+
+def algorithms(profile: CaProfile, newest_of_card: Algorithm) -> tuple[Algorithm, ...]:
+    """Of the generations that a new sandbox begins with: RSA, then what was chosen; phones P-384."""
+    if profile.ca_id in CARD:
+        return Algorithm.RSA, newest_of_card
+    return (Algorithm.P384,)
+
+
+def found_authority(
+    profile: CaProfile, keys: Keys, *, founded_at: datetime, serials: Sequence[int]
+) -> CertificateAuthority:
+    """Issues the CA certificates; deterministic, so they are made anew at every start."""
+    ages = _AGES_OF_CARD if profile.ca_id in CARD else _AGES_OF_PHONE
+    found = zip(keys.authority[profile.ca_id], ages, serials, strict=True)
     return CertificateAuthority(
+        profile,
         [
-            Generation(number, key, _self_signed(number, key, founded_at, serial))
-            for number, key, serial in zip((OLDEST, NEWEST), keys.authority, serials, strict=True)
-        ]
+            Generation(number, key, _self_signed(profile, key, begins=founded_at - age, serial=serial))
+            for number, (key, age, serial) in enumerate(found, 1)
+        ],
     )
 
 
-def _self_signed(number: int, key: rsa.RSAPrivateKey, founded_at: datetime, serial: int) -> x509.Certificate:
+def _self_signed(profile: CaProfile, key: PrivateKey, *, begins: datetime, serial: int) -> x509.Certificate:
     """Profile of jpki.md section 1.1: no AKI, no AIA, its own DN as CRLDP, the Japanese DN as SAN."""
-    begins = founded_at - _AGE[number]
-    own_point = x509.DistributionPoint([x509.DirectoryName(ISSUER)], None, None, None)
-    return (
+    issuer = issuer_name(profile)
+    own_point = x509.DistributionPoint([x509.DirectoryName(issuer)], None, None, None)
+    japanese = x509.DirectoryName(issuer_in_japanese(profile))
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(ISSUER)
-        .issuer_name(ISSUER)
+        .subject_name(issuer)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(serial)
         .not_valid_before(begins)
@@ -143,7 +198,21 @@ def _self_signed(number: int, key: rsa.RSAPrivateKey, founded_at: datetime, seri
         .add_extension(_KEY_USAGE, critical=True)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DirectoryName(ISSUER_IN_JAPANESE)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([japanese]), critical=False)
         .add_extension(x509.CRLDistributionPoints([own_point]), critical=False)
-        .sign(key, SHA256())
     )
+    return signed(builder, key)
+
+
+def signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return builder.sign(key, SHA256())
+    return builder.sign(key, SHA384(), ecdsa_deterministic=True)
+
+
+def all_generations(
+    authorities: Mapping[str, CertificateAuthority],
+) -> Iterator[tuple[CertificateAuthority, Generation]]:
+    for authority in authorities.values():
+        for generation in authority.generations:
+            yield authority, generation

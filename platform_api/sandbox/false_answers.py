@@ -33,7 +33,7 @@ def false_answer(world: World, found: Found, kind: FaultKind, now: datetime) -> 
         case FaultKind.WRONG_SERIAL:
             spoiled["certificate"] = as_answered(world, _somebody_else(world, found.certificate, now))
         case FaultKind.NUL_IN_NAME:
-            name = items.get("name", found.certificate.items.name)
+            name = items.get("name", "山田　太郎")
             flags = items.get("name_substitute_characters", "0" * len(name))
             items |= {"name": f"{name[:1]}\0{name[1:]}", "name_substitute_characters": f"{flags}0"}
         case FaultKind.HUGE_NAME:

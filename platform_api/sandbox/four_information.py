@@ -96,9 +96,9 @@ def answer(world: World, found: Found, now: datetime) -> dict[str, Any]:
     }
 
 
-def only(items: FourInformation, granted: Sequence[str]) -> dict[str, str]:
+def only(items: FourInformation | None, granted: Sequence[str]) -> dict[str, str]:
     """Those fields of the items that belong to what was granted, and that there are."""
-    everything = items.as_json()
+    everything = {} if items is None else items.as_json()
     return {
         field: everything[field]
         for item in granted

@@ -34,7 +34,9 @@ async def post_fault(request: web.Request) -> web.Response:
         raise RequestRefused(
             422, "NO_SUCH_MUNICIPALITY", "expected a municipality_code of GET /jlis/v1/crls/card-sign"
         )
-    if body.generation is not None and sandbox.world.authority.by_key_id(body.generation) is None:
+    if body.generation is not None and not any(
+        authority.by_key_id(body.generation) for authority in sandbox.world.authorities.values()
+    ):
         raise RequestRefused(422, "NO_SUCH_GENERATION", "expected a generation of GET /sandbox/v1/health")
     fault = sandbox.faults.add(
         body.kind,

@@ -9,11 +9,10 @@ from email.utils import format_datetime, parsedate_to_datetime
 from aiohttp import web
 
 from platform_api.sandbox.app import SANDBOX
-from platform_api.sandbox.ca import CA_ID, KIND, POLICY_OID, SERIAL_CEILING, Generation
+from platform_api.sandbox.ca import SERIAL_CEILING, CertificateAuthority
 from platform_api.sandbox.dates import wire
 from platform_api.sandbox.disturbing import disturbed
 from platform_api.sandbox.faults import Fault, FaultKind, Target
-from platform_api.sandbox.lists import distribution_point
 from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, SignedList
 from platform_api.sandbox.refusals import RequestRefused
@@ -31,23 +30,29 @@ async def get_authorities(request: web.Request) -> web.StreamResponse:
     sandbox = request.app[SANDBOX]
 
     async def produce(_: Fault | None) -> web.Response:
-        generations = sandbox.world.authority.generations
-        card_sign = {
-            "ca_id": CA_ID,
-            "crl_signing": "each_generation",
-            "kinds": {POLICY_OID: KIND},
-            "certificates": [generation.pem for generation in generations],
-            "serial_ceiling": SERIAL_CEILING,
-        }
-        return json_response({"authorities": [card_sign]})
+        offers = [
+            {
+                "ca_id": authority.ca_id,
+                "crl_signing": "each_generation",
+                "kinds": authority.kinds,
+                "certificates": [generation.pem for generation in authority.generations],
+                "serial_ceiling": SERIAL_CEILING,
+                "hold_releasable": authority.profile.hold_releasable,
+            }
+            for authority in sandbox.world.authorities.values()
+        ]
+        return json_response({"authorities": offers})
 
     return await disturbed(request, sandbox.faults.take(Target.AUTHORITIES), produce)
 
 
 async def get_partitions(request: web.Request) -> web.StreamResponse:
-    """The list of partitions, with where each generation's list of each partition is."""
+    """The list of partitions, with where each generation's list of each partition is.
+
+    A municipality that was merged and whose entries were taken along is on it no more.
+    """
     sandbox = request.app[SANDBOX]
-    _known_ca(request)
+    authority = _authority(request)
 
     async def produce(_: Fault | None) -> web.Response:
         publication = sandbox.world.publication
@@ -55,20 +60,23 @@ async def get_partitions(request: web.Request) -> web.StreamResponse:
             {
                 "partition": place.partition,
                 "municipality_code": place.code,
-                "distribution_point": base64.b64encode(distribution_point(place.code)).decode("ascii"),
+                "distribution_point": base64.b64encode(authority.points[place.code]).decode("ascii"),
                 "label": place.label,
                 "lists": [
                     {
                         "generation": generation.key_id,
-                        "url": f"/jlis/v1/crls/{CA_ID}/{generation.key_id[:16]}/{place.code}.crl",
+                        "url": f"/jlis/v1/crls/{authority.ca_id}/{generation.key_id[:16]}/{place.code}.crl",
                     }
-                    for generation in sandbox.world.authority.generations
+                    for generation in authority.generations
                 ],
             }
             for place in MUNICIPALITIES
+            if publication is None or (authority.newest.key_id, place.code) in publication.lists
         ]
         published_at = None if publication is None else wire(publication.this_update)
-        return json_response({"ca_id": CA_ID, "published_at": published_at, "partitions": partitions})
+        return json_response(
+            {"ca_id": authority.ca_id, "published_at": published_at, "partitions": partitions}
+        )
 
     return await disturbed(request, sandbox.faults.take(Target.CRL), produce)
 
@@ -76,11 +84,12 @@ async def get_partitions(request: web.Request) -> web.StreamResponse:
 async def get_list(request: web.Request) -> web.StreamResponse:
     """One list, DER, with ETag and Last-Modified (RFC 9110 section 13)."""
     sandbox = request.app[SANDBOX]
-    _known_ca(request)
-    generation = _generation(sandbox.world, request.match_info["key_id"])
+    authority = _authority(request)
+    prefix = request.match_info["key_id"]
+    generation = next((found for found in authority.generations if found.key_id[:16] == prefix), None)
     code = request.match_info["municipality_code"]
     if generation is None or code not in BY_CODE:
-        raise RequestRefused(404, "NO_SUCH_LIST", "expected a url of GET /jlis/v1/crls/card-sign")
+        raise _no_such_list(authority)
 
     async def produce(fault: Fault | None) -> web.Response:
         publication = sandbox.world.publication
@@ -88,7 +97,9 @@ async def get_list(request: web.Request) -> web.StreamResponse:
             raise RequestRefused(404, "NOT_PUBLISHED", "no list was published yet; play a day first")
         if fault is not None and fault.kind in (FaultKind.OLDER, FaultKind.STALE):
             publication = await sandbox.ask(_earlier, sandbox.world, fault.kind)
-        signed = publication.lists[generation.key_id, code]
+        signed = publication.lists.get((generation.key_id, code))
+        if signed is None:
+            raise _no_such_list(authority)
         if fault is not None and fault.kind is FaultKind.BAD_SIGNATURE:
             flipped = signed.der[:-1] + bytes((signed.der[-1] ^ 0x01,))
             signed = SignedList(flipped, f"bad-signature-{signed.sha256}")
@@ -98,13 +109,16 @@ async def get_list(request: web.Request) -> web.StreamResponse:
     return await disturbed(request, taken, produce)
 
 
-def _known_ca(request: web.Request) -> None:
-    if request.match_info["ca_id"] != CA_ID:
-        raise RequestRefused(404, "NO_SUCH_CA", f"expected {CA_ID}")
+def _authority(request: web.Request) -> CertificateAuthority:
+    authorities = request.app[SANDBOX].world.authorities
+    found = authorities.get(request.match_info["ca_id"])
+    if found is None:
+        raise RequestRefused(404, "NO_SUCH_CA", f"expected one of {', '.join(authorities)}")
+    return found
 
 
-def _generation(world: World, prefix: str) -> Generation | None:
-    return next((found for found in world.authority.generations if found.key_id[:16] == prefix), None)
+def _no_such_list(authority: CertificateAuthority) -> RequestRefused:
+    return RequestRefused(404, "NO_SUCH_LIST", f"expected a url of GET /jlis/v1/crls/{authority.ca_id}")
 
 
 def _earlier(world: World, kind: FaultKind) -> Publication:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.dates import parse_instant, wire
+from platform_api.sandbox.kinds import CARD_SIGN
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.register import Resident
 from platform_api.sandbox.requests import (
@@ -103,38 +102,42 @@ def _page_of_residents(world: World, after: int, limit: int) -> dict[str, Any]:
 
 
 def _row(world: World, resident: Resident) -> dict[str, Any]:
-    valid = resident.valid_certificate(world.clock.now())
-    row: dict[str, Any] = {
+    """``certificate`` and ``generation`` are those of the card's signing kind, as ``certificates`` has it."""
+    register, _ = world.begun()
+    now = world.clock.now()
+    valid = {kind: found for kind in register.kinds if (found := resident.valid(kind, now)) is not None}
+    signing = valid.get(CARD_SIGN)
+    certificates = {kind: _text(world.maker.der(found)) for kind, found in valid.items()}
+    return {
         "resident_id": resident.resident_id,
-        "municipality_code": resident.person.municipality_code,
+        "municipality_code": register.present(resident.person).municipality_code,
         "struck": resident.struck,
-        "certificate": None,
-        "generation": None,
+        "certificate": certificates.get(CARD_SIGN),
+        "generation": None if signing is None else world.identity(signing)["issuer_key"],
+        "certificates": certificates,
     }
-    if valid is not None:
-        row["certificate"] = _text(world.maker.der(valid))
-        row["generation"] = world.authority.generation(valid.generation).key_id
-    return row
 
 
 async def post_sign(request: web.Request) -> web.Response:
-    """The card and its PIN, simulated."""
+    """The card, or the phone, and its PIN, simulated."""
     sandbox = request.app[SANDBOX]
     body = await body_of(request, SignWithCard)
     data = decoded("data", body.data)
-    return json_response(await sandbox.ask(_sign, sandbox.world, request.match_info["resident_id"], data))
+    resident_id = request.match_info["resident_id"]
+    return json_response(await sandbox.ask(_sign, sandbox.world, resident_id, body.kind, data))
 
 
-def _sign(world: World, resident_id: str, data: bytes) -> dict[str, str]:
-    valid = world.resident(resident_id).valid_certificate(world.clock.now())
+def _sign(world: World, resident_id: str, kind: str, data: bytes) -> dict[str, str]:
+    valid = world.resident(resident_id).valid(kind, world.clock.now())
     if valid is None:
         raise RequestRefused(
             409, "NO_VALID_CARD", f"{resident_id} has no valid card; renew it first or choose another"
         )
+    signature, algorithm = world.sign(valid, data)
     return {
         "certificate": _text(world.maker.der(valid)),
-        "signature": _text(world.keys.of_card(valid.serial).sign(data, PKCS1v15(), SHA256())),
-        "signature_algorithm": "RSASSA-PKCS1-v1_5-SHA256",
+        "signature": _text(signature),
+        "signature_algorithm": algorithm,
     }
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from platform_api.sandbox.acts import ACTS
-from platform_api.sandbox.ca import CA_ID, KIND
-from platform_api.sandbox.dates import wire
+from platform_api.sandbox.events import ACTS
+from platform_api.sandbox.kinds import ALL, SIGNING
 from platform_api.sandbox.names import FourInformation
 from platform_api.sandbox.register import IssuedCertificate, Resident
 
@@ -16,8 +15,19 @@ if TYPE_CHECKING:
     from platform_api.sandbox.ca import Generation
     from platform_api.sandbox.world import World
 
-#: The kinds whose certificates carry the four items; the others authenticate only.
-SIGNING: Final = ("card-sign", "mobile-sign")
+__all__ = [
+    "SIGNING",
+    "as_answered",
+    "certificate_named",
+    "certificates_of",
+    "events_by_hand",
+    "generations_of",
+    "holder_of",
+    "items_now",
+    "kind_of",
+    "municipality_now",
+    "newest_valid",
+]
 
 
 def certificate_named(
@@ -25,20 +35,17 @@ def certificate_named(
 ) -> IssuedCertificate | None:
     """The certificate of that CA, key and number; None for one that was never issued."""
     register, _ = world.begun()
-    found = register.by_serial.get(int(serial_number, 16))
-    generation = world.authority.by_key_id(issuer_key)
-    if ca_id != CA_ID or generation is None or found is None or found.generation != generation.number:
-        return None
-    return found
+    return register.find(ca_id, issuer_key, int(serial_number, 16))
 
 
 def generations_of(world: World, ca_id: str) -> Sequence[Generation]:
     """The keys of that CA; none of one that does not exist."""
-    return world.authority.generations if ca_id == CA_ID else ()
+    authority = world.authorities.get(ca_id)
+    return () if authority is None else authority.generations
 
 
-def kind_of(certificate: IssuedCertificate) -> str:  # noqa: ARG001 - one kind until the register has more
-    return KIND
+def kind_of(certificate: IssuedCertificate) -> str:
+    return certificate.kind
 
 
 def holder_of(world: World, certificate: IssuedCertificate) -> Resident:
@@ -48,33 +55,28 @@ def holder_of(world: World, certificate: IssuedCertificate) -> Resident:
 
 def newest_valid(resident: Resident, kind: str, now: datetime) -> IssuedCertificate | None:
     """The newest certificate of that kind, where it is in force."""
-    newest = next((one for one in reversed(resident.certificates) if kind_of(one) == kind), None)
-    return newest if newest is not None and newest.valid(now) else None
+    return resident.valid(kind, now)
 
 
 def as_answered(world: World, certificate: IssuedCertificate) -> dict[str, Any]:
     """A certificate as J-LIS names it in an answer."""
-    return {
-        **world.life_log.identity(certificate),
-        "not_before": wire(certificate.not_before),
-        "not_after": wire(certificate.not_after),
-        "kind": kind_of(certificate),
-    }
+    return world.life_log.dated(certificate)
 
 
 def certificates_of(resident: Resident) -> list[IssuedCertificate]:
     """All that a person ever had, kind by kind, the oldest first."""
-    return list(resident.certificates)
+    return [certificate for kind in ALL for certificate in resident.of_kind(kind)]
 
 
-def items_now(world: World, resident: Resident) -> FourInformation:  # noqa: ARG001
+def items_now(world: World, resident: Resident) -> FourInformation:
     """What a signing certificate of this person would say if it were issued now."""
-    return resident.person.four_information()
+    return world.items_of(resident)
 
 
-def municipality_now(world: World, resident: Resident) -> str:  # noqa: ARG001
+def municipality_now(world: World, resident: Resident) -> str:
     """The code of the municipality that keeps this person's record."""
-    return resident.person.municipality_code
+    register, _ = world.begun()
+    return register.present(resident.person).municipality_code
 
 
 def events_by_hand() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from platform_api.sandbox.acts import Lived, Options, Reissue, perform
+from platform_api.sandbox.kinds import CARD, CARD_SIGN
 from platform_api.sandbox.register import Due, Register, Resident
 
 _PER: Final = 2000
@@ -91,7 +92,7 @@ def _fallen_due(register: Register, random: Random, *, since: datetime, until: d
         reissue: Reissue | None = None
         if due.event == "lose":
             reissue = random.choice(("same_day", "never"))
-        if due.event != "reissue" and register.residents[number].open_certificate(at) is None:
+        if due.event != "reissue" and not any(register.residents[number].open(kind, at) for kind in CARD):
             # The certificate on hold expired meanwhile: there is nothing left to revoke.
             del register.due[number]
             continue
@@ -130,7 +131,7 @@ def _free(
         and not resident.struck
         and resident.number not in register.due
         and (resident.touched_at is None or resident.touched_at <= since)
-        and resident.valid_certificate(until) is not None
+        and resident.valid(CARD_SIGN, until) is not None
     )
 
 

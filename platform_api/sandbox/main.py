@@ -17,7 +17,9 @@ from aiohttp import web
 from platform_api.sandbox.app import SANDBOX, make_app
 from platform_api.sandbox.auto import play_missed_days, publish_by_itself
 from platform_api.sandbox.folder import LockedFolder
+from platform_api.sandbox.keys import Algorithm
 from platform_api.sandbox.refusals import FolderDamaged, StartRefused
+from platform_api.sandbox.settings import Chosen
 from platform_api.sandbox.world import World
 from revocation.clock import Clock, SystemClock
 from revocation.exits import DONE, INTERRUPTED, OWN_FAULT, REFUSED
@@ -38,16 +40,29 @@ def run(
     port: int,
     seed: int | None = None,
     residents: int | None = None,
+    phone_shares_ca: bool | None = None,
+    card_algorithm: str | None = None,
+    kinds: str | None = None,
     auto: bool = False,
     ready: Callable[[int], None] = announce,
     base: Clock | None = None,
 ) -> int:
-    """Runs until it is told to stop, in the main thread; the exit code. ``ready`` is told the port."""
+    """Runs until it is told to stop, in the main thread; the exit code. ``ready`` is told the port.
+
+    ``kinds`` are separated by commas, ``card_algorithm`` (of the card CAs' newest key) is rsa or p384.
+    """
     # Until the server takes the signals over, a start that is told to stop ends at once, nothing half-made.
+    chosen = Chosen(
+        seed=seed,
+        residents=residents,
+        phone_shares_ca=phone_shares_ca,
+        card_algorithm=None if card_algorithm is None else Algorithm(card_algorithm),
+        kinds=None if kinds is None else tuple(kinds.split(",")),
+    )
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _bound(host, port) as listener, LockedFolder(folder):
-            world = World.open(folder, seed=seed, residents=residents, base=base or SystemClock())
+            world = World.open(folder, chosen, base=base or SystemClock())
             try:
                 if auto:
                     world.set_auto(True)

@@ -15,20 +15,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from platform_api.sandbox.ca import CertificateAuthority
+from platform_api.sandbox.ca import CertificateAuthority, all_generations
 from platform_api.sandbox.dates import parse_instant, wire
 from platform_api.sandbox.durable import write_whole
 from platform_api.sandbox.lists import LIFE, sign_list
 from platform_api.sandbox.municipalities import MUNICIPALITIES
 from platform_api.sandbox.refusals import FolderDamaged
-from platform_api.sandbox.register import Register
+from platform_api.sandbox.revoked import ListKey, Lists
 
 #: Lists were published before day 0 too. Two of those nights are kept, so that an older list and an expired
 #: one exist from the first day on (the number between them belongs to a night that nobody can ask for).
 NIGHTS_BEFORE: Final = (3, 1)
 _NUMBER_OF_DAY_0: Final = 1004
 
-ListKey = tuple[str, str]
+Named = tuple[str, str]
 """(key_id of the generation in hex, municipality code)."""
 
 
@@ -52,7 +52,7 @@ class Publication:
     day: int
     this_update: datetime
     entries: int
-    lists: Mapping[ListKey, SignedList]
+    lists: Mapping[Named, SignedList]
 
     @property
     def next_update(self) -> datetime:
@@ -62,23 +62,24 @@ class Publication:
 class Publications:
     """The folder of publications; ``hashes`` (by cRLNumber) come from the journal and must hold."""
 
-    def __init__(self, folder: Path, authority: CertificateAuthority) -> None:
+    def __init__(self, folder: Path, authorities: Mapping[str, CertificateAuthority]) -> None:
         self._folder = folder
-        self._authority = authority
+        self._authorities = authorities
         self.hashes: dict[int, str] = {}
         self._loaded: dict[int, Publication] = {}
 
     def publish(
-        self, register: Register, day: int, this_update: datetime, signed: Callable[[int, str], None]
+        self, lists: Lists, day: int, this_update: datetime, signed: Callable[[int, str], None]
     ) -> Publication:
         """The publication of that day: loaded if stored, else signed, stored and noted by ``signed``."""
+        lists.advance(this_update)
         number = number_of_day(day)
         if self._path(number).exists():
             publication = self._load(number)
             known = number in self.hashes
             whole = self._path(number).read_bytes() if not known else b""
         else:
-            whole = self._sign(register, day, this_update)
+            whole = self._sign(lists, day, this_update)
             known = number in self.hashes
             if known and self.hashes[number] != hashlib.sha256(whole).hexdigest():
                 raise FolderDamaged(
@@ -115,25 +116,26 @@ class Publications:
             )
         return _parse(whole, self._path(number).name)
 
-    def _sign(self, register: Register, day: int, this_update: datetime) -> bytes:
+    def _sign(self, lists: Lists, day: int, this_update: datetime) -> bytes:
         header: list[dict[str, object]] = []
         bodies: list[bytes] = []
-        entries = 0
-        for generation in self._authority.generations:
-            for place in MUNICIPALITIES:
-                der, count = sign_list(
+        count = 0
+        open_places = [place.code for place in MUNICIPALITIES if place.code not in lists.moved]
+        for authority, generation in all_generations(self._authorities):
+            for code in open_places:
+                entries = lists.entries(ListKey(authority.ca_id, generation.number, code))
+                der = sign_list(
+                    authority,
                     generation,
-                    place.code,
-                    register.listed(generation.number, place.code),
+                    code,
+                    entries,
                     crl_number=number_of_day(day),
                     this_update=this_update,
                 )
-                header.append(
-                    {"generation": generation.key_id, "municipality": place.code, "octets": len(der)}
-                )
+                header.append({"generation": generation.key_id, "municipality": code, "octets": len(der)})
                 bodies.append(der)
-                entries += count
-        head = {"day": day, "this_update": wire(this_update), "entries": entries, "lists": header}
+                count += len(entries)
+        head = {"day": day, "this_update": wire(this_update), "entries": count, "lists": header}
         return b"\n".join((json.dumps(head, separators=(",", ":")).encode(), b"".join(bodies)))
 
     def _path(self, number: int) -> Path:

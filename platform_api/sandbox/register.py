@@ -1,66 +1,32 @@
 """The register: residents, every certificate ever issued to them, and what was revoked when and why.
 
-Everything here is rebuilt from the seed and the journal at each start; nothing of it is stored.
+Everything here is rebuilt from the seed and the journal at each start; nothing of it is stored. A resident
+exists as objects only once somebody asks (``residents.py``), and stays so when something befell them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from platform_api.sandbox.ca import NEWEST
+from platform_api.sandbox.ca import CertificateAuthority
+from platform_api.sandbox.certificate_rows import HOLD, IssuedCertificate, Resident, Step
 from platform_api.sandbox.dates import valid_until
-from platform_api.sandbox.names import FourInformation, Person
+from platform_api.sandbox.keys import Algorithm
+from platform_api.sandbox.kinds import CARD, CARD_AUTH, CARD_SIGN, OF_CARD, SIGNING
+from platform_api.sandbox.municipalities import BY_CODE
+from platform_api.sandbox.names import Person
+from platform_api.sandbox.numbering import Numbering
+from platform_api.sandbox.residents import Residents
+from platform_api.sandbox.revoked import REMOVED, ListKey, Lists
 
-HOLD: Final = 6
+__all__ = ["HOLD", "Due", "IssuedCertificate", "Register", "Resident", "Step"]
 
-
-class Step(NamedTuple):
-    """From ``at`` on the certificate is listed with this reasonCode."""
-
-    at: datetime
-    reason: int
-
-
-@dataclass(slots=True, repr=False)
-class IssuedCertificate:
-    """One certificate: what it says, and how it fared since."""
-
-    serial: int
-    generation: int
-    resident: int
-    municipality_code: str
-    items: FourInformation
-    not_before: datetime
-    not_after: datetime
-    steps: list[Step] = field(default_factory=list)
-
-    def step_at(self, moment: datetime) -> Step | None:
-        """What a list of that moment says of it; None: not listed.
-
-        The date stays that of the first step: where a hold is replaced by a final reason, the revocation
-        date is that of the hold (X.509 on certificateHold); the certificate has not been valid since.
-        """
-        last = None
-        for step in self.steps:
-            if step.at <= moment:
-                last = step
-        return None if last is None else Step(self.steps[0].at, last.reason)
-
-    @property
-    def revoked(self) -> bool:
-        """Revoked or on hold; J-LIS never lifts a hold on a card."""
-        return bool(self.steps)
-
-    @property
-    def on_hold(self) -> bool:
-        return bool(self.steps) and self.steps[-1].reason == HOLD
-
-    def valid(self, now: datetime) -> bool:
-        return not self.steps and now <= self.not_after
+#: A certificate ends on this birthday: the fifth, on the next card (P-384) the tenth (jpki.md section 1.6).
+_BIRTHDAYS: Final = {Algorithm.RSA: 5, Algorithm.P384: 10}
 
 
 class Due(NamedTuple):
@@ -70,75 +36,168 @@ class Due(NamedTuple):
     event: str
 
 
-@dataclass(slots=True, repr=False)
-class Resident:
-    """One person; ``number`` is the id on the wire as r-000001."""
-
-    number: int
-    person: Person
-    certificates: list[IssuedCertificate] = field(default_factory=list)
-    struck: bool = False
-    touched_at: datetime | None = None
-
-    @property
-    def resident_id(self) -> str:
-        return f"r-{self.number:06d}"
-
-    @property
-    def newest(self) -> IssuedCertificate | None:
-        return self.certificates[-1] if self.certificates else None
-
-    def valid_certificate(self, now: datetime) -> IssuedCertificate | None:
-        newest = self.newest
-        return newest if newest is not None and newest.valid(now) else None
-
-    def open_certificate(self, now: datetime) -> IssuedCertificate | None:
-        """The certificate that an event can still end: valid, or on hold with the final reason to come."""
-        newest = self.newest
-        if newest is None or now > newest.not_after or (newest.revoked and not newest.on_hold):
-            return None
-        return newest
-
-
 class Register:
-    """All residents and certificates; ``serials`` is the one counter of the CA, dense and sequential."""
+    """All residents and certificates; one serial counter for each CA, dense and sequential."""
 
-    def __init__(self, serials: Iterator[int]) -> None:
+    def __init__(
+        self,
+        authorities: Mapping[str, CertificateAuthority],
+        numbering: Numbering,
+        serials: Mapping[str, Iterator[int]],
+        *,
+        begins_at: datetime,
+        filled_upto: datetime,
+    ) -> None:
+        self._authorities = authorities
+        self._numbering = numbering
         self._serials = serials
-        self.residents: dict[int, Resident] = {}
-        self.by_serial: dict[int, IssuedCertificate] = {}
-        self.due: dict[int, Due] = {}
-        self._listed: defaultdict[tuple[int, str], list[IssuedCertificate]] = defaultdict(list)
+        self._ca_of_kind = {
+            kind: authority for authority in authorities.values() for kind in authority.profile.kinds
+        }
+        self.kinds = tuple(self._ca_of_kind)
+        self.residents = Residents(numbering, self._draw)
+        self._begins_at = begins_at
+        self._issued: dict[tuple[str, int], IssuedCertificate] = {}
+        self.due = {
+            number: Due(begins_at + timedelta(seconds=seconds), "reissue")
+            for number, seconds in numbering.reissues.items()
+        }
+        #: Whose phone was put on hold, the longest ago first; what became of it since says the certificate.
+        self.held_phones = dict.fromkeys(numbering.held_phones)
+        #: Merged municipalities: the old code to that of the successor.
+        self.mergers: dict[str, str] = {}
+        self.lists = Lists()
+        numbering.fill(self.lists, begins_at, filled_upto)
 
-    def add(self, certificate: IssuedCertificate) -> None:
-        """Enters a certificate that was issued, with what befell it."""
-        self.by_serial[certificate.serial] = certificate
-        self.residents[certificate.resident].certificates.append(certificate)
-        if certificate.steps:
-            self._listed[certificate.generation, certificate.municipality_code].append(certificate)
+    # --- finding ----------------------------------------------------------------------------------
 
-    def issue(self, resident: Resident, at: datetime, *, birthdays: int = 5) -> IssuedCertificate:
-        """A new certificate with the items that the register holds now, from the newest generation."""
-        certificate = IssuedCertificate(
-            serial=next(self._serials),
-            generation=NEWEST,
-            resident=resident.number,
-            municipality_code=resident.person.municipality_code,
-            items=resident.person.four_information(),
-            not_before=at,
-            not_after=valid_until(resident.person.born, at, birthdays=birthdays),
+    def find(self, ca_id: str, key_id_hex: str, serial: int) -> IssuedCertificate | None:
+        """The certificate of this CA, generation and number; None where there is none."""
+        authority = self._authorities.get(ca_id)
+        generation = None if authority is None else authority.by_key_id(key_id_hex)
+        if generation is None:
+            return None
+        found = self._issued.get((ca_id, serial)) or self._of_the_past(ca_id, serial)
+        return found if found is not None and found.generation == generation.number else None
+
+    def _of_the_past(self, ca_id: str, serial: int) -> IssuedCertificate | None:
+        held = self._numbering.find(ca_id, serial)
+        return None if held is None else self.residents[held.number].of_kind(held.kind)[held.nth]
+
+    def everything(self) -> Iterator[IssuedCertificate]:
+        """Every certificate there is, person by person: for tests, and small worlds."""
+        for number in self.residents:
+            yield from itertools.chain.from_iterable(map(self.residents[number].of_kind, self.kinds))
+
+    def authority_of(self, kind: str) -> CertificateAuthority:
+        return self._ca_of_kind[kind]
+
+    # --- people -----------------------------------------------------------------------------------
+
+    def _draw(self, resident: Resident) -> None:
+        """The certificates of somebody's past; the card's authentication first, the others end with it."""
+        past, versions = self._numbering.past(resident.number), resident.versions
+        for kind in sorted(past.certificates, key=(CARD_AUTH, CARD_SIGN).count, reverse=True):
+            if kind not in self._ca_of_kind:
+                continue
+            authority = self._ca_of_kind[kind]
+            for nth, aged in enumerate(past.certificates[kind]):
+                at = self._begins_at - timedelta(seconds=aged.age)
+                serial = self._numbering.serial(resident.number, kind, nth)
+                resident.add(
+                    self._certificate(
+                        resident,
+                        versions[aged.version],
+                        kind,
+                        serial,
+                        self._numbering.generation(authority.ca_id, serial),
+                        at,
+                        [
+                            Step(self._begins_at - timedelta(seconds=age), reason)
+                            for age, reason in aged.steps
+                        ],
+                    )
+                )
+
+    def present(self, person: Person) -> Person:
+        """The person as written down now: a merged municipality has another name and another code."""
+        while (into := self.mergers.get(person.municipality_code)) is not None:
+            before, after = BY_CODE[person.municipality_code], BY_CODE[into]
+            prefix = before.prefecture + before.name
+            rest = person.address.removeprefix(prefix)
+            address = person.address if rest == person.address else after.prefecture + after.name + rest
+            person = replace(person, address=address, municipality_code=into)
+        return person
+
+    # --- certificates -----------------------------------------------------------------------------
+
+    def issue(
+        self, resident: Resident, kind: str, at: datetime, *, birthdays: int | None = None
+    ) -> IssuedCertificate:
+        """A new certificate with what the register holds now, from the newest generation of its CA."""
+        authority = self._ca_of_kind[kind]
+        self.residents.pin(resident)
+        certificate = self._certificate(
+            resident,
+            self.present(resident.person),
+            kind,
+            next(self._serials[authority.ca_id]),
+            authority.newest.number,
+            at,
+            [],
+            birthdays=birthdays,
         )
-        self.add(certificate)
+        self._issued[authority.ca_id, certificate.serial] = certificate
+        resident.add(certificate)
         return certificate
 
+    def _certificate(
+        self,
+        resident: Resident,
+        person: Person,
+        kind: str,
+        serial: int,
+        generation: int,
+        at: datetime,
+        steps: list[Step],
+        *,
+        birthdays: int | None = None,
+    ) -> IssuedCertificate:
+        authority = self._ca_of_kind[kind]
+        if birthdays is None:
+            birthdays = _BIRTHDAYS[authority.generation(generation).algorithm] if kind in CARD else 10
+        ends = valid_until(person.birth.on, at, birthdays=birthdays)
+        # A phone's certificate ends with the card's; the card's two end together (jpki.md section 1.3).
+        upon = resident.last_before(OF_CARD.get(kind, CARD_AUTH), at)
+        if upon is not None and kind != CARD_AUTH:
+            ends = min(ends, upon.not_after) if kind in CARD else upon.not_after
+        return IssuedCertificate(
+            kind=kind,
+            ca_id=authority.ca_id,
+            serial=serial,
+            generation=generation,
+            resident=resident.number,
+            municipality_code=person.municipality_code,
+            items=person.four_information(at) if kind in SIGNING else None,
+            not_before=at,
+            not_after=ends,
+            steps=steps,
+        )
+
     def revoke(self, certificate: IssuedCertificate, at: datetime, reason: int) -> None:
-        """Lists a certificate, or replaces the reason of one on hold. Entries never leave the list."""
+        """Lists a certificate, or replaces the reason of one on hold."""
         if certificate.revoked and not certificate.on_hold:
             raise ValueError("expected a certificate that is valid or on hold, got a revoked one")
-        if not certificate.steps:
-            self._listed[certificate.generation, certificate.municipality_code].append(certificate)
-        certificate.steps.append(Step(at, reason))
+        self._step(certificate, at, reason)
 
-    def listed(self, generation: int, municipality_code: str) -> list[IssuedCertificate]:
-        """Everything ever revoked in this partition of this generation, in the order of revocation."""
-        return self._listed.get((generation, municipality_code), [])
+    def release(self, certificate: IssuedCertificate, at: datetime) -> None:
+        """Ends a hold: the entry leaves the list, and the certificate is valid again."""
+        if not certificate.on_hold:
+            raise ValueError("expected a certificate on hold")
+        self._step(certificate, at, REMOVED)
+
+    def _step(self, certificate: IssuedCertificate, at: datetime, reason: int) -> None:
+        self.residents.pin(self.residents[certificate.resident])
+        certificate.steps.append(Step(at, reason))
+        key = ListKey(certificate.ca_id, certificate.generation, certificate.municipality_code)
+        self.lists.note(at, key, certificate.serial, reason)

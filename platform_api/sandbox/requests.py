@@ -33,6 +33,7 @@ class AutoDays(_Strict):
 
 class SignWithCard(_Strict):
     data: Encoded
+    kind: Literal["card-sign", "card-auth", "mobile-sign", "mobile-auth"] = "card-sign"
 
 
 class ResponderKey(_Strict):

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from platform_api.sandbox.ca import CertificateAuthority
+from platform_api.sandbox.ca import CertificateAuthority, all_generations
 from platform_api.sandbox.certificates import RESPONDER_LIFE, make_responder_certificate
 from platform_api.sandbox.dates import parse_instant, wire
 from platform_api.sandbox.refusals import RequestRefused
@@ -26,8 +26,8 @@ _RENEW_BEFORE: Final = timedelta(days=30)
 class Responders:
     """A key that asks again gets the same certificates, until they are about to end."""
 
-    def __init__(self, authority: CertificateAuthority) -> None:
-        self._authority = authority
+    def __init__(self, authorities: Mapping[str, CertificateAuthority]) -> None:
+        self._authorities = authorities
         self._issued: dict[str, tuple[datetime, list[dict[str, str]]]] = {}
 
     def record_of(self, public_key_pem: str, at: datetime) -> dict[str, Any] | None:
@@ -39,13 +39,14 @@ class Responders:
             return None
         return {"kind": "responder", "public_key": pem, "at": wire(at)}
 
-    def enter(self, record: Mapping[str, Any], serials: Iterator[int]) -> None:
-        """Issues the certificates of a journalled request; each takes the next serial number."""
+    def enter(self, record: Mapping[str, Any], serials: Mapping[str, Iterator[int]]) -> None:
+        """Issues the certificates of a journalled request; each takes the next number of its CA."""
         public_key = _load(record["public_key"])
         at = parse_instant(record["at"])
         issued = []
-        for generation in self._authority.generations:
-            der = make_responder_certificate(generation, public_key, serial=next(serials), at=at)
+        for authority, generation in all_generations(self._authorities):
+            serial = next(serials[authority.ca_id])
+            der = make_responder_certificate(authority.issuer, generation, public_key, serial=serial, at=at)
             pem = x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode("ascii")
             issued.append({"generation": generation.key_id, "certificate": pem})
         self._issued[_fingerprint(record["public_key"])] = (at, issued)

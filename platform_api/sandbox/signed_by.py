@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
+from platform_api.sandbox.ca import all_generations
 from platform_api.sandbox.known import SIGNING, kind_of
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.register import IssuedCertificate
@@ -77,12 +78,14 @@ def _ours(world: World, der: bytes) -> tuple[x509.Certificate, IssuedCertificate
     register, _ = world.begun()
     try:
         certificate = x509.load_der_x509_certificate(der)
-        issued = register.by_serial.get(certificate.serial_number)
+        serial = certificate.serial_number
     except ValueError:
         raise RequestRefused(422, "CERTIFICATE_MALFORMED", "expected one certificate in DER") from None
-    if issued is None or world.maker.der(issued) != der:
-        raise _unknown()
-    return certificate, issued
+    for authority, generation in all_generations(world.authorities):
+        issued = register.find(authority.ca_id, generation.key_id, serial)
+        if issued is not None and world.maker.der(issued) == der:
+            return certificate, issued
+    raise _unknown()
 
 
 def _unknown() -> RequestRefused:

@@ -9,30 +9,42 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from platform_api.sandbox import history
 from platform_api.sandbox.acts import Options, check, perform
-from platform_api.sandbox.ca import CA_ID, CertificateAuthority, found_authority
+from platform_api.sandbox.ca import CertificateAuthority, algorithms, found_authority
 from platform_api.sandbox.certificates import CertificateMaker
 from platform_api.sandbox.clock import SandboxClock
 from platform_api.sandbox.consents import Consents
 from platform_api.sandbox.dates import parse_instant, wire
 from platform_api.sandbox.jlis_settings import JlisSettings
 from platform_api.sandbox.journal import Journal, Record
-from platform_api.sandbox.keys import Keys, hash_of_keys, load_keys, make_keys, store_keys
+from platform_api.sandbox.keys import (
+    SIGNATURE_ALGORITHMS,
+    Keys,
+    algorithm_of,
+    hash_of_keys,
+    load_keys,
+    make_keys,
+    sign,
+    store_keys,
+)
+from platform_api.sandbox.kinds import CARD_SIGN
 from platform_api.sandbox.life import live
 from platform_api.sandbox.life_log import LifeLog
 from platform_api.sandbox.municipalities import BY_CODE
+from platform_api.sandbox.names import FourInformation
+from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, Publications
 from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
-from platform_api.sandbox.register import Register, Resident
+from platform_api.sandbox.register import IssuedCertificate, Register, Resident
 from platform_api.sandbox.responders import Responders
-from platform_api.sandbox.settings import DEFAULT_SEED, Settings, choose_residents, founded
+from platform_api.sandbox.settings import Chosen, Settings, choose, founded
 from platform_api.sandbox.withdrawals import Withdrawals
 from revocation.clock import Clock
 
@@ -52,18 +64,29 @@ class World:
         self.settings = settings
         self.keys = keys
         self.clock = SandboxClock(base)
-        self._past = history.draw_past(settings.seed, settings.residents)
-        self.serials = itertools.count(self._past.next_serial)
-        self.authority: CertificateAuthority = found_authority(
-            keys, founded_at=settings.founded_at, serials=self._past.authority_serials
+        self._numbering = Numbering(
+            settings.seed,
+            settings.residents,
+            settings.profiles,
+            {profile.ca_id: len(keys.authority[profile.ca_id]) for profile in settings.profiles},
         )
-        self.maker = CertificateMaker(self.authority, keys, seed=settings.seed)
-        self.publications = Publications(folder / "publications", self.authority)
-        self.life_log = LifeLog(self.authority)
+        self.authorities: dict[str, CertificateAuthority] = {}
+        self.serials: dict[str, Iterator[int]] = {}
+        for profile in settings.profiles:
+            self.serials[profile.ca_id] = itertools.count(self._numbering.next_serial(profile.ca_id))
+            self.authorities[profile.ca_id] = found_authority(
+                profile,
+                keys,
+                founded_at=settings.founded_at,
+                serials=self._numbering.authority_serials(profile.ca_id),
+            )
+        self.maker = CertificateMaker(self.authorities, keys, seed=settings.seed)
+        self.publications = Publications(folder / "publications", self.authorities)
+        self.life_log = LifeLog(self.authorities)
         self.consents = Consents()
         self.withdrawals = Withdrawals(self.consents)
         self.jlis_settings = JlisSettings()
-        self.responders = Responders(self.authority)
+        self.responders = Responders(self.authorities)
         self.register: Register | None = None
         self.publication: Publication | None = None
         self.auto = False
@@ -72,27 +95,20 @@ class World:
         self._last_answer: dict[str, Any] = {}
 
     @classmethod
-    def open(cls, folder: Path, *, seed: int | None, residents: int | None, base: Clock) -> World:
+    def open(cls, folder: Path, chosen: Chosen, *, base: Clock) -> World:
         """Founds a sandbox in an empty folder, or rebuilds the one that is there."""
         (folder / "publications").mkdir(exist_ok=True)
         journal = Journal(folder / "journal.jsonl")
         try:
             key_file = folder / "keys.pem"
             if journal.records:
-                settings = founded(journal.records[0], seed, residents)
+                settings = founded(journal.records[0], chosen)
             else:
-                chosen = choose_residents(residents)
-                if not key_file.exists():
-                    store_keys(key_file, make_keys())
-                settings = Settings(
-                    seed=DEFAULT_SEED if seed is None else seed,
-                    residents=chosen,
-                    founded_at=base.now().replace(microsecond=0),
-                    keys_sha256=hash_of_keys(key_file),
-                )
+                settings = _new_settings(key_file, choose(chosen), base.now().replace(microsecond=0))
                 # The founding: before this line the folder holds keys that nobody has seen, after it a world.
                 journal.append(settings.record())
-            world = cls(folder, journal, settings, load_keys(key_file, settings.keys_sha256), base)
+            keys = load_keys(key_file, settings.keys_sha256, [profile.ca_id for profile in settings.profiles])
+            world = cls(folder, journal, settings, keys, base)
             world._replay()
         except BaseException:
             journal.close()
@@ -187,10 +203,16 @@ class World:
         lived = 0
         if self.register is None or last is None:
             day = 0
-            self.register = history.settle(self._past, this_update, self.serials)
+            self.register = Register(
+                self.authorities,
+                self._numbering,
+                self.serials,
+                begins_at=this_update,
+                filled_upto=this_update - NIGHTS_BEFORE[0] * DAY,
+            )
             for night in NIGHTS_BEFORE:
                 before = this_update - night * DAY
-                self.publications.publish(self.register, -night, before, self._note_signed)
+                self.publications.publish(self.register.lists, -night, before, self._note_signed)
         else:
             day = last.day + 1
             unlisted = len(self.life_log)
@@ -199,7 +221,7 @@ class World:
             ):
                 self.life_log.append(event)
             lived = len(self.life_log) - unlisted
-        publication = self.publications.publish(self.register, day, this_update, self._note_signed)
+        publication = self.publications.publish(self.register.lists, day, this_update, self._note_signed)
         self.life_log.listed(day, this_update)
         # The clock first: for a moment the lists are a day old, but none of the future is ever served.
         self.clock.step(record["offset_us"])
@@ -249,10 +271,10 @@ class World:
 
     def act(self, event: str, resident_id: str, options: Options) -> dict[str, Any]:
         """An act by hand, now; the next published lists say it."""
-        _, publication = self.begun()
+        register, publication = self.begun()
         resident = self.resident(resident_id)
         at = max(self.clock.now().replace(microsecond=0), publication.this_update + timedelta(seconds=1))
-        check(event, resident, at)
+        check(event, register, resident, at)
         record = {
             "kind": "act",
             "event": event,
@@ -278,6 +300,27 @@ class World:
         )
         return self.life_log.append(lived)
 
+    # --- certificates -----------------------------------------------------------------------------
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The CA of the card's signing certificates."""
+        return self.authorities[CARD_SIGN]
+
+    def items_of(self, resident: Resident) -> FourInformation:
+        """What a new signing certificate would say now."""
+        register, _ = self.begun()
+        return register.present(resident.person).four_information(self.clock.now())
+
+    def identity(self, certificate: IssuedCertificate) -> dict[str, Any]:
+        """ca_id, issuer_key, serial_number, partition and kind, as the wire spells them."""
+        return self.life_log.identity(certificate)
+
+    def sign(self, certificate: IssuedCertificate, data: bytes) -> tuple[bytes, str]:
+        """A signature by the holder's key, and what its algorithm is called on the wire."""
+        key = self.maker.key_of(certificate)
+        return sign(key, data), SIGNATURE_ALGORITHMS[algorithm_of(key)]
+
     # --- consents and responders ------------------------------------------------------------------
 
     def keep(self, record: Record) -> Any:
@@ -300,5 +343,26 @@ class World:
             "published_at": None if self.publication is None else wire(self.publication.this_update),
             "now": wire(self.clock.now()),
             "auto": self.auto,
-            "ca": {"ca_id": CA_ID, "generations": [found.key_id for found in self.authority.generations]},
+            "ca": _said(self.authority),
+            "cas": [_said(authority) for authority in self.authorities.values()],
         }
+
+
+def _said(authority: CertificateAuthority) -> dict[str, Any]:
+    return {
+        "ca_id": authority.ca_id,
+        "kinds": list(authority.profile.kinds),
+        "generations": [found.key_id for found in authority.generations],
+    }
+
+
+def _new_settings(key_file: Path, found: dict[str, Any], founded_at: datetime) -> Settings:
+    """A new sandbox's settings, with keys that nobody has seen yet."""
+    without_keys = Settings(**found, founded_at=founded_at, keys_sha256="")
+    if not key_file.exists():
+        wanted = {
+            profile.ca_id: algorithms(profile, without_keys.card_algorithm)
+            for profile in without_keys.profiles
+        }
+        store_keys(key_file, make_keys(wanted))
+    return replace(without_keys, keys_sha256=hash_of_keys(key_file))

@@ -6,9 +6,6 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from platform_api.sandbox.world import World
 
 EVERYTHING = ("name", "address", "date_of_birth", "gender")
@@ -53,12 +50,12 @@ def signed(
 ) -> dict[str, Any]:
     """The request's body, signed with the resident's newest card."""
     certificate = world.resident(f"r-{number:06d}").certificates[-1]
-    signature = world.keys.of_card(certificate.serial).sign(octets, PKCS1v15(), SHA256())
+    signature, algorithm = world.sign(certificate, octets)
     return {
         "service_code": service_code,
         "application": text(octets),
         "signature": text(signature),
-        "signature_algorithm": "RSASSA-PKCS1-v1_5-SHA256",
+        "signature_algorithm": algorithm,
         "certificate": text(world.maker.der(certificate)),
     }
 

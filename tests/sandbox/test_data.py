@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_api.sandbox import der
+from platform_api.sandbox.births import drawn_birth
 from platform_api.sandbox.ca import distribution_point_name
+from platform_api.sandbox.kinds import ALL, profiles
 from platform_api.sandbox.municipalities import MUNICIPALITIES, check_digit
-from platform_api.sandbox.names import SUBSTITUTES, as_certified, draw_person
+from platform_api.sandbox.name_tables import SUBSTITUTES
+from platform_api.sandbox.names import as_certified, draw_person
 
 
 def test_forty_municipalities_with_right_check_digits() -> None:
@@ -27,7 +31,12 @@ def test_namesakes_have_different_distribution_points() -> None:
     """Two Fuchu-shi exist: their CRLDP names and labels differ by the prefecture."""
     namesakes = [place for place in MUNICIPALITIES if place.name_romanised == "Fuchu-shi"]
     assert len(namesakes) == 2
-    assert len({distribution_point_name(place).public_bytes() for place in MUNICIPALITIES}) == 40
+    points = {
+        distribution_point_name(profile, place).public_bytes()
+        for profile in profiles(ALL, phone_shares_ca=False)
+        for place in MUNICIPALITIES
+    }
+    assert len(points) == 4 * 40
     assert len({place.label for place in MUNICIPALITIES}) == 40
 
 
@@ -36,7 +45,9 @@ def test_everybody_fits_into_the_repertoire_of_certificates() -> None:
     flagged = 0
     for number in range(500):
         random = Random(number)
-        items = draw_person(random, random.choice(MUNICIPALITIES)).four_information()
+        birth = drawn_birth(random.random(), random.random(), child=False)
+        person = draw_person(random, random.choice(MUNICIPALITIES), birth)
+        items = replace(person, substitute=number % 2).four_information(datetime(2026, 6, 1, tzinfo=UTC))
         for text, flags in (
             (items.name, items.name_substitute_characters),
             (items.address, items.address_substitute_characters),
@@ -54,9 +65,13 @@ def test_a_character_outside_the_repertoire_is_replaced(character: str) -> None:
     """What JIS X 0208 and 0212 lack is replaced by one character that they have, flag 1."""
     with pytest.raises(UnicodeEncodeError):
         character.encode("euc_jp")
-    spelling, flags = as_certified(f"山{character}　花子")
-    assert flags == "01000"
-    assert spelling.encode("euc_jp")
+    spellings = set()
+    for choice in (0, 1):
+        spelling, flags = as_certified(f"山{character}　花子", choice)
+        assert flags == "01000"
+        assert spelling.encode("euc_jp")
+        spellings.add(spelling)
+    assert len(spellings) == 2
 
 
 @given(st.integers(min_value=-(2**160), max_value=2**160))

@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from platform_api.sandbox.keys import make_keys, store_keys
+from platform_api.sandbox.ca import algorithms
+from platform_api.sandbox.keys import Algorithm, make_keys, store_keys
+from platform_api.sandbox.kinds import ALL, profiles
+from platform_api.sandbox.settings import Chosen
 from platform_api.sandbox.world import World
 from revocation.clock import FixedClock
 
@@ -24,7 +27,8 @@ OPENED: list[World] = []
 def keys_file() -> Path:
     """Keys cost a second to make; every test world gets the same ones."""
     path = Path(mkdtemp(prefix="sandbox-keys-")) / "keys.pem"
-    store_keys(path, make_keys())
+    found = profiles(ALL, phone_shares_ca=False)
+    store_keys(path, make_keys({each.ca_id: algorithms(each, Algorithm.RSA) for each in found}))
     return path
 
 
@@ -41,7 +45,7 @@ def open_world(
     if not (folder / "journal.jsonl").exists():
         folder_with_keys(folder)
         seed, residents = seed or 1, residents or RESIDENTS
-    world = World.open(folder, seed=seed, residents=residents, base=clock or FixedClock(NOW))
+    world = World.open(folder, Chosen(seed=seed, residents=residents), base=clock or FixedClock(NOW))
     OPENED.append(world)
     return world
 
