@@ -1,4 +1,4 @@
-"""T42: one fetch sent many times, with an Idempotency-Key, is one question to J-LIS."""
+"""One fetch sent many times is one question to J-LIS (T42), and its refusals give nothing (T39, T43)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from platform_api.jlis.gateway import FourInformationAnswer, FourInformationQuery, QueryOutcome
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
 from tests.features.consenting import ALL, consent, next_day, onboard
 from tests.features.gateways import CANARY_NAME, FakeJlis, successor
-from tests.features.service import Service
+from tests.features.service import Service, serving
+from tests.features.world import everything
 from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)
@@ -132,3 +134,25 @@ async def test_t43_no_new_certificate_is_an_answer(
         assert (found["outcome"], len(jlis.queries)) == ("NO_NEW_CERTIFICATE", count)
         assert found["registration"]["state"] == "CHANGED_AWAITING_REISSUE"
     assert found["four_information"] is None
+
+
+OF_THE_CONSENT = [one for one in QueryOutcome if one.value.startswith(("CONSENT", "ITEM"))]
+
+
+@pytest.mark.parametrize("outcome", OF_THE_CONSENT)
+async def test_t39_what_j_lis_says_of_the_consent_wins(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, outcome: QueryOutcome
+) -> None:
+    """We know an effective consent and J-LIS another state of it: nothing is given, though items came."""
+    path = await moved(service, jlis, institution)
+    successor_then = jlis.successor
+
+    class Refusing(FakeJlis):
+        async def query_four_information(self, query: FourInformationQuery) -> FourInformationAnswer:
+            return FourInformationAnswer(outcome, jlis.items, successor_then, self.clock.now())
+
+    async with serving(service.world, Refusing(jlis.clock)) as other:
+        found = await other.call(institution, "POST", path, {"items": ALL})
+    assert (found["outcome"], found["four_information"]) == (outcome.value, None)
+    assert found["registration"]["pending_successor"] is False
+    assert CANARY_NAME not in repr(await everything(service.world.database))

@@ -121,7 +121,7 @@ def _forms(text: str) -> list[str]:
     return forms
 
 
-async def test_without_consent_nothing_is_asked(
+async def test_t39_without_consent_nothing_is_asked(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
     """No consent, or one that is not yet effective: refused by us, J-LIS not asked, the refusal logged."""
@@ -138,7 +138,7 @@ async def test_without_consent_nothing_is_asked(
     ]
 
 
-async def test_consent_of_one_institution_says_nothing_at_another(
+async def test_t39_consent_of_one_institution_says_nothing_at_another(
     service: Service, jlis: FakeJlis, institution: TestInstitution, other_institution: TestInstitution
 ) -> None:
     """The same person at two institutions, one with consent: the other gets CONSENT_MISSING, unasked."""
@@ -153,7 +153,7 @@ async def test_consent_of_one_institution_says_nothing_at_another(
     await service.call(other_institution, "POST", path, {"items": ALL}, expect=404)
 
 
-async def test_only_consented_items_are_asked_for(
+async def test_t39_only_consented_items_are_asked_for(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
     """Beyond the consent nothing is asked; with nothing left nothing is asked at all."""

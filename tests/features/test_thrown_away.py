@@ -20,7 +20,7 @@ from tests.revocation import sets
 pytestmark = pytest.mark.timeout(60)
 
 
-async def test_answer_with_more_than_the_consent_by_then_covers_is_thrown_away(
+async def test_t39_answer_with_more_than_the_consent_by_then_covers_is_thrown_away(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
     """The consent loses an item while J-LIS answers: nothing is given; asking again gives what is left."""
@@ -45,7 +45,7 @@ async def test_answer_with_more_than_the_consent_by_then_covers_is_thrown_away(
     assert (got["outcome"], got["four_information"]["gender"]) == ("DATA", None)
 
 
-async def test_answer_after_withdrawal_is_thrown_away(
+async def test_t39_answer_after_withdrawal_is_thrown_away(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
     """The consent ends while J-LIS answers: no items, no successor, and the log says why."""
@@ -79,7 +79,7 @@ async def test_answer_after_withdrawal_is_thrown_away(
         ("other_birthday", "PERSON_MISMATCH"),
     ],
 )
-async def test_implausible_answers_are_thrown_away(
+async def test_t40_implausible_answers_are_thrown_away(
     service: Service, jlis: FakeJlis, institution: TestInstitution, bend: str, code: str
 ) -> None:
     """A successor that cannot be this holder's is TEMPORARY with its code; nothing of it is kept."""
