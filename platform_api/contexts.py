@@ -54,6 +54,7 @@ from platform_api.signing.alarm import ExpiryAlarm
 from platform_api.signing.following import SignerFollower
 from platform_api.signing.pairs import PairFolder
 from platform_api.snapshots import CurrentSnapshot
+from platform_api.test_people.context import test_people
 from platform_api.upstream_ocsp.context import upstream
 from revocation.errors import RevocationError
 from revocation.ocsp.policy import TrustMode
@@ -186,4 +187,16 @@ async def jlis(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-CONTEXTS: Final = (clock, keys, database, callers, snapshots, responders, ocsp, jlis, upstream, holder_apps)
+CONTEXTS: Final = (
+    clock,
+    keys,
+    database,
+    callers,
+    snapshots,
+    responders,
+    ocsp,
+    jlis,
+    upstream,
+    holder_apps,
+    test_people,
+)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from platform_api.endpoint import mount
+from platform_api.keys import SETTINGS
 from platform_api.operations import Operation, operations_of
 
 MODULES: Final = (
@@ -33,7 +34,11 @@ MODULES: Final = (
     "platform_api.deliveries.handlers",
     "platform_api.refresh.handlers",
     "platform_api.ocsp.handlers",
+    "platform_api.test_people.handlers",
 )
+
+#: Below it lies what exists on sandbox servers only.
+SANDBOX_ONLY: Final = "/v1/test/"
 
 
 def modules() -> tuple[ModuleType, ...]:
@@ -60,7 +65,8 @@ def other_paths() -> dict[str, Any]:
 
 def add_all(app: web.Application) -> None:
     """Mount everything."""
-    mount(app, all_operations())
+    sandbox = app[SETTINGS].mode == "sandbox"
+    mount(app, tuple(op for op in all_operations() if sandbox or not op.path.startswith(SANDBOX_ONLY)))
     for module in modules():
         add_routes: Callable[[web.Application], None] | None = getattr(module, "add_routes", None)
         if add_routes is not None:

@@ -22,6 +22,8 @@ class Scope(StrEnum):
     SERVICES_WRITE = "services:write"
     EVENTS_READ = "events:read"
     FOUR_INFORMATION_FETCH = "four_information:fetch"
+    #: The sandbox's fictional people; such routes exist on sandbox servers only.
+    TEST_PEOPLE = "test:people"
 
 
 class Purpose(StrEnum):
