@@ -23,8 +23,9 @@ async def consent(
     signer: Card | None = None,
     expect: int = 201,
     change: Any = None,
+    keep: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Application, signature on the card, consent."""
+    """Application, signature on the card, consent; ``keep`` is filled with what was handed in."""
     application = await service.call(
         institution,
         "POST",
@@ -40,19 +41,16 @@ async def consent(
     if change is not None:
         octets = change(octets)
     signer = signer or card
-    return await service.call(
-        institution,
-        "POST",
-        "/v1/consents",
-        {
-            "registration_id": registration_id,
-            "application": b64(octets),
-            "signature": b64(signer.sign(octets)),
-            "signature_algorithm": signer.algorithm,
-            "certificate": b64(signer.der),
-        },
-        expect=expect,
-    )
+    signed = {
+        "registration_id": registration_id,
+        "application": b64(octets),
+        "signature": b64(signer.sign(octets)),
+        "signature_algorithm": signer.algorithm,
+        "certificate": b64(signer.der),
+    }
+    if keep is not None:
+        keep.update(signed)
+    return await service.call(institution, "POST", "/v1/consents", signed, expect=expect)
 
 
 async def withdrawal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from platform_api.certificates.birth_date import birth_date
@@ -67,6 +67,8 @@ class FakeJlis:
     references: dict[UUID, str] = field(default_factory=dict)
     #: False: received, and reflected only when ``reflect`` is called.
     reflects: bool = True
+    #: J-LIS's own end of the period, where it is the narrower one.
+    until: datetime | None = None
     #: J-LIS takes what it is sent, and its answer is lost.
     answer_lost: bool = False
     queries: list[FourInformationQuery] = field(default_factory=list)
@@ -79,6 +81,8 @@ class FakeJlis:
     linkage_queries: list[LinkageQuery] = field(default_factory=list)
     #: Called while a query is on its way, before the answer.
     meanwhile: Callable[[], object] | None = None
+    #: DATA though the consent has ended by the time of the answer: J-LIS had looked before.
+    answers_regardless: bool = False
 
     async def authorities(self) -> Sequence[AuthorityOffer]:
         return ()
@@ -108,7 +112,8 @@ class FakeJlis:
         service_code, received = self.taken[ref]
         now = self.clock.now()
         bounds = validity(now, now)
-        reflection = replace(received, reflected_at=now, valid_from=bounds.first, valid_until=bounds.last)
+        until = self.until or bounds.last
+        reflection = replace(received, reflected_at=now, valid_from=bounds.first, valid_until=until)
         self._keep(service_code, reflection)
 
     def _keep(self, service_code: str, reflection: ConsentReflection) -> None:
@@ -123,6 +128,9 @@ class FakeJlis:
             if hasattr(found, "__await__"):
                 await found
         consent = self.consents.get(query.service_code)
+        if self.answers_regardless and self.successor is not None:
+            items = FourInformation(**{item: getattr(self.items, item) for item in query.items})
+            return FourInformationAnswer(QueryOutcome.DATA, items, self.successor, self.clock.now())
         if consent is not None and consent.withdrawn_at is not None:
             return FourInformationAnswer(QueryOutcome.CONSENT_WITHDRAWN)
         if consent is None or consent.valid_from is None or not consent.valid_from <= self.clock.now():
@@ -159,6 +167,11 @@ class FakeJlis:
     def withdraw(self, service_code: str) -> None:
         """The holder withdraws, by whichever way; from now on J-LIS gives nothing by this consent."""
         self.withdraw_ref(self.consents[service_code].consent_ref)
+
+    @staticmethod
+    def without_withdrawal(reflection: ConsentReflection) -> ConsentReflection:
+        """As J-LIS would say it, did it not repeat withdrawals."""
+        return replace(reflection, withdrawn_at=None)
 
     def withdraw_ref(self, ref: str) -> None:
         service_code, reflection = self.taken[ref]

@@ -395,11 +395,28 @@ async def test_the_same_signed_consent_never_reopens_one(
 ) -> None:
     """Re-consent is a new application and a new record; the old one stays withdrawn."""
     card = make_card(sets.ca())
-    registration_id, consent_id = await effective(service, institution, card)
+    registration_id = await onboard(service, institution, card)
+    signed: dict[str, Any] = {}
+    given = await consent(service, institution, card, registration_id, keep=signed)
+    consent_id = given["consent_id"]
     await withdraw(service, institution, consent_id, await withdrawal(service, institution, consent_id, card))
+    same = await service.call(institution, "POST", "/v1/consents", signed, expect=201)
+    assert (same["consent_id"], same["state"]) == (consent_id, "WITHDRAWN")
     again = await consent(service, institution, card, registration_id)
     assert again["consent_id"] != consent_id
     assert again["state"] == "REFLECTED"
+
+
+async def test_erasing_a_registration_takes_everything_of_its_consents(
+    service: Service, institution: TestInstitution
+) -> None:
+    """Foreign keys cascade: no history, receipt, form, withdrawal or reminder is left."""
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    await withdraw(service, institution, consent_id, await withdrawal(service, institution, consent_id, card))
+    async with service.world.database.superuser() as connection:
+        await connection.execute("DELETE FROM registration WHERE registration_id = $1::uuid", registration_id)
+    rows = await everything(service.world.database)
     ours = {table for table in rows if "consent" in table or "withdrawal" in table}
     assert {table for table in ours if rows[table]} <= {"withdrawal_poll", "consent_text"}
     assert len(ours) >= 8
