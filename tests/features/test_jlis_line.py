@@ -12,6 +12,7 @@ import pytest
 from platform_api.breaker import State
 from platform_api.config import Settings
 from platform_api.jlis.calls import Kind
+from platform_api.jlis.error_codes import MEANINGS
 from platform_api.jlis.fields import JlisFields
 from platform_api.jlis.gateway import (
     ConsentSubmission,
@@ -85,6 +86,48 @@ async def test_t41_what_passes_is_asked_again(name: str) -> None:
     assert answer.outcome is QueryOutcome.DATA
     assert len(here.requests) == 2
     assert here.requests[0] == here.requests[1]
+
+
+OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#: What no server of good will sends.
+RAW = (
+    b"",
+    b"\r\n\r\n",
+    b"\x16\x03\x01\x02\x00",
+    b"HTTP/9.9 200 OK\r\n\r\n",
+    b"HTTP/1.1 2OO OK\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 206 Partial Content\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    OK_HEAD + b"Content-Length: -1\r\n\r\n{}",
+    OK_HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}}",
+    OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    OK_HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    OK_HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    OK_HEAD + b"Content-Length: 0\r\n\r\n",
+    OK_HEAD + b"\r\n",
+    OK_HEAD + b"\r\n" + b"[" * 1_000_000,
+)
+
+
+@pytest.mark.parametrize("octets", RAW, ids=range(len(RAW)))
+async def test_t41_any_octets_are_an_error_of_ours(octets: bytes) -> None:
+    """Whatever comes instead of an answer: one of the port's two errors, in time, with nothing kept open."""
+
+    async def raw(writer: asyncio.StreamWriter, _: bytes) -> None:
+        writer.write(octets)
+        await writer.drain()
+        writer.close()
+
+    async with chaos(DATA, *[raw] * 9) as here, line(here) as gateway:
+        with pytest.raises(OutsideFailed) as failed:
+            await gateway.query_four_information(QUERY)
+        assert failed.value.code in MEANINGS
+        here.tricks.clear()
+        assert (await gateway.query_four_information(QUERY)).outcome is QueryOutcome.DATA
 
 
 async def test_t41_an_answer_that_comes_twice_answers_no_other_question() -> None:
