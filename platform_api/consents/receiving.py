@@ -23,6 +23,7 @@ from platform_api.consents.receipts import RECEIPT_TYPE, ReceiptSigner, receipt_
 from platform_api.consents.reflecting import take_reflection
 from platform_api.consents.states import ConsentState, Step, Who
 from platform_api.db.transactions import tenant
+from platform_api.jlis.failures import retry_after
 from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, Gateway, GatewayRefused
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
@@ -178,7 +179,7 @@ class ConsentReceiver:
                 failed.code,
                 en="J-LIS cannot be reached; the consent is kept, send the same request again later.",
                 ja="J-LISに接続できません。同意は受付済みです。後で同じリクエストを送ってください。",
-                headers={"Retry-After": "60"},
+                headers=retry_after(failed, self.watcher.clock.now()),
             ) from None
 
     async def _begin(self, connection: Connection, consent: Consent, receipt: str, now: datetime) -> None:

@@ -7,8 +7,10 @@ request in again; until it did, or J-LIS's own list shows it, the maintenance pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from platform_api.consents.states import ConsentState, Step, Who, may_follow
 from platform_api.consents.withdrawal_application import parse_withdrawal
 from platform_api.consents.withdrawal_store import Forwarding, WithdrawalRecord
 from platform_api.db.transactions import tenant
+from platform_api.jlis.failures import retry_after
 from platform_api.jlis.gateway import GatewayRefused, WithdrawalSubmission
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 #: J-LIS has not got it, or said no: there is still something to send.
 _TO_SEND: Final = frozenset((Forwarding.PENDING, Forwarding.REFUSED))
+_IN_A_MINUTE: Final = MappingProxyType({"Retry-After": "60"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,9 @@ class ConsentWithdrawer:
             await self._mark(consent_id, Forwarding.REFUSED, refused.code, None)
         except OutsideFailed as failed:
             await self._mark(consent_id, Forwarding.PENDING, failed.code, None)
-            raise _forwarding_failed(consent_id, failed.code) from None
+            raise _forwarding_failed(
+                consent_id, failed.code, retry_after(failed, self.watcher.clock.now())
+            ) from None
         else:
             await self._mark(consent_id, Forwarding.FORWARDED, None, receipt.reflected_at)
 
@@ -165,7 +171,7 @@ def consent_ended() -> Problem:
     )
 
 
-def _forwarding_failed(consent_id: UUID, code: str) -> Problem:
+def _forwarding_failed(consent_id: UUID, code: str, headers: Mapping[str, str] = _IN_A_MINUTE) -> Problem:
     return Problem(
         503,
         "WITHDRAWN_FORWARDING_FAILED",
@@ -173,7 +179,7 @@ def _forwarding_failed(consent_id: UUID, code: str) -> Problem:
         "signed application is not kept here: send the same request again until J-LIS has it.",
         ja="同意は取り消され、以後の取得は行われません。ただしJ-LISへ送信できませんでした。"
         "署名済みの申請は保存していないため、同じリクエストを再送してください。",
-        headers={"Retry-After": "60"},
+        headers=headers,
         extra={
             "ids": {"consent_id": str(consent_id)},
             "state": ConsentState.WITHDRAWN.value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 
@@ -62,3 +63,9 @@ def closed_until(opens_at: datetime) -> GatewayClosed:
 def malformed(expected: str) -> CallFailed:
     """Nothing of the answer is used. Not asked again at once: the form would be the same."""
     return CallFailed("JLIS_ANSWER_MALFORMED", expected=expected, got="another answer of J-LIS")
+
+
+def retry_after(failed: OutsideFailed, now: datetime) -> dict[str, str]:
+    """The header that tells a caller when asking again is worth it: a minute, or when J-LIS opens."""
+    opens_at = failed.opens_at if isinstance(failed, GatewayClosed) else now
+    return {"Retry-After": str(max(60, math.ceil((opens_at - now).total_seconds())))}

@@ -53,6 +53,8 @@ class Service:
     client: TestClient[Any, Any]
     world: World
     log: list[str] = field(default_factory=list)
+    #: Of the last answer.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def call(
         self,
@@ -68,6 +70,7 @@ class Service:
         sent = dict(headers or {}) | ({} if institution is None else institution.headers)
         async with self.client.request(method, path, json=body, headers=sent) as response:
             answer = await response.json(content_type=None)
+            self.headers = response.headers
             assert response.status == expect, (response.status, answer)
             return answer or {}
 

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from platform_api.config import load_settings
 from platform_api.faults import SetupRefused
 from platform_api.jlis.calls import Kind
-from platform_api.jlis.gateway import GatewayClosed
+from platform_api.jlis.failures import closed_until, no_turn, retry_after
+from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, GatewayClosed
 from platform_api.jlis.http import HttpGateway
 from platform_api.jlis.service_hours import DailyClosure, Maintenance, ServiceHours
 from platform_api.jlis.settings import GatewaySettings, service_hours
 from revocation.clock import JST, FixedClock
 from revocation.errors import OutsideFailed
+from tests.base.postgres import TestInstitution
+from tests.features.cards import make_card
 from tests.features.chaos_jlis import chaos
+from tests.features.consenting import consent, onboard
+from tests.features.gateways import FakeJlis
+from tests.features.service import serving
 from tests.features.test_jlis_http import DATA, QUERY
+from tests.features.world import World, everything
+from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -135,6 +143,34 @@ async def test_it_closes_between_two_attempts() -> None:
             with pytest.raises(OutsideFailed, match="JLIS_CLOSED"):
                 await gateway.query_four_information(QUERY)
         assert len(here.requests) == 1
+
+
+def test_when_asking_again_is_worth_it() -> None:
+    """A closed J-LIS says when it opens; of any other failure a minute is a guess."""
+    closed = closed_until(jst(5, 6))
+    assert retry_after(closed, jst(5, 3)) == {"Retry-After": "10800"}
+    assert retry_after(closed, jst(5, 5, 59, 59, 1)) == {"Retry-After": "60"}
+    assert retry_after(closed, jst(5, 7)) == {"Retry-After": "60"}
+    assert retry_after(no_turn(), jst(5, 3)) == {"Retry-After": "60"}
+
+
+async def test_a_consent_at_night_is_kept_and_its_caller_told_when(
+    world: World, institution: TestInstitution
+) -> None:
+    """503 with the seconds until J-LIS opens; the consent is SENT, so that the same request goes on."""
+
+    class Closed(FakeJlis):
+        async def submit_consent(self, submission: ConsentSubmission) -> ConsentReflection:
+            raise closed_until(self.clock.now() + timedelta(hours=2))
+
+    await world.day()
+    async with serving(world, Closed(world.clock)) as service:
+        card = make_card(sets.ca())
+        registration_id = await onboard(service, institution, card)
+        refused = await consent(service, institution, card, registration_id, expect=503)
+        assert (refused["code"], service.headers["Retry-After"]) == ("JLIS_CLOSED", "7200")
+        path = f"/v1/consents/{(await everything(world.database))['consent'][0]['consent_id']}"
+        assert (await service.call(institution, "GET", path))["state"] == "SENT"
 
 
 def test_hours_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
