@@ -27,7 +27,11 @@ def record(world: World, resident_id: str) -> dict[str, Any]:
     return {
         **summary(world, resident, now),
         "items": items_now(world, resident).as_json(),
-        "certificates": [_certificate(world, one, now) for one in reversed(certificates_of(resident))],
+        # The newest first, whatever their kind.
+        "certificates": [
+            _certificate(world, one, now)
+            for one in sorted(certificates_of(resident), key=lambda one: one.not_before, reverse=True)
+        ],
         "consents": [_consent(world, each, now) for each in world.consents.of(resident.number)],
         "events": _events(world, resident),
         "as_of": wire(now),

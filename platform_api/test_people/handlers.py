@@ -33,7 +33,6 @@ from platform_api.test_people.model import (
 from platform_api.test_people.sandbox import LONG_S, SandboxPeople, missing
 
 SCOPE: Final = "test:people"
-CARD_SIGN: Final = "card-sign"
 _PERSON: Final = re.compile(r"r-[0-9]{6,7}\Z")
 _EVENT: Final = re.compile(r"[a-z_]{1,40}\Z")
 _WITHDRAW: Final = "withdraw_consent"
@@ -128,7 +127,7 @@ async def drive(request: web.Request, body: EventRequest) -> EventResponse:
     summary_ja="サンドボックス専用: 架空の人物のカードまたはスマホで署名する",
 )
 async def card_sign(request: web.Request, body: CardSignRequest) -> CardSignResponse:
-    said = {"data": b64encode(body.data).decode()} | ({} if body.kind == CARD_SIGN else {"kind": body.kind})
+    said = {"data": b64encode(body.data).decode(), "kind": body.kind}
     told = await _people(request).post("residents", _person(request), "card:sign", body=said)
     return CardSignResponse.model_validate(told)
 

@@ -77,12 +77,19 @@ class Service:
 
 @asynccontextmanager
 async def service(world: World, **settings: Any) -> AsyncIterator[Service]:
-    certificates = [generation.certificate for generation in world.authority.generations]
     undivided = [Partition(1, b"", "all")]
-    authorities = Authorities([authority_from_certificates("card-sign", certificates, partitions=undivided)])
+    authorities = Authorities(
+        [
+            authority_from_certificates(
+                ca_id, [generation.certificate for generation in each.generations], partitions=undivided
+            )
+            for ca_id, each in world.authorities.items()
+        ]
+    )
     async with TestServer(make_app(world)) as server:
         url = server.make_url("/jlis/v1/ocsp/card-sign")
-        made = UpstreamSettings(url=str(url), keep_for=timedelta(0), **settings)
+        urls = {ca_id: str(server.make_url(f"/jlis/v1/ocsp/{ca_id}")) for ca_id in world.authorities}
+        made = UpstreamSettings(urls=urls, keep_for=timedelta(0), **settings)
         async with OcspTransport(
             concurrency=4, timeout_s=made.timeout_s, prefer_get=made.prefer_get
         ) as transport:
@@ -102,19 +109,18 @@ async def service(world: World, **settings: Any) -> AsyncIterator[Service]:
     "settings", [{}, {"hash_name": "sha256"}, {"prefer_get": True, "with_nonce": False}], ids=repr
 )
 async def test_the_service_is_answered(fresh: World, settings: dict[str, Any]) -> None:
-    """Good, revoked with date and reason, unknown for what was never issued; both generations sign."""
+    """Each CA and generation: good, revoked with date and reason, unknown for what was never issued."""
     register, _ = fresh.begun()
     at = refreshed_at(fresh.clock.now())
     assert fresh.clock.now() - QUARTER < at <= fresh.clock.now()
     async with service(fresh, **settings) as client:
-        asked = 0
-        for generation in (1, 2):
-            of_it = [
-                one
-                for one in register.everything()
-                if (one.ca_id, one.generation) == ("card-sign", generation)
-            ]
-            for issued in (*of_it[:4], *of_it[-4:]):
+        lines = {(one.ca_id, one.generation): one for one in register.everything()}
+        assert {ca_id for ca_id, _ in lines} == {"card-sign", "card-auth", "mobile-sign", "mobile-auth"}
+        said = set()
+        for line in lines:
+            of_it = [one for one in register.everything() if (one.ca_id, one.generation) == line]
+            revoked = [one for one in of_it if one.step_at(at) is not None]
+            for issued in (*of_it[:2], *of_it[-2:], *revoked[:2]):
                 found = await client.ask(fresh, issued)
                 assert found.outcome is Outcome.ANSWERED
                 assert found.word is not None
@@ -125,8 +131,8 @@ async def test_the_service_is_answered(fresh: World, settings: dict[str, Any]) -
                     assert found.word.status is CertStatus.revoked
                     assert (found.word.reason, found.word.revoked_at) == (step.reason, step.at)
                 assert (found.word.this_update, found.word.next_update) == (at, at + QUARTER)
-                asked += 1
-        assert asked == 16
+                said.add((issued.ca_id, found.word.status))
+        assert {status for _, status in said} == {CertStatus.good, CertStatus.revoked}
         never = await client.ask(fresh, of_it[0], serial=0xFFFFFE)
         assert never.word is not None
         assert never.word.status is CertStatus.unknown
