@@ -92,7 +92,8 @@ class World:
 
     def _start_sandbox(self, residents: int, port: int) -> Server:
         arguments = ["sandbox", "--folder", str(self.folder / "sandbox"), "--port", str(port)]
-        return Server("sandbox", [*arguments, "--seed", "3", "--residents", str(residents)], self.env)
+        arguments += ["--seed", "3", "--residents", str(residents), "--kinds", "card-sign"]
+        return Server("sandbox", arguments, self.env)
 
     def __enter__(self) -> Self:
         return self
