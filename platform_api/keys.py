@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from platform_api.metrics import Metrics
     from platform_api.ocsp.ordinary import Ordinary
     from platform_api.ocsp.server import Face
+    from platform_api.problems import Problem
     from platform_api.sealing import Sealer
     from platform_api.signing.following import SignerFollower
     from platform_api.snapshots import CurrentSnapshot
@@ -82,4 +83,6 @@ REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 #: Set on a request that is answered as OCSP: its headers are exactly those of the fast path.
 OCSP_ANSWER: web.RequestKey[bool] = web.RequestKey("ocsp_answer", bool)
+#: Set on a request that a person makes: how a refusal looks to him. Without it, problem+json.
+PAGE_OF_PROBLEM: web.RequestKey[Callable[[Problem], web.Response]] = web.RequestKey("page_of_problem")
 QUERY: web.RequestKey[BaseModel] = web.RequestKey("query", BaseModel)

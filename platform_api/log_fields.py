@@ -100,5 +100,8 @@ EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "jlis.failed": _FAILURE | {"component", "ms"},
     "jlis.paused": frozenset({"component"}),
     "jlis.resumed": frozenset({"component"}),
+    # code: how it went, or why not; never which letter.
+    "letter.signed": frozenset({"institution_id", "code"}),
+    "letter.refused": frozenset({"institution_id", "code"}),
     "four_information.asked": frozenset({"institution_id", "code", "ms"}),
 }

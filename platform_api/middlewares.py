@@ -15,7 +15,17 @@ from aiohttp import web
 from platform_api.db.failures import CONNECTION_LOST
 from platform_api.institutions.api_keys import LEAKED_KEY
 from platform_api.institutions.authentication import refuse_key_in_address
-from platform_api.keys import CLOCK, KEY_HASHER, LOG, METRICS, OCSP_ANSWER, POOL, PRINCIPAL, REQUEST_ID
+from platform_api.keys import (
+    CLOCK,
+    KEY_HASHER,
+    LOG,
+    METRICS,
+    OCSP_ANSWER,
+    PAGE_OF_PROBLEM,
+    POOL,
+    PRINCIPAL,
+    REQUEST_ID,
+)
 from platform_api.logs import failure
 from platform_api.problems import Problem, language_of
 from revocation.errors import InputRefused, OutsideFailed, RevocationError
@@ -119,8 +129,12 @@ def _of_status(refusal: web.HTTPException) -> Problem:
 
 
 def _rendered(request: web.Request, problem: Problem) -> tuple[web.Response, str]:
+    page = request.get(PAGE_OF_PROBLEM)
     language = language_of(request.headers.get("Accept-Language", ""))
-    response = problem.render(language=language, request_id=request[REQUEST_ID])
+    if page is not None:
+        response = page(problem)
+    else:
+        response = problem.render(language=language, request_id=request[REQUEST_ID])
     if problem.headers.get("Connection") == "close":
         response.force_close()  # the rest of the body is not read
     return response, problem.code

@@ -128,7 +128,7 @@ async def taken(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The institution takes the delivery of who signed: what confirms, and the items that it compares."""
     answer = await service.call(institution, "GET", f"/v1/deliveries/{delivery_id}")
-    content = opened(answer["jwe"])[1]
+    content = opened(answer["jwe"])[1]["payload"]
     names = ("application", "signature", "signature_algorithm", "certificate")
     return {name: content[name] for name in names}, content["four_information"]
 

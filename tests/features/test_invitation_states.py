@@ -20,6 +20,7 @@ from platform_api.invitations.explanation import (
     missing,
     own_version,
 )
+from platform_api.invitations.letter_guard import LetterGuard
 from platform_api.invitations.model import (
     CONFIRM_WITHIN,
     FINAL,
@@ -183,3 +184,32 @@ def test_the_template_is_whole_in_both_languages() -> None:
 def test_text_versions(text: str, version: int | None) -> None:
     """What stands under 文面版 names one text."""
     assert own_version(text) == version
+
+
+def test_guesses_by_address_and_by_letter() -> None:
+    """So many in a minute, refilled evenly; an IPv6 host is its /64; a local socket is one address."""
+    at = [0.0]
+    guard = LetterGuard(6, lambda: at[0])
+    for _ in range(6):
+        assert guard.may_try("2001:db8::1")
+        guard.missed("2001:db8::1")
+    assert not guard.may_try("2001:db8::ffff:1")
+    assert guard.may_try("2001:db8:0:1::1")
+    assert guard.may_try("::ffff:192.0.2.1")
+    at[0] += 10
+    assert guard.may_try("2001:db8::1")
+    guard.missed("2001:db8::1")
+    assert not guard.may_try("2001:db8::1")
+    for _ in range(6):
+        guard.missed(None)
+    assert not guard.may_try(None)
+    assert [guard.may_ask(b"letter") for _ in range(61)].count(True) == 60
+    assert guard.may_ask(b"another letter")
+
+
+def test_no_limit_by_address_where_a_proxy_has_one() -> None:
+    """0: whoever is behind the proxy is not told apart here."""
+    guard = LetterGuard(0)
+    for _ in range(1000):
+        guard.missed("192.0.2.1")
+    assert guard.may_try("192.0.2.1")
