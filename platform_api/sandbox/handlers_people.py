@@ -12,7 +12,7 @@ from platform_api.sandbox.known import events_by_hand
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.nights import play_next
 from platform_api.sandbox.person_record import record
-from platform_api.sandbox.population import HAS, LARGEST_PAGE, SEARCH_S, Wanted, look
+from platform_api.sandbox.population import CONDITIONS, LARGEST_PAGE, SEARCH_S, Wanted, look
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.requests import body_of, json_response, whole_number
 from platform_api.sandbox.requests_jlis import PlayNext
@@ -36,7 +36,7 @@ async def get_people(request: web.Request) -> web.Response:
 
 async def get_events(_: web.Request) -> web.Response:
     """What may befall a resident by hand: POST /sandbox/v1/residents/{id}:{event}."""
-    return json_response({"events": list(events_by_hand()), "has": list(HAS), "kinds": list(KINDS)})
+    return json_response({"events": list(events_by_hand()), "has": list(CONDITIONS), "kinds": list(KINDS)})
 
 
 async def get_person(request: web.Request) -> web.Response:
@@ -79,8 +79,8 @@ def _wanted(request: web.Request) -> tuple[Wanted, int, int]:
         raise _refused("municipality_code: expected one of GET /jlis/v1/crls/card-sign")
     if kind and kind not in KINDS:
         raise _refused(f"kind: expected one of {', '.join(KINDS)}")
-    if has and has not in HAS:
-        raise _refused(f"has: expected one of {', '.join(HAS)}")
+    if has and has not in CONDITIONS:
+        raise _refused(f"has: expected one of {', '.join(CONDITIONS)}")
     after = query.get("after") or "r-000000"
     if RESIDENT_ID.match(after) is None:
         raise _refused("after: expected the next of an earlier page")

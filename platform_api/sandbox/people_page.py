@@ -26,7 +26,7 @@ from platform_api.sandbox.municipalities import MUNICIPALITIES
 from platform_api.sandbox.nights import next_publication, play_next
 from platform_api.sandbox.page_texts import Language
 from platform_api.sandbox.person_record import record
-from platform_api.sandbox.population import HAS
+from platform_api.sandbox.population import CONDITIONS
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.requests import ActByHand
 from platform_api.sandbox.world import World
@@ -94,7 +94,7 @@ async def get_people(request: web.Request) -> web.Response:
         asked=asked,
         municipalities=MUNICIPALITIES,
         kinds=KINDS,
-        has=tuple(HAS),
+        has=CONDITIONS,
         faults=_faults(sandbox, language),
         fault_kinds=_fault_kinds(language),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from platform_api.sandbox.certificate_rows import Resident
+from platform_api.sandbox.names import Person
 from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.people import draw_versions
 
@@ -47,6 +48,13 @@ class Residents(Mapping[int, Resident]):
                 self._drawn.pop(next(iter(self._drawn)))
             self._drawn[number] = found
         return found
+
+    def person(self, number: int) -> Person:
+        """Who they are, without drawing their certificates: five times cheaper, for a search."""
+        found = self._touched.get(number) or self._drawn.get(number)
+        if found is not None:
+            return found.person
+        return draw_versions(self._numbering.seed, number, self._numbering.past(number))[0]
 
     def pin(self, resident: Resident) -> None:
         """From now on this very object is the resident."""

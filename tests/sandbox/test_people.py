@@ -15,7 +15,7 @@ from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import make_app
 from platform_api.sandbox.known import events_by_hand, items_now, kind_of, newest_valid
 from platform_api.sandbox.page_texts import TEXTS, WORDS
-from platform_api.sandbox.population import HAS
+from platform_api.sandbox.population import CONDITIONS, HAS, IS
 from platform_api.sandbox.world import World
 from tests.sandbox.test_consents import START, give, holders, post
 from tests.sandbox.worlds import DAY, NOW, copied_world, open_world
@@ -74,11 +74,15 @@ async def test_a_search_finds_who_fits_and_nobody_else(client: Client, world: Wo
         assert [row["person_id"] for row in await everybody(client, **query)] == expected, query
         assert expected or query.get("has") == "struck"
     now = world.clock.now()
-    for has, question in HAS.items():
+    some = set()
+    for has in CONDITIONS:
         found = {row["person_id"] for row in await everybody(client, has=has)}
+        some |= {has} if found else set()
         for resident in (register.residents[number] for number in range(1, world.settings.residents + 1)):
             candidate = population.Candidate(world, resident, now)
-            assert (resident.resident_id in found) is question(candidate), (has, resident.resident_id)
+            fits = HAS[has](candidate) if has in HAS else IS[has](resident.person)
+            assert (resident.resident_id in found) is fits, (has, resident.resident_id)
+    assert {"card", "phone", "authentication_only", "no_successor", "substitute_characters"} <= some
 
 
 async def test_a_search_ends_in_time(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
