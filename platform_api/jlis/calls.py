@@ -14,7 +14,7 @@ JSON: Final = "application/json"
 
 
 class Kind(StrEnum):
-    """What fails together and rests together: one breaker each, and one rule of service hours."""
+    """What fails together and rests together: one breaker each (lists: none), one rule of service hours."""
 
     LISTS = "lists"
     CONSENTS = "consents"

@@ -19,6 +19,8 @@ from platform_api.jlis.settings import GatewaySettings
 from platform_api.outgoing import octets_of, outgoing_session
 from revocation.errors import OutsideFailed
 
+#: Whoever wants to be left alone for longer is asked again by the caller's own schedule.
+_SOON_S: Final = 2
 #: Passed by something on the way, or by J-LIS before it did anything.
 _SURELY_UNDONE: Final = frozenset({429, 503})
 
@@ -63,7 +65,7 @@ class Exchange:
         if 300 <= status < 400:
             raise CallFailed("JLIS_REDIRECTED", expected="an answer", got=f"status {status}")
         if status not in (200, 201):
-            raise self._no_answer(status, response.content_type, await octets_of(response, 65_536))
+            raise self._no_answer(response, await octets_of(response, 65_536))
         if response.content_type != call.answer_type or "Content-Encoding" in response.headers:
             raise CallFailed("JLIS_CONTENT_TYPE", expected=call.answer_type, got="another type or coding")
         most = settings.max_list_octets if call.long_answer else settings.max_answer_octets
@@ -73,15 +75,16 @@ class Exchange:
         return octets
 
     def _no_answer(
-        self, status: int, media_type: str, octets: bytes | None
+        self, response: aiohttp.ClientResponse, octets: bytes | None
     ) -> OutsideFailed | GatewayRefused:
         """By the table, where J-LIS itself speaks; a page of something on the way is no refusal of it."""
-        theirs = _code_in(octets) if media_type == JSON else None
+        status = response.status
+        theirs = _code_in(octets) if response.content_type == JSON else None
         code = None if theirs is None else ours(theirs, self._settings.error_codes)
         reaction = None if code is None else MEANINGS[code].reaction
         got = f"status {status}"
         if code is None or status < 400 or (status >= 500 and reaction is Reaction.REFUSED):
-            again = status >= 500 or status == 429
+            again = (status >= 500 or status == 429) and _soon(response)
             return CallFailed(
                 "JLIS_STATUS", expected="status 200", got=got, again=again, undone=status in _SURELY_UNDONE
             )
@@ -92,8 +95,14 @@ class Exchange:
                 got=got,
                 remedy="look at what was sent; the code is explained in platform_api/jlis/error_codes.py",
             )
-        again = reaction is Reaction.AGAIN
+        again = reaction is Reaction.AGAIN and _soon(response)
         return CallFailed(code, expected="status 200", got=got, again=again, undone=True)
+
+
+def _soon(response: aiohttp.ClientResponse) -> bool:
+    """Does it mind to be asked again within the call? A date is taken for later (RFC 9110 10.2.3)."""
+    wanted = response.headers.get("Retry-After", "0").strip()
+    return wanted.isascii() and wanted.isdigit() and int(wanted[:6]) <= _SOON_S
 
 
 def _cut(error: Exception, *, undone: bool) -> CallFailed:

@@ -125,8 +125,8 @@ class JlisFields(BaseModel):
     jlis_provider_codes: dict[UUID, ProviderCode] = Field(
         default={},
         max_length=10_000,
-        description="The code that J-LIS assigned to an institution, by institution_id, as JSON; one that is "
-        "not here has its institution_id.",
+        description="The code by which J-LIS is asked for an institution's withdrawals, by institution_id, "
+        "as JSON; for one that is not here, its institution_id, which its applications carry in any case.",
     )
     jlis_error_codes: dict[TheirCode, Annotated[str, AfterValidator(_known_code)]] = Field(
         default={},
@@ -163,5 +163,5 @@ class JlisFields(BaseModel):
 
 
 def provider_code_of(fields: JlisFields, institution_id: UUID) -> str:
-    """What J-LIS calls an institution (機関コード): in its applications and in polls for withdrawals."""
+    """What J-LIS calls an institution when it is asked for the withdrawals of its customers."""
     return fields.jlis_provider_codes.get(institution_id, str(institution_id))

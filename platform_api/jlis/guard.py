@@ -8,6 +8,7 @@ line; that of a batch's call begins when its share has room, so that a long queu
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -25,6 +26,9 @@ from revocation.errors import OutsideFailed, RevocationError
 
 Answer = TypeVar("Answer")
 
+#: Of kinds without a breaker: the lists are asked for by the night alone, a few calls in each round, and a
+#: pause after J-LIS came back could cost a CA its night.
+_NEVER: Final = sys.maxsize
 #: An attempt ends by itself at the deadline of its call; this is for what waits for its turn.
 _SLACK_S: Final = 0.05
 
@@ -62,7 +66,11 @@ class Guard:
         self._turns: Final = asyncio.Semaphore(settings.concurrency)
         self._batches: Final = asyncio.Semaphore(settings.batch_concurrency)
         self._breakers: Final = {
-            kind: Breaker(failures=settings.failures, pause_s=settings.pause_s, monotonic=monotonic)
+            kind: Breaker(
+                failures=_NEVER if kind is Kind.LISTS else settings.failures,
+                pause_s=settings.pause_s,
+                monotonic=monotonic,
+            )
             for kind in Kind
         }
         for kind in Kind:  # a dead process before this one may have left another word

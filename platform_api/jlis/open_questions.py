@@ -77,6 +77,7 @@ QUESTIONS: Final = (
         "and is it the one inside the applications?",
         "取消照会のため機関ごとに割り当てられる番号の形式と、申請書の機関コードとの関係は何か。",
         ("jlis_provider_codes",),
+        "platform_api/consents/application.py: applications carry the institution_id",
     ),
     OpenQuestion(
         6,

@@ -143,6 +143,23 @@ async def test_busy_is_asked_again_and_then_given_up() -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "attempts"),
+    [("0", 3), ("2", 3), ("3", 1), ("99999999999", 1), ("Fri, 04 Dec 2026 12:00:00 GMT", 1), ("-1", 1)],
+)
+async def test_who_wants_to_be_left_alone_is(wanted: str, attempts: int) -> None:
+    """A busy J-LIS that names a time is not asked again within the call, unless the time is short."""
+    for body in ({"code": "BUSY"}, {}):
+
+        def busy(_: web.Request, body: Any = body) -> web.Response:
+            return web.json_response(body, status=503, headers={"Retry-After": wanted})
+
+        async with jlis(busy, retry_wait_s=0.01) as (gateway, seen):
+            with pytest.raises(OutsideFailed):
+                await gateway.query_four_information(QUERY)
+        assert len(seen) == attempts
+
+
 async def test_refusals_by_the_table() -> None:
     """4xx is a refusal, asked once; a code that we do not know is a refusal too."""
     submission = ConsentSubmission("svc-1", b"<a/>", b"s", "ECDSA-SHA256", b"c")
