@@ -181,6 +181,10 @@ class Settings(
         description="Seconds to go on asking after the publish; each late list is published again.",
     )
 
+    refresh_every_s: Annotated[float, Field(ge=1, le=86400)] = Field(
+        default=900.0, description="Seconds between the beginnings of two passes of jpki worker."
+    )
+
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         if self.mode == "live" and self.sandbox_url is not None:

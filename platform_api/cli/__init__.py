@@ -19,11 +19,13 @@ from platform_api.cli import (
     institution,
     jlis,
     nightly,
+    refresh,
     responder,
     responder_key,
     sandbox,
     serve,
     status,
+    worker,
 )
 from platform_api.cli.output import fail, foreseen
 
@@ -42,6 +44,8 @@ serve.register(app)
 responder.register(app)
 responder_key.register(app)
 nightly.register(app)
+refresh.register(app)
+worker.register(app)
 sandbox.register(app)
 authority.register(app)
 institution.register(app)

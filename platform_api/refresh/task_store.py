@@ -120,7 +120,8 @@ async def open_tasks(
     rows = await connection.fetch(
         f"SELECT {_COLUMNS}, r.state AS registration_state, r.linkage_agreed,"  # noqa: S608
         " w.certificate_id AS current_id, w.kind, w.reason_code,"
-        " q.acknowledged_at IS NOT NULL AS acknowledged, coalesce(p.query_id <> t.query_id, false) AS superseded,"
+        " q.acknowledged_at IS NOT NULL AS acknowledged,"
+        " coalesce(p.query_id <> t.query_id, false) AS superseded,"
         " EXISTS (SELECT 1 FROM delivery AS d WHERE d.delivery_id = t.delivery_id AND d.expires_at > $5)"
         " AS delivery_waits, e.consented, e.permitted"
         " FROM refresh_task AS t JOIN registration AS r ON r.registration_id = t.registration_id"

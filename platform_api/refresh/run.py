@@ -1,0 +1,140 @@
+"""A whole pass over all institutions: open what is needed, one at a time on a data folder, and report.
+
+Safe to run again at any time, and beside a pass on another host: tasks are claimed for a lease, and what one
+pass has written the other finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from platform_api.changes import detect_store
+from platform_api.clock import service_clock
+from platform_api.db.database import open_database
+from platform_api.db.transactions import detector
+from platform_api.faults import SetupRefused
+from platform_api.four_information.rules import FetchRules
+from platform_api.jlis.opening import for_batches, open_gateway
+from platform_api.key_fingerprints import require_known_keys
+from platform_api.key_set import open_keys
+from platform_api.provisioning import prepare
+from platform_api.refresh.passing import Passing
+from platform_api.refresh.report import RefreshReport
+from platform_api.registrations.watching import Watcher
+from platform_api.sealing import Sealer
+from platform_api.snapshots import CurrentSnapshot
+from revocation.authorities import Authorities
+from revocation.clock import jst_day
+from revocation.snapshot.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from platform_api.config import Settings
+    from platform_api.db.database import Database
+    from platform_api.jlis.gateway import Gateway
+    from platform_api.key_set import KeySet
+    from revocation.clock import Clock
+
+Progress = Callable[[str], None]
+#: Connections of the application: the questions on their way, and the steps between them.
+_POOL: Final = 10
+
+
+@dataclass(slots=True)
+class Refreshing:
+    """What passes need, opened once; each pass takes today's set and authorities anew."""
+
+    settings: Settings
+    keys: KeySet
+    database: Database
+    gateway: Gateway
+    clock: Clock
+    store: SnapshotStore
+    snapshots: CurrentSnapshot
+
+    async def run(
+        self, *, progress: Progress, only: UUID | None = None, stopped: Callable[[], bool] = lambda: False
+    ) -> RefreshReport:
+        """One pass; it ends early, between two registrations, once ``stopped`` says so."""
+        began = time.monotonic()
+        report = RefreshReport()
+        institutions = await self._institutions(only)
+        passing: Passing | None = None
+        for number, institution_id in enumerate(institutions, 1):
+            if stopped():
+                break
+            progress(f"institution {number} of {len(institutions)}")
+            watcher = await self._watcher()
+            pool = await self.database.app_pool(_POOL)
+            passing = passing or Passing(
+                pool, watcher, self.gateway, stopped=stopped, rules=FetchRules.of(self.settings)
+            )
+            passing.watcher = watcher
+            report.institutions.append(await passing.institution(institution_id))
+        report.away = None if passing is None else passing.reach.away
+        report.interrupted = stopped()
+        report.seconds = time.monotonic() - began
+        return report
+
+    async def _institutions(self, only: UUID | None) -> Sequence[UUID]:
+        async def listed() -> list[UUID]:
+            async with detector(await self.database.detector_pool()) as connection:
+                return await detect_store.institutions(connection)
+
+        found = await self.database.while_served(listed)
+        if only is None:
+            return found
+        if only not in found:
+            raise SetupRefused(
+                "INSTITUTION_UNKNOWN",
+                expected="the id of an institution",
+                got="an id that no institution has",
+                remedy="look it up with: jpki institution list",
+            )
+        return [only]
+
+    async def _watcher(self) -> Watcher:
+        """With the set published last: a night may have run since the last institution."""
+        accepted = await asyncio.to_thread(Authorities.load, self.settings.authorities_file)
+        authorities = accepted.on(jst_day(self.clock.now()))
+        self.snapshots.adopt(await asyncio.to_thread(self.store.current), authorities)
+        return Watcher(
+            authorities, self.snapshots, Sealer(self.keys.key_provider), self.keys.tagger, self.clock
+        )
+
+
+@asynccontextmanager
+async def refreshing(settings: Settings, *, progress: Progress) -> AsyncIterator[Refreshing]:
+    """Open everything that a pass needs, for one pass or for many."""
+    async with service_clock(settings.sandbox_url) as clock, open_gateway(settings, clock) as gateway:
+        progress("keys, authorities and the database")
+        keys = await asyncio.to_thread(open_keys, settings.keys_dir, now=clock.now())
+        await prepare(settings, gateway)
+        store = SnapshotStore(settings.snapshots_dir, trusted_publishers=(keys.publisher.public_key(),))
+        async with open_database(
+            data_dir=settings.data_dir,
+            clock=clock,
+            dsn=settings.dsn,
+            owner_dsn=settings.owner_dsn,
+            detector_dsn=settings.detector_dsn,
+        ) as database:
+            await require_known_keys(database, settings.keys_dir)
+            batches = for_batches(gateway)
+            yield Refreshing(settings, keys, database, batches, clock, store, CurrentSnapshot())
+
+
+async def run_refresh(
+    settings: Settings,
+    *,
+    progress: Progress,
+    only: UUID | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> RefreshReport:
+    """One pass. The caller holds the lock of the data folder (``one_refresh``)."""
+    async with refreshing(settings, progress=progress) as opened:
+        return await opened.run(progress=progress, only=only, stopped=stopped)
