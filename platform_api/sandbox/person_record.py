@@ -30,7 +30,9 @@ def record(world: World, resident_id: str) -> dict[str, Any]:
         # The newest first, whatever their kind.
         "certificates": [
             _certificate(world, one, now)
-            for one in sorted(certificates_of(resident), key=lambda one: one.not_before, reverse=True)
+            for one in sorted(
+                reversed(certificates_of(resident)), key=lambda one: one.not_before, reverse=True
+            )
         ],
         "consents": [_consent(world, each, now) for each in world.consents.of(resident.number)],
         "events": _events(world, resident),
