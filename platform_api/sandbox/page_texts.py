@@ -76,17 +76,31 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "standing": ("有効性", "Standing"),
 }
 
-#: Words of the data: events, kinds, states, conditions. What is not here is shown as it is.
-WORDS: Final[Mapping[str, tuple[str, str]]] = {
+#: What may befall somebody. An event that is not here is shown by its own name.
+EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "move": ("転居・転入", "move"),
     "rename": ("氏名変更", "rename"),
     "renew": ("更新", "renew the card"),
     "lose": ("カード紛失", "lose the card"),
     "hold": ("カード一時停止", "put the card on hold"),
-    "release": ("一時停止の解除", "release the hold"),
     "stop": ("失効を申請", "give the card up"),
     "strike": ("住民票の消除", "strike from the register"),
     "reissue": ("再発行", "issue anew"),
+    "minor_correction": ("軽微な修正(失効なし)", "minor correction, nothing revoked"),
+    "substitute_character": ("代替文字の選び直し", "choose another substitute character"),
+    "furigana": ("振り仮名の届出・訂正", "tell or correct the furigana"),
+    "former_surname": ("旧氏の登録・廃止", "register or drop a former surname"),
+    "correct_birth": ("生年月日の訂正", "correct the date of birth"),
+    "correct_gender": ("性別の訂正", "correct the sex"),
+    "moved_abroad": ("国外転出", "move abroad"),
+    "hold_phone": ("スマホ一時停止(紛失)", "put the phone on hold (lost)"),
+    "release_phone": ("スマホ発見・停止解除", "find the phone, release the hold"),
+    "lose_phone": ("スマホ失効(紛失)", "lose the phone for good"),
+    "stop_phone": ("スマホ売却・譲渡", "sell the phone"),
+    "new_phone": ("新しいスマホに発行", "issue to a new phone"),
+}
+#: Words of the data: kinds, states, conditions. What is not here is shown as it is.
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "card-sign": ("カード・署名用", "card, signing"),
     "card-auth": ("カード・利用者証明用", "card, authentication"),
     "mobile-sign": ("スマホ・署名用", "phone, signing"),
@@ -112,12 +126,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "leap_day": ("2月29日生まれ", "born on 29 February"),
     "unknown_birth": ("生年月日不詳", "birth date not known"),
     "struck": ("消除済み", "struck"),
-    "phone_issue": ("スマホ用を発行", "issue to a phone"),
-    "phone_lose": ("スマホ紛失", "lose the phone"),
-    "phone_found": ("スマホ発見", "find the phone"),
-    "phone_sell": ("スマホ売却", "sell the phone"),
-    "minor_correction": ("軽微な修正", "minor correction"),
-    "moved_abroad_event": ("国外転出", "move abroad"),
 }
 REASONS: Final[Mapping[int, tuple[str, str]]] = {
     1: ("1 鍵の危殆化・紛失", "1 key compromise"),
@@ -133,8 +141,16 @@ def text(key: str, language: Language) -> str:
     return TEXTS[key][0 if language == "ja" else 1]
 
 
+def event(key: str, language: Language) -> str:
+    return _of(EVENTS, key, language)
+
+
 def word(key: str, language: Language) -> str:
-    found = WORDS.get(key)
+    return _of(WORDS, key, language)
+
+
+def _of(words: Mapping[str, tuple[str, str]], key: str, language: Language) -> str:
+    found = words.get(key)
     return key.replace("_", " ") if found is None else found[0 if language == "ja" else 1]
 
 

@@ -250,6 +250,7 @@ def _page(request: web.Request, template: str, **values: Any) -> web.Response:
             told="" if told is None else page_texts.text(told, language),
             t=lambda key: page_texts.text(key, language),
             w=lambda key: page_texts.word(key, language),
+            e=lambda key: page_texts.event(key, language),
             r=lambda code: page_texts.reason(code, language),
             jst=_jst,
         )

@@ -24,16 +24,12 @@ def record(world: World, resident_id: str) -> dict[str, Any]:
     """The person as of now."""
     resident = world.resident(resident_id)
     now = world.clock.now()
+    certificates = sorted(certificates_of(resident), key=lambda one: one.not_before)
     return {
         **summary(world, resident, now),
         "items": items_now(world, resident).as_json(),
         # The newest first, whatever their kind.
-        "certificates": [
-            _certificate(world, one, now)
-            for one in sorted(
-                reversed(certificates_of(resident)), key=lambda one: one.not_before, reverse=True
-            )
-        ],
+        "certificates": [_certificate(world, one, now) for one in reversed(certificates)],
         "consents": [_consent(world, each, now) for each in world.consents.of(resident.number)],
         "events": _events(world, resident),
         "as_of": wire(now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
@@ -128,6 +128,8 @@ class EventRequest(RequestModel):
 
     reissue: Literal["same_day", "never"] | Annotated[int, Field(ge=1, le=3650)] | None = None
     municipality_code: Code | None = None
+    #: Of moved_abroad: the planned day (国外転出予定日).
+    day: date | None = None
     service_code: Annotated[str, Field(min_length=1, max_length=128)] | None = None
 
 

@@ -14,7 +14,7 @@ from platform_api.sandbox import population
 from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import make_app
 from platform_api.sandbox.known import events_by_hand, items_now, kind_of, newest_valid
-from platform_api.sandbox.page_texts import TEXTS, WORDS
+from platform_api.sandbox.page_texts import EVENTS, TEXTS, WORDS, event
 from platform_api.sandbox.population import CONDITIONS, HAS, IS
 from platform_api.sandbox.world import World
 from tests.sandbox.test_consents import START, give, holders, post
@@ -198,10 +198,11 @@ async def test_the_page_needs_nothing_from_elsewhere(client: Client, world: Worl
         assert all(action.startswith("/people") for action in seen.actions)
         assert ("架空の人物です" if "lang=en" not in path else "Fictional people") in text
     assert _Page(await page(client, person)).buttons == list(events_by_hand())
+    assert event("sails_away", "en") == "sails away"
     async with client.get("/people/style.css") as answer:
         assert (answer.status, answer.content_type) == (200, "text/css")
         assert "url(" not in await answer.text()
-    for japanese, english in (*TEXTS.values(), *WORDS.values()):
+    for japanese, english in (*TEXTS.values(), *WORDS.values(), *EVENTS.values()):
         assert japanese
         assert english
 
