@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from platform_api.changes.store import Notice, announce
-from platform_api.consents import life, poll_store, store, withdrawal_store
+from platform_api.consents import history_store, life, poll_store, store, withdrawal_store
 from platform_api.consents.model import Consent, Validity, narrowed, validity
 from platform_api.consents.states import ENDED, ConsentState, Step, Who
 from platform_api.db.transactions import tenant
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Names that J-LIS may give a consent; its real form is under NDA. Longer ones fit no index of ours.
 _REF: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
 
+#: A stopped consent stands at J-LIS: there is something to withdraw.
+_OVER: Final = ENDED - {ConsentState.STOPPED}
 _ON_ITS_WAY: Final = frozenset((ConsentState.RECEIVED, ConsentState.SENT))
 
 
@@ -75,7 +77,9 @@ async def withdrawn_at_jlis(
     """A withdrawal that J-LIS knows of, of a locked consent. It ended nothing that had ended by then."""
     at = min(at, now)
     before = consent.state_at(at)
-    if before in ENDED and before is not ConsentState.STOPPED:
+    known = await history_store.entered(connection, [consent.consent_id])
+    # Told that it expired, before we learnt that it had been withdrawn: over is over.
+    if ConsentState.EXPIRED in known[consent.consent_id] or before in _OVER:
         if before is ConsentState.WITHDRAWN:
             await withdrawal_store.mark_seen(connection, institution_id, consent.consent_id, at)
         return await life.turn(connection, institution_id, [consent], now)
