@@ -35,7 +35,10 @@ class Responders:
         public_key = _load(public_key_pem)
         pem = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
         found = self._issued.get(_fingerprint(pem))
-        if found is not None and at < found[0] + RESPONDER_LIFE - _RENEW_BEFORE:
+        # After a key roll the newest generation's certificate is missing: all are issued anew.
+        keys = {generation.key_id for _, generation in all_generations(self._authorities)}
+        whole = found is not None and {row["generation"] for row in found[1]} == keys
+        if whole and found is not None and at < found[0] + RESPONDER_LIFE - _RENEW_BEFORE:
             return None
         return {"kind": "responder", "public_key": pem, "at": wire(at)}
 

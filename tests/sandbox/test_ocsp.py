@@ -16,8 +16,10 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPResponseStatus
 from yarl import URL
@@ -253,3 +255,17 @@ async def test_before_the_first_day_nothing_is_known(tmp_path_factory: pytest.Te
         async with sent as answer:
             found = ocsp.load_der_ocsp_response(await answer.read())
     assert found.response_status is OCSPResponseStatus.TRY_LATER
+
+
+def test_a_key_roll_gives_the_responder_a_certificate_of_the_new_key(fresh: World) -> None:
+    """Asked before and after a roll: each time one for every generation there is, else the same ones."""
+    pem = Ed25519PrivateKey.generate().public_key()
+    text = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+    before = fresh.responder_certificates(text)
+    assert fresh.responder_certificates(text) == before
+    authority = fresh.authorities["card-sign"]
+    rolled = authority.roll(
+        ec.generate_private_key(ec.SECP384R1()), at=fresh.clock.now(), serial=next(fresh.serials["card-sign"])
+    )
+    after = {row["generation"] for row in fresh.responder_certificates(text)}
+    assert after == {row["generation"] for row in before} | {rolled.key_id}
