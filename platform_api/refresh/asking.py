@@ -68,12 +68,19 @@ class Reach:
     proven: bool = False
     in_a_row: int = 0
     away: str | None = None
+    #: How it failed last.
+    last: str | None = None
+
+    @property
+    def unreached(self) -> str | None:
+        """Why this pass could ask nothing of it, or stopped asking."""
+        return self.last if self.in_a_row and not self.proven else self.away
 
     def tell(self, answer: Answer) -> None:
         if answer.reached:
             self.proven, self.in_a_row = True, 0
         elif answer.code is not None and answer.code.startswith("JLIS_"):
-            self.in_a_row += 1
+            self.in_a_row, self.last = self.in_a_row + 1, answer.code
             if answer.code in NOTHING_SENT or self.in_a_row >= AWAY_AFTER:
                 self.away = answer.code
 

@@ -76,7 +76,7 @@ class Refreshing:
             )
             passing.watcher = watcher
             report.institutions.append(await passing.institution(institution_id))
-        report.away = None if passing is None else passing.reach.away
+        report.away = None if passing is None else passing.reach.unreached
         report.interrupted = stopped()
         report.seconds = time.monotonic() - began
         return report
