@@ -156,7 +156,7 @@ async def test_a_folder_that_is_found_again(world: Operator, tmp_path: Path) -> 
     with pytest.raises(SetupRefused, match="SNAPSHOTS_BEHIND"):
         await world.night()
     report = await world.night(rebuild_by="Yamada")  # J-LIS has nothing: no set
-    assert (report.set_seq, report.outcome, report.detection.sets) == (None, Outcome.REFUSED, ())
+    assert (report.set_seq, report.outcome, report.detection.sets) == (None, Outcome.UPSTREAM_DOWN, ())
     await asyncio.to_thread(world.restore_folder, tmp_path / "newest")
     await world.night()
     assert await world.ask("SELECT compared_seq FROM lost_sets") == 2

@@ -108,7 +108,9 @@ class ListServer:
     ) -> web.StreamResponse:
         cuts = self.cuts.get(request.path)
         response = web.StreamResponse(status=status, headers=fields)
-        response.content_type = "application/pkix-crl"
+        # Where lists lie is told in JSON, by the same server in whole nights.
+        told = request.path.startswith("/jlis/")
+        response.content_type = "application/json" if told else "application/pkix-crl"
         if not self.chunked:
             response.content_length = len(body)
         await response.prepare(request)
