@@ -30,6 +30,8 @@ MODULES: Final = (
     "platform_api.invitations.letter_page",
     "platform_api.changes.handlers",
     "platform_api.four_information.handlers",
+    "platform_api.four_information.handlers_batch",
+    "platform_api.four_information.handlers_history",
     "platform_api.deliveries.handlers_keys",
     "platform_api.deliveries.handlers",
     "platform_api.refresh.handlers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date as calendar_date
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from platform_api.certificates.four_items import FourInformation, TextItem
+from platform_api.differences import normalised_address, normalised_name
 from platform_api.operations import ResponseModel
 from platform_api.problems import Problem
 from revocation.errors import InputRefused
@@ -49,9 +50,12 @@ Items = Annotated[list[Item], Field(min_length=1, max_length=4), AfterValidator(
 
 
 class TextItemBody(ResponseModel):
-    """Byte-exact text; per character whether it is a substitute, and whether that can be relied on."""
+    """Byte-exact text, and one spelling of it; per character whether it is a substitute, and whether that can
+    be relied on."""
 
     value: str
+    #: Widths, spaces, hyphens, block numbers in one way; kanji stay. For matching, not for keeping.
+    normalised: str
     substitute_characters: str | None
     substitute_characters_reliable: bool
 
@@ -86,8 +90,8 @@ class FourInformationBody(ResponseModel):
 def four_information_body(items: FourInformation) -> FourInformationBody:
     birth, sex = items.date_of_birth, items.gender
     return FourInformationBody(
-        name=_text(items.name),
-        address=_text(items.address),
+        name=_text(items.name, normalised_name),
+        address=_text(items.address, normalised_address),
         date_of_birth=None
         if birth is None
         else BirthDateBody(raw=birth.raw, precision=birth.precision.value, date=birth.date),
@@ -97,11 +101,12 @@ def four_information_body(items: FourInformation) -> FourInformationBody:
     )
 
 
-def _text(item: TextItem | None) -> TextItemBody | None:
+def _text(item: TextItem | None, normalised: Callable[[str], str]) -> TextItemBody | None:
     if item is None:
         return None
     return TextItemBody(
         value=item.value,
+        normalised=normalised(item.value),
         substitute_characters=item.substitute_characters,
         substitute_characters_reliable=item.reliable,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
@@ -24,17 +22,16 @@ from platform_api.operations import (
     principal_of,
     query_of,
 )
+from platform_api.page_tokens import PageToken, page_token, read_page_token
 from platform_api.problems import Problem
 from platform_api.registrations.context import watcher_of
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DeliveriesQuery(RequestModel):
     """How many at once, and where the last page ended."""
 
     page_size: Annotated[int, Field(ge=1, le=1000)] = 100
-    page_token: Annotated[str, Field(max_length=64)] | None = None
+    page_token: PageToken | None = None
 
 
 class DeliveryBody(ResponseModel):
@@ -86,7 +83,7 @@ class AcknowledgedDelivery(ResponseModel):
 )
 async def list_deliveries(request: web.Request) -> DeliveriesResponse:
     query = query_of(request, DeliveriesQuery)
-    after = None if query.page_token is None else _read_token(query.page_token)
+    after = read_page_token(query.page_token)
     now = request.config_dict[CLOCK].now()
     institution_id = principal_of(request).institution_id
     async with tenant(request.config_dict[POOL], institution_id) as connection:
@@ -95,7 +92,9 @@ async def list_deliveries(request: web.Request) -> DeliveriesResponse:
     page = found[: query.page_size]
     return DeliveriesResponse(
         deliveries=[_body(waiting) for waiting in page],
-        next_page_token=_token(page[-1]) if len(found) > len(page) else None,
+        next_page_token=page_token(page[-1].created_at, page[-1].delivery_id)
+        if len(found) > len(page)
+        else None,
     )
 
 
@@ -164,27 +163,6 @@ def _body(waiting: Waiting) -> DeliveryBody:
         created_at=waiting.created_at,
         expires_at=waiting.expires_at,
     )
-
-
-def _token(last: Waiting) -> str:
-    micros = (last.created_at - _EPOCH) // timedelta(microseconds=1)
-    return urlsafe_b64encode(micros.to_bytes(8, "big") + last.delivery_id.bytes).decode()
-
-
-def _read_token(token: str) -> tuple[datetime, UUID]:
-    try:
-        octets = urlsafe_b64decode(token.encode("ascii"))
-        if len(octets) != 24:
-            raise ValueError("expected 24 octets")
-        micros = int.from_bytes(octets[:8], "big")
-        return _EPOCH + timedelta(microseconds=micros), UUID(bytes=octets[8:])
-    except (ValueError, OverflowError, binascii.Error):
-        raise Problem(
-            400,
-            "PAGE_TOKEN_REFUSED",
-            en="page_token is not one that this operation gave; begin again without it.",
-            ja="page_tokenが正しくありません。指定せずに最初から取得してください。",
-        ) from None
 
 
 def _gone() -> Problem:

@@ -82,18 +82,22 @@ def _read(text: str) -> _Address:
     county = table.COUNTY.match(text)
     text = text[county.end() :].lstrip() if county else text
     text = _SPACED_HYPHEN.sub("-", with_digits(text))
-    for pattern, to in table.PHRASES:
-        text = pattern.sub(to, text)
     start, end, numbers = _block(text) or (len(text), len(text), ())
-    building, room = _building(text[end:])
+    building, room = _building(_phrases(text[end:].lstrip(" -")))
     return _Address(
         prefecture[0] if prefecture else "",
         county[0] if county else "",
-        unrepeated(text[:start].replace(" ", "").casefold()),
+        unrepeated(_phrases(text[:start].rstrip()).replace(" ", "").casefold()),
         tuple(number.lstrip("0") or "0" for number in numbers),
         unrepeated(building),
         room,
     )
+
+
+def _phrases(text: str) -> str:
+    for pattern, to in table.PHRASES:
+        text = pattern.sub(to, text)
+    return text
 
 
 def _block(text: str) -> tuple[int, int, tuple[str, ...]] | None:

@@ -85,4 +85,4 @@ def katakana(text: str) -> str:
     """A reading in one form: katakana, no spaces, no middle dots."""
     text = clean(text)
     text = "".join(chr(ord(char) + 0x60) if "ぁ" <= char <= "ゖ" else char for char in text)
-    return text.replace(" ", "").replace("・", "").replace("゠", "")
+    return clean(text.replace(" ", "").replace("・", "").replace("゠", ""))

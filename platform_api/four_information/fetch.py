@@ -22,8 +22,10 @@ from platform_api.consents.reflecting import withdrawn_at_jlis
 from platform_api.db.transactions import tenant
 from platform_api.deliveries.model import DeliveryPurpose
 from platform_api.deliveries.store import delete_replaced
+from platform_api.differences import NOT_COMPUTED, Difference, Differences, Person, differences
 from platform_api.four_information import store as queries
 from platform_api.four_information.cap import cap_reached, day_began
+from platform_api.four_information.comparing import person_of
 from platform_api.four_information.model import (
     Outcome,
     Permission,
@@ -32,7 +34,7 @@ from platform_api.four_information.model import (
     restricted,
     state_after,
 )
-from platform_api.four_information.plausibility import implausible, successor_kind
+from platform_api.four_information.plausibility import PERSON_MISMATCH, implausible, successor_kind
 from platform_api.four_information.rules import DEFAULT_RULES, FetchRules
 from platform_api.jlis.gateway import (
     FourInformationAnswer,
@@ -68,6 +70,8 @@ class Fetched:
     detail_code: str | None = None
     #: False: J-LIS could not be asked, and nothing is known.
     reached: bool = True
+    #: With DATA, against what the caller knew; computed in memory from both, which are not kept.
+    differences: Differences = NOT_COMPUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,19 @@ class Fetcher:
     on_data: OnData | None = None
     rules: FetchRules = DEFAULT_RULES
 
-    async def fetch(self, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None) -> Fetched:
+    async def fetch(
+        self,
+        registration_id: UUID,
+        asked: Sequence[str],
+        consent_id: UUID | None,
+        *,
+        known: Person | None = None,
+        service_id: UUID | None = None,
+    ) -> Fetched:
+        """``known``: what the caller has of the customer, to say what became of it and to discard another
+        person's answer. ``service_id``: whose the registration must be."""
         query_id = uuid4()
-        question = await self._question(query_id, registration_id, asked, consent_id)
+        question = await self._question(query_id, registration_id, asked, consent_id, service_id)
         if isinstance(question, Fetched):
             return question
         query = FourInformationQuery(
@@ -113,15 +127,20 @@ class Fetcher:
         outcome = Outcome(answer.outcome.value)
         if outcome is not Outcome.DATA:
             return await self._without_items(query_id, question, outcome, None)
-        return await self._data(query_id, question, answer)
+        return await self._data(query_id, question, answer, known)
 
     async def _question(
-        self, query_id: UUID, registration_id: UUID, asked: Sequence[str], consent_id: UUID | None
+        self,
+        query_id: UUID,
+        registration_id: UUID,
+        asked: Sequence[str],
+        consent_id: UUID | None,
+        service_id: UUID | None,
     ) -> _Question | Fetched:
         now = self.watcher.clock.now()
         async with tenant(self.pool, self.institution_id) as connection:
             registration = await registrations.find(connection, registration_id)
-            if registration is None:
+            if registration is None or service_id not in (None, registration.service_id):
                 raise not_found()
             known = await self._consents(connection, registration_id, consent_id)
             slots = await self.watcher.open_slots(connection, self.institution_id, registration_id)
@@ -195,7 +214,9 @@ class Fetcher:
             await announce(connection, self.institution_id, notices, now)
         return Fetched(query_id, outcome, None, registration, code)
 
-    async def _data(self, query_id: UUID, question: _Question, answer: FourInformationAnswer) -> Fetched:
+    async def _data(
+        self, query_id: UUID, question: _Question, answer: FourInformationAnswer, known: Person | None
+    ) -> Fetched:
         code = implausible(
             answer,
             question.watched,
@@ -206,6 +227,10 @@ class Fetcher:
         )
         if code is not None or answer.certificate is None or answer.items is None:
             return await self._without_items(query_id, question, Outcome.TEMPORARY, code)
+        items = restricted(answer.items, question.items)
+        compared = NOT_COMPUTED if known is None else differences(known, person_of(items))
+        if compared.overall is Difference.PERSON_MISMATCH:
+            return await self._without_items(query_id, question, Outcome.TEMPORARY, PERSON_MISMATCH)
         registration_id = question.registration.registration_id
         async with self.watcher.transaction(self.pool, self.institution_id) as work:
             registration = await registrations.find(work.connection, registration_id, lock=True)
@@ -234,14 +259,16 @@ class Fetcher:
                 detail,
             )
             registration = await registrations.find(work.connection, registration_id) or registration
-            items = restricted(answer.items, question.items) if passed is None else None
-            if items is not None:
+            if passed is None:
+                # Items that wait from an older answer could not be acknowledged any more.
                 await delete_replaced(
                     work.connection, DeliveryPurpose.FOUR_INFORMATION, registration_id, None
                 )
                 if self.on_data is not None:
                     await self.on_data(work.connection, items, query_id, registration)
-        return Fetched(query_id, outcome, items, registration, detail)
+        if passed is not None:
+            return Fetched(query_id, outcome, None, registration, detail)
+        return Fetched(query_id, outcome, items, registration, differences=compared)
 
     async def _keep_successor(
         self,

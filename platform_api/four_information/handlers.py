@@ -6,41 +6,18 @@ from uuid import UUID
 
 from aiohttp import web
 
-from platform_api.certificates.wire import FourInformationBody, Items, four_information_body
 from platform_api.four_information.acknowledging import acknowledge_answer
-from platform_api.four_information.fetch import Fetcher
-from platform_api.four_information.rules import FetchRules
-from platform_api.jlis.presence import gateway_of
-from platform_api.keys import POOL, SETTINGS
+from platform_api.four_information.bodies import (
+    FetchRequest,
+    FetchResponse,
+    RegistrationState,
+    fetch_response,
+    fetcher_of,
+    registration_state,
+)
+from platform_api.keys import POOL
 from platform_api.operations import RequestModel, ResponseModel, operation, path_uuid, principal_of
 from platform_api.registrations.context import watcher_of
-from platform_api.registrations.model import Registration
-from platform_api.status.permissions import require_purpose
-
-
-class FetchRequest(RequestModel):
-    """The items wanted, and by which consent; without one the newest effective consent counts."""
-
-    items: Items
-    consent_id: UUID | None = None
-
-
-class RegistrationState(ResponseModel):
-    """The registration after the call."""
-
-    registration_id: UUID
-    registration_ref: str
-    state: str
-    pending_successor: bool
-
-
-class FetchResponse(ResponseModel):
-    """With DATA the items, here and nowhere else; fetch again if the response was lost."""
-
-    query_id: UUID
-    outcome: str
-    four_information: FourInformationBody | None
-    registration: RegistrationState
 
 
 class AcknowledgeRequest(RequestModel):
@@ -68,21 +45,13 @@ class AcknowledgeResponse(ResponseModel):
     summary_ja="お客さまの同意に基づき、最新の基本4情報をJ-LISから取得する",
 )
 async def fetch_four_information(request: web.Request, body: FetchRequest) -> FetchResponse:
-    principal = principal_of(request)
-    require_purpose(principal, "four_information")
-    app = request.config_dict
-    rules = FetchRules.of(app[SETTINGS])
-    fetcher = Fetcher(
-        app[POOL], watcher_of(request), gateway_of(request), principal.institution_id, rules=rules
+    found = await fetcher_of(request).fetch(
+        path_uuid(request, "registration_id"),
+        body.items,
+        body.consent_id,
+        known=None if body.compare_with is None else body.compare_with.person(),
     )
-    found = await fetcher.fetch(path_uuid(request, "registration_id"), body.items, body.consent_id)
-    pending = found.items is not None or found.registration.state.value == "CHANGED_DATA_AVAILABLE"
-    return FetchResponse(
-        query_id=found.query_id,
-        outcome=found.outcome.value,
-        four_information=None if found.items is None else four_information_body(found.items),
-        registration=_state(found.registration, pending=pending),
-    )
+    return fetch_response(found)
 
 
 @operation(
@@ -103,13 +72,4 @@ async def acknowledge(request: web.Request, body: AcknowledgeRequest) -> Acknowl
     institution_id = principal_of(request).institution_id
     async with watcher_of(request).transaction(app[POOL], institution_id) as work:
         registration = await acknowledge_answer(work, registration_id, body.query_id)
-    return AcknowledgeResponse(registration=_state(registration, pending=False))
-
-
-def _state(registration: Registration, *, pending: bool) -> RegistrationState:
-    return RegistrationState(
-        registration_id=registration.registration_id,
-        registration_ref=registration.registration_ref,
-        state=registration.state.value,
-        pending_successor=pending,
-    )
+    return AcknowledgeResponse(registration=registration_state(registration, pending=False))

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedQuery:
+    """A row of the log."""
+
+    query_id: UUID
+    consent_id: UUID | None
+    items: tuple[str, ...]
+    asked_at: datetime
+    outcome: str
+    detail_code: str | None
+    acknowledged_at: datetime | None
 
 
 async def log_query(
@@ -58,3 +72,20 @@ async def count_data(connection: Connection, service_id: UUID, since: datetime, 
             most,
         )
     )
+
+
+async def list_queries(
+    connection: Connection, registration_id: UUID, before: tuple[datetime, UUID] | None, limit: int
+) -> list[LoggedQuery]:
+    """The newest first, from before this place."""
+    rows = await connection.fetch(
+        "SELECT query_id, consent_id, items, asked_at, outcome, detail_code, acknowledged_at"
+        " FROM four_information_query WHERE registration_id = $1"
+        " AND ($2::timestamptz IS NULL OR (asked_at, query_id) < ($2, $3))"
+        " ORDER BY asked_at DESC, query_id DESC LIMIT $4",
+        registration_id,
+        None if before is None else before[0],
+        None if before is None else before[1],
+        limit,
+    )
+    return [LoggedQuery(**(dict(row) | {"items": tuple(row["items"])})) for row in rows]

@@ -35,11 +35,13 @@ async def test_the_whole_way(service: Service, jlis: FakeJlis, institution: Test
     assert got["four_information"] == {
         "name": {
             "value": CANARY_NAME,
+            "normalised": "金糸雀 歌子",
             "substitute_characters": "0" * len(CANARY_NAME),
             "substitute_characters_reliable": True,
         },
         "address": {
             "value": CANARY_ADDRESS,
+            "normalised": "東京都千代田区カナリア町9-8-7",
             "substitute_characters": "0" * len(CANARY_ADDRESS),
             "substitute_characters_reliable": True,
         },

@@ -1,0 +1,41 @@
+"""Opaque tokens of pages that are ordered by a time and an id."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from platform_api.problems import Problem
+
+#: Where the last page ended; in a query.
+PageToken = Annotated[str, Field(max_length=64)]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def page_token(at: datetime, last: UUID) -> str:
+    return urlsafe_b64encode(((at - _EPOCH) // _MICROSECOND).to_bytes(8, "big") + last.bytes).decode()
+
+
+def read_page_token(token: str | None) -> tuple[datetime, UUID] | None:
+    """400 PAGE_TOKEN_REFUSED for what is none of ours; none where none is given."""
+    if token is None:
+        return None
+    try:
+        octets = urlsafe_b64decode(token.encode("ascii"))
+        if len(octets) != 24:
+            raise ValueError("expected 24 octets")
+        return _EPOCH + int.from_bytes(octets[:8], "big") * _MICROSECOND, UUID(bytes=octets[8:])
+    except (ValueError, OverflowError, binascii.Error):
+        raise Problem(
+            400,
+            "PAGE_TOKEN_REFUSED",
+            en="page_token is not one that this operation gave; begin again without it.",
+            ja="page_tokenが正しくありません。指定せずに最初から取得してください。",
+        ) from None
