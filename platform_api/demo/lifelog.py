@@ -80,7 +80,9 @@ class LifeLog:
             key = CertificateKey(issued["issuer_key"], issued["serial_number"])
             self._holder[key] = resident
             self._issues.setdefault(resident, []).append(Issue(at, key, moment(issued["not_after"])))
-        if entry["items"] is not None:
+        if entry["items"] is not None and entry["issued"] is not None:
+            # What J-LIS hands out is what the newest certificate says: a corrected address or a reading
+            # told later comes with the next one only.
             self._items.setdefault(resident, []).append((at, entry["items"]))
 
     def state(self, key: CertificateKey, at: datetime) -> str:
@@ -109,7 +111,7 @@ class LifeLog:
         return last.key
 
     def items(self, resident: str, at: datetime) -> dict[str, Any] | None:
-        """The four items in the person's register at that moment."""
+        """The four items as the person's newest certificate of that moment says them."""
         known = [(when, items) for when, items in self._items.get(resident, ()) if when <= at]
         return max(known, key=lambda pair: pair[0])[1] if known else None
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Final, Literal
 
 from platform_api.sandbox.history import dependent_reason
-from platform_api.sandbox.kinds import CARD, CARD_SIGN, MOBILE, OF_CARD, OF_PHONE, SIGNING
+from platform_api.sandbox.kinds import CARD, CARD_SIGN, OF_PHONE, SIGNING
 from platform_api.sandbox.municipalities import Municipality
 from platform_api.sandbox.names import FourInformation
 from platform_api.sandbox.refusals import RequestRefused
@@ -104,35 +104,6 @@ class Scene:
 Act = Callable[[Scene], None]
 
 
-def perform(
-    event: str, register: Register, resident: Resident, at: datetime, random: Random, options: Options
-) -> Lived:
-    """Does one act; refuses, with nothing changed, what cannot befall this resident."""
-    from platform_api.sandbox.events import ACTS
-
-    check(event, register, resident, at)
-    register.residents.pin(resident)
-    register.due.pop(resident.number, None)
-    resident.touched_at = at
-    lived = Lived(at, resident, event)
-    ACTS[event](Scene(register, resident, at, random, options, lived))
-    lived.items = register.present(resident.person).four_information(at)
-    return lived
-
-
-def check(event: str, register: Register, resident: Resident, at: datetime) -> None:
-    """Everything that can refuse an act; after it the act cannot fail and may be journalled."""
-    from platform_api.sandbox.events import NEEDS
-
-    if resident.struck:
-        raise RequestRefused(
-            409, "STRUCK", f"{resident.resident_id} is struck from the register; choose another resident"
-        )
-    need = NEEDS.get(event)
-    if need is not None:
-        need(register, resident, at)
-
-
 def need_open_card(_: Register, resident: Resident, at: datetime) -> None:
     if not any(resident.open(kind, at) for kind in CARD):
         raise _no_card(resident)
@@ -156,12 +127,3 @@ def renewed_birthdays(resident: Resident, at: datetime) -> int | None:
         return None
     ordinary = round((ended.not_after - ended.not_before) / timedelta(days=365.25))
     return 11 if ordinary > 6 else 6
-
-
-def phone_kinds(register: Register) -> tuple[str, ...]:
-    return tuple(kind for kind in MOBILE if kind in register.kinds)
-
-
-def valid_upon(resident: Resident, kind: str, at: datetime) -> bool:
-    """Is the card's certificate, upon which this phone's hangs, in force?"""
-    return resident.valid(OF_CARD[kind], at) is not None

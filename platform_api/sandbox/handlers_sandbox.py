@@ -11,6 +11,7 @@ from aiohttp import web
 from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.dates import parse_instant, wire
+from platform_api.sandbox.events import ACTS
 from platform_api.sandbox.kinds import CARD_SIGN
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.register import Resident
@@ -28,7 +29,7 @@ from platform_api.sandbox.requests import (
 from platform_api.sandbox.world import RESIDENT_ID, World
 
 #: The acts by hand, by the last part of their URL.
-BY_HAND: Final = ("move", "rename", "renew", "lose", "hold", "stop", "strike")
+BY_HAND: Final = tuple(event for event in ACTS if event != "reissue")
 _LONGEST_WAIT: Final = 60
 _LARGEST_PAGE: Final = 1000
 

@@ -7,7 +7,7 @@ exists as objects only once somebody asks (``residents.py``), and stays so when 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from platform_api.sandbox.certificate_rows import HOLD, IssuedCertificate, Resid
 from platform_api.sandbox.dates import valid_until
 from platform_api.sandbox.keys import Algorithm
 from platform_api.sandbox.kinds import CARD, CARD_AUTH, CARD_SIGN, OF_CARD, SIGNING
-from platform_api.sandbox.municipalities import BY_CODE
+from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES, Municipality
 from platform_api.sandbox.names import Person
 from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.residents import Residents
@@ -129,6 +129,17 @@ class Register:
             person = replace(person, address=address, municipality_code=into)
         return person
 
+    @property
+    def population(self) -> int:
+        """Everybody with a number, those long gone too."""
+        return len(self.residents)
+
+    def places(self) -> Sequence[Municipality]:
+        """Where somebody can move to: every municipality that was not merged into another."""
+        if not self.mergers:
+            return MUNICIPALITIES
+        return [place for place in MUNICIPALITIES if place.code not in self.mergers]
+
     # --- certificates -----------------------------------------------------------------------------
 
     def issue(
@@ -167,10 +178,15 @@ class Register:
         if birthdays is None:
             birthdays = _BIRTHDAYS[authority.generation(generation).algorithm] if kind in CARD else 10
         ends = valid_until(person.birth.on, at, birthdays=birthdays)
-        # A phone's certificate ends with the card's; the card's two end together (jpki.md section 1.3).
+        # A phone's certificate ends with the card's; the card's two end together, or the new one on the
+        # last birthday before (jpki.md section 1.3).
         upon = resident.last_before(OF_CARD.get(kind, CARD_AUTH), at)
-        if upon is not None and kind != CARD_AUTH:
-            ends = min(ends, upon.not_after) if kind in CARD else upon.not_after
+        if upon is not None and kind in OF_CARD:
+            ends = upon.not_after
+        elif upon is not None and kind == CARD_SIGN:
+            while ends > upon.not_after and birthdays > 1:
+                birthdays -= 1
+                ends = valid_until(person.birth.on, at, birthdays=birthdays)
         return IssuedCertificate(
             kind=kind,
             ca_id=authority.ca_id,

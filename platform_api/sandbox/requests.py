@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
@@ -43,6 +44,8 @@ class ResponderKey(_Strict):
 class ActByHand(_Strict):
     reissue: Literal["same_day", "never"] | Annotated[int, Field(ge=1, le=3650)] | None = None
     municipality_code: str | None = None
+    #: Of moving abroad: the planned day (国外転出予定日).
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
 
     def options(self) -> Options:
         place = None
@@ -52,7 +55,13 @@ class ActByHand(_Strict):
                 raise RequestRefused(
                     422, "NO_SUCH_MUNICIPALITY", "expected a municipality_code of GET /jlis/v1/crls/card-sign"
                 )
-        return Options(self.reissue, place)
+        return Options(self.reissue, place, self._day())
+
+    def _day(self) -> date | None:
+        try:
+            return None if self.day is None else date.fromisoformat(self.day)
+        except ValueError:
+            raise RequestRefused(400, "REQUEST_MALFORMED", "day: expected a day, as 2026-12-01") from None
 
 
 class AddFault(_Strict):

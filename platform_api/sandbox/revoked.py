@@ -141,6 +141,10 @@ class Lists:
             found = self._entries[key] = Entries()
         return found
 
+    def keys(self) -> list[ListKey]:
+        """The lists that have, or had, an entry."""
+        return list(self._entries)
+
     def note(self, at: datetime, key: ListKey, serial: int, reason: int) -> None:
         """From ``at`` on the list says so; ``REMOVED``: says nothing of it any more."""
         self._count += 1

@@ -11,12 +11,12 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from platform_api.sandbox.acts import Options, check, perform
+from platform_api.sandbox.acts import Options
 from platform_api.sandbox.ca import CertificateAuthority, algorithms, found_authority
 from platform_api.sandbox.certificates import CertificateMaker
 from platform_api.sandbox.clock import SandboxClock
@@ -40,6 +40,7 @@ from platform_api.sandbox.life_log import LifeLog
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.names import FourInformation
 from platform_api.sandbox.numbering import Numbering
+from platform_api.sandbox.performing import check, perform
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, Publications
 from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.register import IssuedCertificate, Register, Resident
@@ -282,6 +283,7 @@ class World:
             "at": wire(at),
             "reissue": options.reissue,
             "municipality_code": None if options.place is None else options.place.code,
+            "day": None if options.day is None else options.day.isoformat(),
         }
         entry: dict[str, Any] = self._commit(record)
         return {**entry, "day": publication.day + 1}
@@ -296,7 +298,11 @@ class World:
             register.residents[record["resident"]],
             parse_instant(record["at"]),
             Random(f"{self.settings.seed}:act:{self._acts}"),
-            Options(record["reissue"], None if code is None else BY_CODE[code]),
+            Options(
+                record["reissue"],
+                None if code is None else BY_CODE[code],
+                None if record["day"] is None else date.fromisoformat(record["day"]),
+            ),
         )
         return self.life_log.append(lived)
 

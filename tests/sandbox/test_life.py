@@ -84,6 +84,7 @@ def test_the_log_tells_exactly_what_the_lists_gained(tmp_path: Path) -> None:
     world = open_world(tmp_path)
     before: dict[tuple[str, str], tuple[str, int]] = {}
     previous = None
+    released = 0
     for back in range(4, -1, -1):
         this_update = LAST - back * DAY
         world.play(this_update)
@@ -97,8 +98,16 @@ def test_the_log_tells_exactly_what_the_lists_gained(tmp_path: Path) -> None:
                 for row in entry["revoked"]  # type: ignore[attr-defined]
             }
             assert {key: value for key, value in now.items() if before.get(key) != value} == gained
+            left = {
+                (row["issuer_key"], row["serial_number"])
+                for entry in todays
+                for row in entry["released"]  # type: ignore[attr-defined]
+            }
+            assert before.keys() - now.keys() == left
+            released += len(left)
             assert all(previous < parse_instant(str(entry["at"])) < this_update for entry in todays)
         before, previous = now, this_update
+    assert released >= 4, "each day a phone was found again"
     world.close()
 
 
@@ -128,6 +137,8 @@ def test_some_holds_end_in_a_final_reason_on_a_later_day(tmp_path: Path) -> None
     held: dict[tuple[str, str], tuple[int, str]] = {}
     ended = 0
     for entry in life_of(world):
+        for row in entry["released"]:  # type: ignore[attr-defined]
+            held.pop((row["issuer_key"], row["serial_number"]), None)
         for row in entry["revoked"]:  # type: ignore[attr-defined]
             named = row["issuer_key"], row["serial_number"]
             if row["reason_code"] == 6:
