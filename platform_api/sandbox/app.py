@@ -88,6 +88,7 @@ def make_app(world: World) -> web.Application:
         handlers_people,
         handlers_queries,
         handlers_sandbox,
+        handlers_world,
         people_page,
     )
 
@@ -100,6 +101,7 @@ def make_app(world: World) -> web.Application:
         handlers_ocsp,
         handlers_faults,
         handlers_sandbox,
+        handlers_world,
         handlers_people,
         people_page,
     ):

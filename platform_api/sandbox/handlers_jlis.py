@@ -68,10 +68,11 @@ async def get_partitions(request: web.Request) -> web.StreamResponse:
                         "url": f"/jlis/v1/crls/{authority.ca_id}/{generation.key_id[:16]}/{place.code}.crl",
                     }
                     for generation in authority.generations
+                    if publication is None or (generation.key_id, place.code) in publication.lists
                 ],
             }
             for place in MUNICIPALITIES
-            if publication is None or (authority.newest.key_id, place.code) in publication.lists
+            if publication is None or (authority.generations[0].key_id, place.code) in publication.lists
         ]
         published_at = None if publication is None else wire(publication.this_update)
         return json_response(

@@ -41,6 +41,15 @@ class ResponderKey(_Strict):
     public_key: Annotated[str, Field(max_length=8192)]
 
 
+class RollKey(_Strict):
+    algorithm: Literal["rsa", "p384"] | None = None
+
+
+class MergeMunicipality(_Strict):
+    into: Annotated[str, Field(max_length=6)]
+    entries: Literal["kept", "moved"] = "kept"
+
+
 class ActByHand(_Strict):
     reissue: Literal["same_day", "never"] | Annotated[int, Field(ge=1, le=3650)] | None = None
     municipality_code: str | None = None

@@ -47,6 +47,7 @@ from platform_api.sandbox.register import IssuedCertificate, Register, Resident
 from platform_api.sandbox.responders import Responders
 from platform_api.sandbox.settings import Chosen, Settings, choose, founded
 from platform_api.sandbox.withdrawals import Withdrawals
+from platform_api.sandbox.world_acts import apply_merger, apply_roll
 from revocation.clock import Clock
 
 DAY: Final = timedelta(days=1)
@@ -158,6 +159,10 @@ class World:
             case "auto":
                 self.auto = record["enabled"]
                 return None
+            case "roll":
+                return apply_roll(self, record)
+            case "merger":
+                return apply_merger(self, record)
             case "signed":
                 return None
             case kind:
@@ -350,6 +355,7 @@ class World:
             "now": wire(self.clock.now()),
             "auto": self.auto,
             "ca": _said(self.authority),
+            "mergers": {} if self.register is None else dict(self.register.mergers),
             "cas": [_said(authority) for authority in self.authorities.values()],
         }
 
