@@ -3,8 +3,8 @@
 There is no index: people are looked at one after the other in the order of their ids, in slices of a fraction
 of a second of the world's thread so that nobody else waits long, until the page is full or the time of the
 search is over. Then ``next`` says where to go on: the same question with ``after`` looks at the rest. Names
-and addresses cost some 40 us a person, certificates four times as much: one search of two seconds looks at
-some 50,000 people by name, and a million take some twenty searches.
+and addresses cost some 35 us of CPU a person, certificates six times as much: one search of two seconds looks
+at 10,000 to 50,000 people by name, as busy as the machine is, and nobody else waits longer than a slice.
 """
 
 from __future__ import annotations

@@ -7,20 +7,23 @@ import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from platform_api.config import Settings
+from platform_api.keys import SETTINGS
 from platform_api.routes import SANDBOX_ONLY, all_operations
 from platform_api.sandbox.app import make_app
 from platform_api.sandbox.known import events_by_hand
 from platform_api.sandbox.world import World as SandboxWorld
+from platform_api.test_people import context
 from platform_api.test_people.context import PEOPLE
 from platform_api.test_people.sandbox import SandboxPeople
 from tests.base.postgres import TestDatabase, TestInstitution, make_institution
@@ -194,3 +197,22 @@ async def test_in_live_mode_there_are_no_such_routes(world: World) -> None:
         mounted = {resource.canonical for resource in app.router.resources()}
         assert not any(path.startswith(SANDBOX_ONLY) for path in mounted)
         await live.call(None, "GET", "/v1/test/clock", expect=404)
+
+
+@pytest.mark.parametrize(
+    ("mode", "url", "there"),
+    [("sandbox", "http://127.0.0.1:9", True), ("sandbox", None, False), ("live", None, False)],
+)
+async def test_the_way_to_the_sandbox_is_opened_in_sandbox_mode_only(
+    mode: Literal["sandbox", "live"], url: str | None, there: bool
+) -> None:
+    """With an address of one; a live server never has it, and what was opened is closed."""
+    app = web.Application()
+    app[SETTINGS] = await asyncio.to_thread(lambda: Settings(mode=mode, sandbox_url=url))
+    app.cleanup_ctx.append(context.test_people)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert (PEOPLE in app) is there
+    await runner.cleanup()
+    if there:
+        assert app[PEOPLE]._session.closed
