@@ -89,6 +89,8 @@ def make_app(world: World) -> web.Application:
         handlers_queries,
         handlers_sandbox,
         handlers_world,
+        holder_app,
+        holder_page,
         people_page,
     )
 
@@ -104,6 +106,8 @@ def make_app(world: World) -> web.Application:
         handlers_world,
         handlers_people,
         people_page,
+        holder_app,
+        holder_page,
     ):
         handlers.add_routes(app)
     app.on_startup.append(_open)

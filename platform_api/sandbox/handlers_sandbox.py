@@ -125,10 +125,11 @@ async def post_sign(request: web.Request) -> web.Response:
     body = await body_of(request, SignWithCard)
     data = decoded("data", body.data)
     resident_id = request.match_info["resident_id"]
-    return json_response(await sandbox.ask(_sign, sandbox.world, resident_id, body.kind, data))
+    return json_response(await sandbox.ask(sign_with, sandbox.world, resident_id, body.kind, data))
 
 
-def _sign(world: World, resident_id: str, kind: str, data: bytes) -> dict[str, str]:
+def sign_with(world: World, resident_id: str, kind: str, data: bytes) -> dict[str, str]:
+    """The holder of a certificate of this kind signs these octets."""
     valid = world.resident(resident_id).valid(kind, world.clock.now())
     if valid is None:
         raise RequestRefused(
