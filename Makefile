@@ -13,13 +13,13 @@ ARGS   ?=
 # Tests run in this many processes, each with a database of its own; a file stays in one of them.
 JOBS   ?= 2
 
-.PHONY: run test test-slow test-clients lint check coverage mutation fuzz bench aarch64 lock clean preflight
+.PHONY: run test test-slow test-clients test-browser lint check coverage mutation fuzz bench aarch64 lock clean preflight
 
 run: $(RUN_OK)
 	$(BIN)/jpki demo $(ARGS)
 
 test: $(TEST_OK)
-	$(BIN)/python -m pytest -q -m "not slow and not clients" -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow and not clients and not browser" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-slow: $(TEST_OK)
 	$(BIN)/python -m pytest -q -m slow $(ARGS)
@@ -29,6 +29,13 @@ test-slow: $(TEST_OK)
 test-clients: $(TEST_OK)
 	@npm ci --silent --prefix tests/clients/npm || echo "make: npm's package ocsp could not be had; its tests are skipped"
 	$(BIN)/python -m pytest -q -m clients tests/clients $(ARGS)
+
+# The customer's page in this machine's own Chromium (apt install chromium fonts-ipafont-gothic); skipped aloud
+# without it. ARGS="--basetemp=DIR" or JPKI_SCREENSHOTS=DIR keeps the pictures.
+test-browser: $(TEST_OK)
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-browser.lock
+	@test -x /usr/bin/chromium || echo "make: no /usr/bin/chromium; the tests of the customer's page are skipped"
+	$(BIN)/python -m pytest -q -m browser tests/browser $(ARGS)
 
 lint: $(TEST_OK)
 	$(BIN)/ruff check .
@@ -91,6 +98,7 @@ lock: $(RUN_OK)
 	$(COMPILE) --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
 	$(COMPILE) -c requirements-test.lock -o requirements-mutation.lock requirements-mutation.in
 	$(COMPILE) -c requirements-test.lock -o requirements-bench.lock requirements-bench.in
+	$(COMPILE) -c requirements-test.lock -o requirements-browser.lock requirements-browser.in
 
 clean:
 	rm -rf $(VENV) build demo-data *.egg-info

@@ -55,6 +55,7 @@ _ASKING_STATES: Final = frozenset((InvitationState.CREATED, InvitationState.OPEN
 
 def add_routes(app: web.Application) -> None:
     """Four addresses; HEAD opens no letter."""
+    app.on_startup.append(view.read_files)
     app[GUARD] = LetterGuard(app[SETTINGS].letter_misses_per_minute)
     app.router.add_get("/c/{token}", _paged(show), allow_head=False)
     app.router.add_post("/c/{token}/agree", _paged(agree))

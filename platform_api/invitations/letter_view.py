@@ -6,17 +6,19 @@ passed on.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from platform_api.consents.model import JST
@@ -27,19 +29,46 @@ from platform_api.invitations.model import InvitationState
 from platform_api.invitations.store import Asking
 
 _FOLDER: Final = Path(__file__).parent / "templates"
-_STYLE: Final = (_FOLDER / "letter.css").read_text(encoding="utf-8")
-_SCRIPT: Final = (_FOLDER / "letter.js").read_text(encoding="utf-8")
-_TEMPLATES: Final = Environment(
-    loader=FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    auto_reload=False,
-)
-# Compiled here, at the import: a request reads no file.
-_ASK: Final = _TEMPLATES.get_template("ask.html")
-_CALM: Final = _TEMPLATES.get_template("calm.html")
-_TEMPLATES.get_template("base.html")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Templates, style and script, read once, and the hashes that the policy names."""
+
+    ask: Template
+    calm: Template
+    style: Markup
+    script: Markup
+    style_hash: str
+    script_hash: str
+
+
+@cache
+def _files() -> _Files:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        auto_reload=False,
+    )
+    environment.get_template("base.html")
+    style = (_FOLDER / "letter.css").read_text(encoding="utf-8")
+    script = (_FOLDER / "letter.js").read_text(encoding="utf-8")
+    return _Files(
+        ask=environment.get_template("ask.html"),
+        calm=environment.get_template("calm.html"),
+        style=Markup(style),  # noqa: S704 - a file of ours
+        script=Markup(script),  # noqa: S704 - a file of ours
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+async def read_files(_: web.Application) -> None:
+    """Before the first request: a request reads no file."""
+    await asyncio.to_thread(_files)
+
 
 #: How each state that asks nothing reads, and its HTTP status.
 _ENDS: Final[dict[InvitationState, tuple[str, int]]] = {
@@ -82,9 +111,9 @@ def ask(
     clauses, clauses_language = question.explanation.clauses(language)
     fields = {"read": "read", "app": "app"}
     return _response(
-        _ASK.render(
+        _files().ask.render(
             **_frame(language, question.path, question.asking.institution_name),
-            script=Markup(_SCRIPT),  # noqa: S704 - a file of ours
+            script=_files().script,
             service=question.asking.service_name,
             items=question.issued.items,
             text_version=question.issued.text_version,
@@ -126,7 +155,7 @@ def nothing(name: str, language: str, status: int) -> web.Response:
 def _calm(name: str, language: str, status: int, *, path: str | None, asking: Asking | None) -> web.Response:
     texts = TEXTS[language]
     return _response(
-        _CALM.render(
+        _files().calm.render(
             **_frame(language, path, None if asking is None else asking.institution_name),
             title=texts[f"title_{name}"],
             text=texts[f"text_{name}"],
@@ -144,7 +173,7 @@ def _frame(language: str, path: str | None, institution: str | None) -> dict[str
         "language": language,
         "other": other,
         "switch": None if path is None else f"{quote(path)}?lang={other}",
-        "style": Markup(_STYLE),  # noqa: S704 - a file of ours
+        "style": _files().style,
         "institution": institution,
     }
 
@@ -166,17 +195,18 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-_STYLE_HASH: Final = _hash(_STYLE)
-_SCRIPT_HASH: Final = _hash(_SCRIPT)
-
-
 def _policy(origins: Sequence[str], *, scripted: bool) -> str:
     """Content Security Policy Level 3. Browsers follow form-action through redirects: the apps' origins
     too.
     """
-    parts = ["default-src 'none'", f"style-src {_STYLE_HASH}", "base-uri 'none'", "frame-ancestors 'none'"]
+    parts = [
+        "default-src 'none'",
+        f"style-src {_files().style_hash}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
     if scripted:
-        parts.append(f"script-src {_SCRIPT_HASH}")
+        parts.append(f"script-src {_files().script_hash}")
         parts.append(f"form-action 'self' {' '.join(origins)}".strip())
     else:
         parts.append("form-action 'none'")

@@ -7,15 +7,18 @@ address.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from platform_api.sandbox import holder_texts
@@ -23,17 +26,35 @@ from platform_api.sandbox.holder_app import KINDS, MOST_WRONG_PINS, PIN, REQUEST
 from platform_api.sandbox.refusals import RequestRefused
 
 _FOLDER: Final = Path(__file__).parent / "templates"
-_STYLE: Final = (_FOLDER / "holder.css").read_text(encoding="utf-8")
-_PAGE: Final = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-).get_template("holder.html")
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_SAFE_STYLE: Final = Markup(_STYLE)  # noqa: S704 - a file of ours
 #: The refusals that the page has a sentence for; anything else is one sentence.
 _SENTENCES: Final = frozenset(("NO_SUCH_RESIDENT", "NO_VALID_CARD"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Template and style, read once."""
+
+    page: Template
+    style: Markup
+    style_hash: str
+
+
+@cache
+def _files() -> _Files:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    style = (_FOLDER / "holder.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return _Files(environment.get_template("holder.html"), Markup(style), digest)  # noqa: S704 - a file of ours
+
+
+async def _read(_: web.Application) -> None:
+    await asyncio.to_thread(_files)
+
+
 def add_routes(app: web.Application) -> None:
+    app.on_startup.append(_read)
     app.router.add_get("/app/sign", get_page)
     app.router.add_post("/app/sign", post_page)
 
@@ -81,11 +102,11 @@ def _page(
     pending: Pending, language: str, form: Mapping[str, Any] | None = None, *, wrong: str | None = None
 ) -> web.Response:
     given = form or {}
-    text = _PAGE.render(
+    text = _files().page.render(
         t=holder_texts.of(language),
         language=language,
         other="en" if language == "ja" else "ja",
-        style=_SAFE_STYLE,
+        style=_files().style,
         gone=False,
         request_id=pending.request_id,
         application=pending.application,
@@ -102,11 +123,11 @@ def _page(
 
 def _gone(request: web.Request, refusal: RequestRefused) -> web.Response:
     language = "en" if request.query.get("lang") == "en" else "ja"
-    text = _PAGE.render(
+    text = _files().page.render(
         t=holder_texts.of(language),
         language=language,
         other="",
-        style=_SAFE_STYLE,
+        style=_files().style,
         gone=True,
     )
     return _response(text, refusal.status, form_action="'none'")
@@ -121,7 +142,7 @@ def _response(text: str, status: int, *, form_action: str) -> web.Response:
     response = web.Response(status=status, text=text, content_type="text/html", charset="utf-8")
     response.headers.update(
         {
-            "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+            "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_files().style_hash}'; "
             f"form-action {form_action}; base-uri 'none'; frame-ancestors 'none'",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "no-store",

@@ -8,6 +8,7 @@ from typing import Final
 
 #: Japanese first.
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "skip": ("本文へ進む", "Skip to the content"),
     "title": ("電子署名(模擬)", "Sign (simulated)"),
     "banner": (
         "サンドボックスの模擬アプリです。本物のマイナンバーカードや暗証番号を使わないでください。",

@@ -106,6 +106,7 @@ async def serving(
     *,
     mode: str = "sandbox",
     state: Mapping[web.AppKey[Any], Any] | None = None,
+    port: int | None = None,
 ) -> AsyncIterator[Service]:
     """Everything as ``create_app`` mounts it; the resources come from the test instead of the contexts, and
     ``state`` replaces or adds some.
@@ -113,7 +114,7 @@ async def serving(
     app = await asyncio.to_thread(_application, world, gateway, mode)
     for key, value in (state or {}).items():
         app[key] = value
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(TestServer(app, port=port)) as client:
         yield Service(client, world)
 
 

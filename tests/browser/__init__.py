@@ -1,0 +1,1 @@
+"""The customer's page in a real browser; run by make test-browser."""
