@@ -46,7 +46,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "what": ("お願いする内容", "What we ask"),
     "institution": ("事業者", "Company"),
     "service": ("対象のサービス", "Service"),
-    "items": ("受け取る情報", "Details to be received"),
+    "wanted": ("受け取る情報", "Details to be received"),
     "item_name": ("氏名", "Name"),
     "item_address": ("住所", "Address"),
     "item_date_of_birth": ("生年月日", "Date of birth"),
@@ -62,10 +62,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "answer_by": ("回答の期限", "Please answer by"),
     "explanations": ("説明", "Explanations"),
     "explanations_lead": (
-        "「必ずお読みください」と書かれた項目は、同意の前にすべてお読みください。",
+        "「必読」と書かれた項目は、同意の前にすべてお読みください。",
         "Please read everything marked “Required” before you agree.",
     ),
-    "required": ("必ずお読みください", "Required"),
+    "required": ("必読", "Required"),
     "optional": ("参考", "For information"),
     "template_note": (
         "この説明文はひな形です。内容はこの事業者の確認を受けていません。",
@@ -74,7 +74,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "only_japanese": ("", "These explanations are available in Japanese only."),
     "answer": ("ご回答", "Your answer"),
     "read_label": (
-        "「必ずお読みください」の項目をすべて読みました",
+        "「必読」の項目をすべて読みました",
         "I have read everything marked “Required”",
     ),
     "read_hint": (

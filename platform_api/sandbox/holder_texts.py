@@ -14,6 +14,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "サンドボックスの模擬アプリです。本物のマイナンバーカードや暗証番号を使わないでください。",
         "This is the sandbox's simulated app. Do not use a real My Number Card or a real PIN.",
     ),
+    "footer": ("架空の住民のためのページです。", "A page for fictional residents."),
     "other_language": ("English", "日本語"),
     "language_label": ("表示言語", "Language"),
     "what": ("署名する内容", "What you sign"),

@@ -117,6 +117,7 @@ class Visitor:
         page = Page(answer.status, answer.headers, text, read_page(text))
         check_accessible(page.document, answer.headers["Content-Language"])
         check_self_contained(page.document)
+        assert "built-in" not in text, "a method where a text was meant"
         return page
 
 
