@@ -110,12 +110,12 @@ class JlisFields(BaseModel):
     )
     jlis_closed_days: frozenset[date] = Field(
         default=frozenset(),
-        max_length=2000,
+        max_length=400,
         description='JST days on which it takes none, as JSON: ["2027-01-01"].',
     )
     jlis_maintenance: tuple[Annotated[str, AfterValidator(_maintenance)], ...] = Field(
         default=(),
-        max_length=500,
+        max_length=100,
         description='Announced stretches, as JSON: ["2026-12-05T22:00+09:00/2026-12-06T06:00+09:00"].',
     )
     jlis_open_always: frozenset[Kind] = Field(
@@ -124,13 +124,13 @@ class JlisFields(BaseModel):
     )
     jlis_provider_codes: dict[UUID, ProviderCode] = Field(
         default={},
-        max_length=10_000,
+        max_length=200,
         description="The code by which J-LIS is asked for an institution's withdrawals, by institution_id, "
         "as JSON; for one that is not here, its institution_id, which its applications carry in any case.",
     )
     jlis_error_codes: dict[TheirCode, Annotated[str, AfterValidator(_known_code)]] = Field(
         default={},
-        max_length=1000,
+        max_length=200,
         description="More codes of J-LIS, and which of ours each is, as JSON; they count before the table.",
     )
 

@@ -43,7 +43,7 @@ class Order:
 
     def write(self, pipe: IO[bytes]) -> None:
         """Less than a pipe holds, so it never waits for the worker to read."""
-        pipe.write(orjson.dumps(asdict(self), default=_plain))
+        pipe.write(orjson.dumps(asdict(self), default=_plain, option=orjson.OPT_NON_STR_KEYS))
 
     @classmethod
     def read(cls, pipe: IO[bytes]) -> Order:
@@ -70,9 +70,11 @@ def handed_settings(given: Mapping[str, Any]) -> Settings:
     return _Handed(**given)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
     raise TypeError(type(value).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.jlis.settings import GatewaySettings
 from platform_api.logs import Dropped, make_log
 from platform_api.metrics import Metrics
+from platform_api.workers.order import Order, handed_settings
 from revocation.clock import FixedClock, SystemClock
 from revocation.errors import OutsideFailed
 from tests.base.test_tls import CLIENT
@@ -132,6 +134,26 @@ async def test_media_types_are_exact() -> None:
             with pytest.raises(OutsideFailed, match="JLIS_CONTENT_TYPE"):
                 await gateway.query_four_information(QUERY)
         assert len(seen) == 1
+
+
+def test_a_worker_gets_the_settings_whole() -> None:
+    """Through the pipe, sets and ids among them; the most that may be set is less than a pipe holds."""
+    codes = sorted(MEANINGS, key=len)
+    at = "2026-12-05T22:00:00.000000+09:00/2026-12-06T06:00:00.000000+09:00"
+    settings = load_settings(
+        jlis_url="http://127.0.0.1:9",
+        jlis_closed_weekdays={"sun", "sat"},
+        jlis_closed_days={date(2027, 1, 1) + timedelta(days=day) for day in range(400)},
+        jlis_maintenance=(at,) * 100,
+        jlis_open_always={Kind.LISTS, Kind.OCSP},
+        jlis_provider_codes={UUID(int=number): f"P{number:063}" for number in range(200)},
+        jlis_error_codes={f"E{number:063}": codes[-1] for number in range(200)},
+    )
+    pipe = io.BytesIO()
+    Order(given=settings.model_dump(), index=0, supervisor=1, shared=2, listener=3, control=4).write(pipe)
+    assert len(pipe.getvalue()) < 65_536
+    pipe.seek(0)
+    assert handed_settings(Order.read(pipe).given).model_dump() == settings.model_dump()
 
 
 def test_provider_codes() -> None:
