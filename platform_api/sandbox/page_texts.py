@@ -73,6 +73,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "other_language": ("English", "日本語"),
     "back": ("一覧へ戻る", "Back to the list"),
     "as_of": ("時点", "as of"),
+    "released": ("停止解除", "released"),
     "standing": ("有効性", "Standing"),
 }
 

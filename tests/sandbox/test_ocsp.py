@@ -43,6 +43,7 @@ from revocation.ocsp.upstream_word import CertStatus
 from revocation.partitions import Partition
 from tests.features.upstream import INSTITUTION
 from tests.sandbox.test_consents import holders
+from tests.sandbox.test_linkage import with_phone
 from tests.sandbox.worlds import NOW, copied_world, open_world
 
 QUARTER = timedelta(minutes=15)
@@ -160,6 +161,34 @@ async def test_what_happened_is_known_a_quarter_later(tmp_path_factory: pytest.T
         assert (await said(first), await said(second)) == (CertStatus.good, CertStatus.unknown)
         base.advance(QUARTER)
         assert (await said(first), await said(second)) == (CertStatus.revoked, CertStatus.good)
+
+
+async def test_a_phone_found_is_good_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Held: revoked with certificateHold; released: good from the next quarter on; the card stays good."""
+    base = FixedClock(NOW)
+    folder = tmp_path_factory.mktemp("world")
+    world = await asyncio.to_thread(copied_world, folder, NOW - timedelta(minutes=5))
+    world.close()
+    world = await asyncio.to_thread(open_world, folder, clock=base)
+    resident = world.resident(with_phone(world))
+    phone = resident.of_kind("mobile-sign")[-1]
+    async with service(world) as client:
+
+        async def said(issued: IssuedCertificate) -> tuple[CertStatus, int | None]:
+            word = (await client.ask(world, issued)).word
+            assert word is not None
+            return word.status, word.reason
+
+        await asyncio.to_thread(world.act, "hold_phone", resident.resident_id, Options())
+        base.advance(QUARTER)
+        assert await said(phone) == (CertStatus.revoked, 6)
+        assert (await said(resident.certificates[-1]))[0] is CertStatus.good
+        assert not phone.valid(world.clock.now())
+        await asyncio.to_thread(world.act, "release_phone", resident.resident_id, Options())
+        assert await said(phone) == (CertStatus.revoked, 6)
+        base.advance(QUARTER)
+        assert (await said(phone))[0] is CertStatus.good
+        assert phone.valid(world.clock.now())
 
 
 async def test_faults_of_the_responder_are_noticed(fresh: World) -> None:
