@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -27,6 +28,16 @@ async def insert(
         issued.created_at,
         invitation_id,
     )
+
+
+async def of_numbers(connection: Connection, numbers: Sequence[UUID]) -> dict[UUID, tuple[list[str], str]]:
+    """Items and text version of these applications, by number."""
+    rows = await connection.fetch(
+        "SELECT application_number, items, text_version FROM consent_application"
+        " WHERE application_number = ANY ($1)",
+        list(numbers),
+    )
+    return {row["application_number"]: (list(row["items"]), row["text_version"]) for row in rows}
 
 
 async def bind(connection: Connection, application_number: UUID, registration_id: UUID) -> None:

@@ -18,6 +18,7 @@ from platform_api.consents.model import Consent
 from platform_api.consents.receiving import SignedApplication, signer_of
 from platform_api.db.transactions import tenant
 from platform_api.invitations import application_store, store
+from platform_api.invitations.expiring import forget_signer
 from platform_api.invitations.model import Act, Invitation, InvitationState
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
@@ -45,6 +46,7 @@ async def end(connection: Connection, invitation_id: UUID, act: Act, now: dateti
     target = InvitationState.CANCELLED if act is Act.CANCEL else InvitationState.REJECTED
     if invitation.state is not target:
         await store.end(connection, invitation_id, target, now)
+        await forget_signer(connection, invitation_id)
     return await _again(connection, invitation_id)
 
 
@@ -99,6 +101,7 @@ class Confirmation:
                 registration_id = made.registration.registration_id
                 await application_store.bind(work.connection, invitation.application_number, registration_id)
                 await store.mark_confirmed(work.connection, invitation_id, registration_id, work.now)
+                await forget_signer(work.connection, invitation_id)
             invitation = await _again(work.connection, invitation_id)
         if invitation.registration_id is None:
             raise AssertionError("expected the registration of a confirmed invitation, got none")

@@ -9,6 +9,8 @@ from uuid import UUID
 from platform_api.changes.model import Action, NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.db.transactions import tenant
+from platform_api.deliveries.model import DeliveryPurpose
+from platform_api.deliveries.store import delete_replaced
 from platform_api.invitations import store
 from platform_api.invitations.model import InvitationState
 
@@ -23,6 +25,7 @@ async def expire(connection: Connection, institution_id: UUID, now: datetime) ->
     found = await store.due(connection, now, _PAGE)
     for invitation in found:
         await store.end(connection, invitation.invitation_id, InvitationState.EXPIRED, now)
+        await forget_signer(connection, invitation.invitation_id)
     await announce(
         connection,
         institution_id,
@@ -38,6 +41,11 @@ async def expire(connection: Connection, institution_id: UUID, now: datetime) ->
         now,
     )
     return len(found)
+
+
+async def forget_signer(connection: Connection, invitation_id: UUID) -> None:
+    """What still waits in the queue of who signed: nobody needs it any more."""
+    await delete_replaced(connection, DeliveryPurpose.CONSENT_SIGNER, None, invitation_id)
 
 
 async def expire_all(pool: Pool, institution_id: UUID, now: datetime) -> int:

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from aiohttp import web
 
-from platform_api.consents import store as consents
 from platform_api.consents.context import receiver_of
 from platform_api.consents.receiving import SignedApplication
 from platform_api.db.transactions import tenant
-from platform_api.invitations import store
+from platform_api.invitations import application_store, store
 from platform_api.invitations.api_models import (
     ConfirmedBody,
     ConfirmRequest,
@@ -37,6 +36,7 @@ from platform_api.problems import Problem, not_found
 from platform_api.status.permissions import require_purpose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from platform_api.db.transactions import Connection
@@ -110,7 +110,7 @@ async def list_invitations(request: web.Request) -> InvitationsResponse:
             states=None if query.state is None else [query.state],
         )
         shown = found[: query.page_size]
-        bodies = [await _body(connection, invitation, now) for invitation in shown]
+        bodies = await _bodies(connection, shown, now)
     more = len(found) > query.page_size
     return InvitationsResponse(invitations=bodies, next_page_token=cursor_after(shown[-1]) if more else None)
 
@@ -212,13 +212,25 @@ async def _found(connection: Connection, invitation_id: UUID, now: datetime) -> 
     invitation = await store.find(connection, invitation_id)
     if invitation is None:
         raise not_found()
-    return await _body(connection, invitation, now)
+    return (await _bodies(connection, [invitation], now))[0]
 
 
-async def _body(connection: Connection, invitation: Invitation, now: datetime) -> InvitationBody:
-    issued = await consents.find_application(connection, invitation.application_number)
-    if issued is None:
-        raise AssertionError("expected the application of an invitation (0008), got none")
+async def _bodies(
+    connection: Connection, invitations: Sequence[Invitation], now: datetime
+) -> list[InvitationBody]:
+    """Two questions, however many they are."""
+    numbers = [invitation.application_number for invitation in invitations]
+    applications = await application_store.of_numbers(connection, numbers)
+    others = await store.same_person(connection, [one.invitation_id for one in invitations])
+    return [
+        _body(one, applications[one.application_number], others.get(one.invitation_id, []), now)
+        for one in invitations
+    ]
+
+
+def _body(
+    invitation: Invitation, application: tuple[list[str], str], others: list[UUID], now: datetime
+) -> InvitationBody:
     return InvitationBody(
         invitation_id=invitation.invitation_id,
         service_id=invitation.service_id,
@@ -226,9 +238,9 @@ async def _body(connection: Connection, invitation: Invitation, now: datetime) -
         registration_ref=invitation.registration_ref,
         customer_ref=invitation.customer_ref,
         state=invitation.state_at(now),
-        items=list(issued.items),
+        items=application[0],
         language=invitation.language,
-        text_version=issued.text_version,
+        text_version=application[1],
         created_at=invitation.created_at,
         expires_at=invitation.expires_at,
         opened_at=invitation.opened_at,
@@ -237,7 +249,7 @@ async def _body(connection: Connection, invitation: Invitation, now: datetime) -
         ended_at=invitation.ended_at,
         consent_id=invitation.consent_id,
         delivery_id=invitation.delivery_id,
-        same_person_as=await store.same_person(connection, invitation.invitation_id),
+        same_person_as=others,
     )
 
 

@@ -169,6 +169,7 @@ async def come_back(request: web.Request) -> web.StreamResponse:
         return view.nothing("busy", language_given(request), 429)
     notice = await returned(request, browser, request.match_info["holder_app"])
     if browser is None:
+        request.config_dict[GUARD].missed(connected_address(request.transport))
         return view.nothing("unknown", language_given(request), 404)
     query = {"lang": browser.language} | ({} if notice is None else {"notice": notice})
     response = _see_other(f"/c/{browser.token}?{urlencode(query)}")

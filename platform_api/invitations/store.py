@@ -236,13 +236,15 @@ async def due(connection: Connection, now: datetime, limit: int) -> list[Invitat
     return [_invitation(row) for row in rows]
 
 
-async def same_person(connection: Connection, invitation_id: UUID) -> list[UUID]:
-    """Other invitations of this service that the same person signed, the newest first."""
+async def same_person(connection: Connection, invitation_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """By each of these, other invitations of its service that the same person signed, the newest first."""
     rows = await connection.fetch(
-        "SELECT other.invitation_id FROM consent_invitation AS this JOIN consent_invitation AS other"
-        " USING (institution_id, service_id, ppid_tag)"
-        " WHERE this.invitation_id = $1 AND other.invitation_id <> this.invitation_id"
-        " ORDER BY other.signed_at DESC LIMIT 100",
-        invitation_id,
+        "SELECT this.invitation_id, array(SELECT other.invitation_id FROM consent_invitation AS other"
+        " WHERE (other.institution_id, other.service_id, other.ppid_tag)"
+        " = (this.institution_id, this.service_id, this.ppid_tag)"
+        " AND other.invitation_id <> this.invitation_id ORDER BY other.signed_at DESC LIMIT 100) AS others"
+        " FROM consent_invitation AS this"
+        " WHERE this.invitation_id = ANY ($1) AND this.ppid_tag IS NOT NULL",
+        list(invitation_ids),
     )
-    return [row["invitation_id"] for row in rows]
+    return {row["invitation_id"]: list(row["others"]) for row in rows}

@@ -12,6 +12,7 @@ from platform_api.db.transactions import tenant
 from platform_api.deliveries.queue import purge
 from platform_api.four_information.model import Outcome
 from platform_api.four_information.rules import DEFAULT_RULES, FetchRules
+from platform_api.invitations.expiring import expire_all
 from platform_api.jlis.gateway import GatewayRefused
 from platform_api.refresh import store
 from platform_api.refresh.asking import Asker, Reach
@@ -46,6 +47,7 @@ class Passing:
             report.purged = len(await purge(connection, institution_id, clock.now()))
         await self._poll(institution_id, report)
         await self._maintain(institution_id, report)
+        report.consent_steps += await expire_all(self.pool, institution_id, clock.now())
         async with tenant(self.pool, institution_id) as connection:
             policies = await store.enabled_policies(connection)
         for stored in policies:

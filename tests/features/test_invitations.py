@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from platform_api.refresh.passing import Passing
 from tests.base.postgres import TestInstitution, make_institution
 from tests.features.cards import make_card
 from tests.features.consenting import onboard
@@ -180,3 +181,19 @@ async def test_pages_of_invitations(service: Service, institution: TestInstituti
     assert other["invitations"] == []
     bent = await service.call(institution, "GET", "/v1/consent-invitations?page_token=eA", expect=400)
     assert bent["code"] == "PAGE_TOKEN_REFUSED"
+
+
+async def test_a_pass_of_the_night_ends_what_is_over(
+    service: Service, institution: TestInstitution, jlis: FakeJlis
+) -> None:
+    """Nobody looks, and yet the institution hears of it: the refresh's pass announces what has expired,
+    once.
+    """
+    await invite(service, institution, expires_in_days=1)
+    world = service.world
+    world.clock.set(world.clock.now() + timedelta(days=1))
+    passing = Passing(world.database.app_pool, world.watcher, jlis)
+    for _ in range(2):
+        await passing.institution(institution.institution_id)
+    events = [event.type for event in await world.events(institution)]
+    assert events == ["consent.invitation_expired"]

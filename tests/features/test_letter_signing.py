@@ -125,7 +125,7 @@ async def test_wrong_person_signs_the_letter(
     assert (await act(service, institution, made.invitation_id, "reject"))["state"] == "REJECTED"
     rows = await everything(service.world.database)
     assert rows["registration"] == rows["watched_certificate"] == rows["consent"] == []
-    assert rows["invitation_signing"] == []
+    assert rows["invitation_signing"] == rows["delivery"] == []
     kept = rows["consent_invitation"][0]
     assert [kept[name] for name in ("ppid", "ppid_tag", "certificate_hash", "signed_hash")] == [None] * 4
     assert (jlis.submissions, jlis.queries) == (0, [])
@@ -321,7 +321,8 @@ async def test_nobody_confirms_in_time(
     service.world.clock.set(service.world.clock.now() + CONFIRM_WITHIN)
     seen = await shown(service, institution, made.invitation_id)
     assert seen["state"] == "EXPIRED"
-    assert (await everything(service.world.database))["consent_invitation"][0]["ppid"] is None
+    rows = await everything(service.world.database)
+    assert (rows["consent_invitation"][0]["ppid"], rows["delivery"]) == (None, [])
     assert await told(service, institution) == ["consent.pending_confirmation", "consent.invitation_expired"]
 
 
