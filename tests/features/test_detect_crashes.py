@@ -33,6 +33,9 @@ class CrashingPool:
         self._after_commit = after_commit
         self.statements = 0
 
+    def die_at(self, at: int) -> None:
+        self.statements, self._at = 0, at
+
     def step(self) -> None:
         if self.statements == self._at and not self._after_commit:
             raise Crash
@@ -56,8 +59,8 @@ class _CrashingConnection:
         return bool(self.real.is_in_transaction())
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        async with self.real.transaction():
+    async def transaction(self, **options: Any) -> AsyncIterator[None]:
+        async with self.real.transaction(**options):
             yield
             self._crashing.step()  # the last moment before COMMIT
 
