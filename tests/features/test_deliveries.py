@@ -318,3 +318,21 @@ async def test_a_signer_s_delivery_needs_its_invitation(
     await _take(service, institution, str(first), expect=410)
     done = await _acknowledge(service, institution, str(second))
     assert done == {"delivery_id": str(second), "registration_id": None, "state": None}
+
+
+async def test_items_given_in_an_answer_replace_those_that_wait(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """A fetch of the institution's own while items wait: those could not be acknowledged any more, and go;
+    an outcome without items leaves them."""
+    old, new = make_card(sets.ca()), make_card(sets.ca())
+    registration_id = await onboard(service, institution, old)
+    await put_key(service, institution)
+    await consent(service, institution, old, registration_id)
+    await next_day(service, {old.serial: 3})
+    delivery_id = await queued(service, institution, registration_id, PAYLOAD)
+    assert (await fetch(service, institution, registration_id))["outcome"] == "NO_NEW_CERTIFICATE"
+    await _take(service, institution, delivery_id)
+    jlis.successor = successor(service.world, new)
+    assert (await fetch(service, institution, registration_id))["outcome"] == "DATA"
+    await _take(service, institution, delivery_id, expect=410)

@@ -9,6 +9,8 @@ import pytest
 
 from platform_api.config import Settings
 from platform_api.four_information.cap import cap_reached
+from platform_api.four_information.model import Outcome
+from platform_api.jlis.gateway import FourInformationAnswer, FourInformationQuery, QueryOutcome
 from platform_api.keys import SETTINGS
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
@@ -81,3 +83,31 @@ def test_the_wait_is_never_nothing() -> None:
     assert cap_reached(midnight).headers["Retry-After"] == "86400"
     assert cap_reached(midnight - timedelta(microseconds=1)).headers["Retry-After"] == "1"
     assert cap_reached(midnight - timedelta(seconds=90)).headers["Retry-After"] == "90"
+
+
+@pytest.mark.parametrize("said", [outcome for outcome in QueryOutcome if outcome is not QueryOutcome.DATA])
+async def test_each_outcome_of_jlis_is_passed_on(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, said: QueryOutcome
+) -> None:
+    """By its own name, without items; only J-LIS's withdrawal ends a consent of ours; no state changes."""
+    registration_id = await _moved(service, jlis, institution)
+
+    async def answer(_query: FourInformationQuery) -> FourInformationAnswer:
+        return FourInformationAnswer(said)
+
+    jlis.query_four_information = answer  # type: ignore[method-assign]
+    got = await fetch(service, institution, registration_id)
+    assert (got["outcome"], got["detail_code"], got["four_information"]) == (said.value, None, None)
+    assert got["registration"]["state"] == "CHANGED_AWAITING_REISSUE"
+    rows = await everything(service.world.database)
+    ended = said is QueryOutcome.CONSENT_WITHDRAWN
+    assert [row["state"] for row in rows["consent"]] == ["WITHDRAWN" if ended else "REFLECTED"]
+    assert [row["outcome"] for row in rows["four_information_query"]] == [said.value]
+
+
+def test_every_outcome_of_jlis_is_one_of_ours() -> None:
+    """And one more, for what is no answer."""
+    assert {outcome.value for outcome in Outcome} - {outcome.value for outcome in QueryOutcome} == {
+        "TEMPORARY"
+    }
+    assert {outcome.value for outcome in QueryOutcome} <= {outcome.value for outcome in Outcome}
