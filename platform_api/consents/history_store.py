@@ -62,7 +62,8 @@ async def history(connection: Connection, consent_id: UUID) -> list[HistoryRow]:
     rows = await connection.fetch(
         "SELECT state, at, recorded_at, who, code FROM consent_history WHERE consent_id = $1", consent_id
     )
-    order = list(ConsentState)
+    # A stopped consent may be withdrawn, and not the other way round.
+    order = sorted(ConsentState, key=lambda state: state is ConsentState.WITHDRAWN)
     found = [
         HistoryRow(
             Step(ConsentState(row["state"]), row["at"], Who(row["who"]), row["code"]), row["recorded_at"]
@@ -90,6 +91,16 @@ async def set_next_due(connection: Connection, moments: Iterable[tuple[UUID, dat
         "UPDATE consent SET next_due_at = coalesce($2::timestamptz, 'infinity') WHERE consent_id = $1",
         list(moments),
     )
+
+
+async def present_holders(connection: Connection, registration_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Whose certificate each registration watches now."""
+    rows = await connection.fetch(
+        "SELECT registration_id, holder_id FROM watched_certificate"
+        " WHERE registration_id = ANY ($1) AND slot = 'current'",
+        registration_ids,
+    )
+    return {row["registration_id"]: row["holder_id"] for row in rows}
 
 
 async def reminders_given(connection: Connection, consent_ids: Sequence[UUID]) -> dict[UUID, set[date]]:

@@ -46,6 +46,9 @@ async def turn(
     ids = [consent.consent_id for consent in consents]
     known = await history_store.entered(connection, ids)
     given = await history_store.reminders_given(connection, ids)
+    holders = await history_store.present_holders(
+        connection, [consent.registration_id for consent in consents]
+    )
     steps: list[tuple[Consent, Step]] = []
     reminders = []
     notices: list[Notice] = []
@@ -54,7 +57,8 @@ async def turn(
             steps.append((consent, step))
             notices += _notices(consent, step)
         due_on = due_reminder(consent, given[consent.consent_id], until)
-        if due_on is not None:
+        # Nobody is reminded of what a former holder of the registration agreed to.
+        if due_on is not None and holders.get(consent.registration_id) == consent.holder_id:
             reminders.append((consent.consent_id, due_on))
             notices.append(
                 Notice(

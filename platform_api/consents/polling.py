@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from platform_api.changes.model import NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.consents import poll_store
 from platform_api.consents.reflecting import plausible_ref, withdrawn_at_jlis
-from platform_api.consents.states import ConsentState
 from platform_api.db.transactions import tenant
 from revocation.errors import OutsideFailed
 
@@ -114,10 +114,9 @@ async def _take(
         if known is None:
             unknown.setdefault(withdrawal.consent_ref, withdrawal.reflected_at)
         for consent in known or ():
-            ended += consent.state is not ConsentState.WITHDRAWN
-            notices += await withdrawn_at_jlis(
-                connection, institution_id, consent, withdrawal.reflected_at, now
-            )
+            told = await withdrawn_at_jlis(connection, institution_id, consent, withdrawal.reflected_at, now)
+            ended += any(notice.type is NoticeType.CONSENT_WITHDRAWN for notice in told)
+            notices += told
     kept = [(ref, at) for ref, at in unknown.items() if plausible_ref(ref)]
     await poll_store.insert_unknown(connection, institution_id, kept, now)
     polled_at = None if page.more else min(asked_at, page.as_of)

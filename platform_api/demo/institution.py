@@ -48,12 +48,14 @@ class Institution:
         self, *, challenge: bytes, signed: dict[str, str], registration_ref: str, customer_ref: str
     ) -> dict[str, Any]:
         """The customer signed our challenge with the card: verify it and start watching the certificate."""
+        # P-384 keys sign with SHA-384 (phones; the next card), the others with SHA-256.
+        digest_algorithm = "sha384" if signed["signature_algorithm"] == "ECDSA-SHA384" else "sha256"
         return await self._call(
             "POST",
             "/v1/signatures:verify",
             {
-                "digest_algorithm": "sha256",
-                "digest": base64.b64encode(hashlib.sha256(challenge).digest()).decode(),
+                "digest_algorithm": digest_algorithm,
+                "digest": base64.b64encode(hashlib.new(digest_algorithm, challenge).digest()).decode(),
                 "signature": signed["signature"],
                 "certificate": signed["certificate"],
                 "purpose": "signature_verification",

@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from platform_api.consents.model import JST
+from platform_api.consents.receipts import ReceiptSigner
+from platform_api.consents.receiving import ConsentReceiver, SignedApplication
+from platform_api.consents.withdrawing import ConsentWithdrawer
 from tests import pki
 from tests.base.postgres import TestInstitution
 from tests.features.cards import AUTH_POLICY, Card, make_card
@@ -24,6 +29,7 @@ from tests.features.consenting import (
     withdraw,
     withdrawal,
 )
+from tests.features.crashing import until_it_lives
 from tests.features.gateways import FakeJlis, successor
 from tests.features.service import Service, serving
 from tests.features.world import everything
@@ -328,6 +334,9 @@ async def test_a_stopped_consent_can_be_withdrawn(
     signed = await withdrawal(service, institution, consent_id, card)
     assert (await withdraw(service, institution, consent_id, signed))["state"] == "WITHDRAWN"
     assert len(jlis.withdrawals) == 1
+    # At one and the same instant here: the history still has them in their order.
+    history = (await seen(service, institution, consent_id))[1]
+    assert history == [*EFFECTIVE, ("STOPPED", "institution"), ("WITHDRAWN", "holder")]
     stop_again = await service.call(institution, "POST", f"/v1/consents/{consent_id}:stop", {}, expect=409)
     assert stop_again["code"] == "CONSENT_ENDED"
 
@@ -420,3 +429,51 @@ async def test_erasing_a_registration_takes_everything_of_its_consents(
     ours = {table for table in rows if "consent" in table or "withdrawal" in table}
     assert {table for table in ours if rows[table]} <= {"withdrawal_poll", "consent_text"}
     assert len(ours) >= 8
+
+
+async def test_dying_while_it_is_withdrawn(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Before each statement, before and after each commit: handed in again, it is withdrawn once and J-LIS
+    has it once."""
+    world, card = service.world, make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    body = await withdrawal(service, institution, consent_id, card)
+    parts = [base64.b64decode(body[name]) for name in ("application", "signature", "certificate")]
+    signed = SignedApplication(parts[0], parts[1], body["signature_algorithm"], parts[2])
+
+    async def work(pool: Any) -> None:
+        withdrawer = ConsentWithdrawer(pool, world.watcher, jlis, institution.principal)
+        await withdrawer.withdraw(UUID(consent_id), signed)
+
+    assert await until_it_lives(world.database.app_pool, work) > 20
+    assert len(jlis.withdrawals) == 1
+    assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
+    body = await service.call(institution, "GET", f"/v1/consents/{consent_id}")
+    assert body["withdrawal"]["forwarding"] == "FORWARDED"
+
+
+async def test_dying_while_it_is_received(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """The same at the other end: one consent, one receipt, each state once."""
+    world, card = service.world, make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    jlis.down = True
+    body: dict[str, Any] = {}
+    await consent(service, institution, card, registration_id, expect=503, keep=body)
+    async with world.database.superuser() as connection:  # only the form that we wrote is left
+        await connection.execute("DELETE FROM consent")
+    jlis.down = False
+    parts = [base64.b64decode(body[name]) for name in ("application", "signature", "certificate")]
+    signed = SignedApplication(parts[0], parts[1], body["signature_algorithm"], parts[2])
+    receipts = ReceiptSigner(Ed25519PrivateKey.generate())
+
+    async def work(pool: Any) -> None:
+        receiver = ConsentReceiver(pool, world.watcher, jlis, institution.principal, receipts)
+        await receiver.take(UUID(registration_id), signed)
+
+    assert await until_it_lives(world.database.app_pool, work) > 20
+    rows = await everything(world.database)
+    assert (len(rows["consent"]), len(rows["consent_receipt"]), len(jlis.taken)) == (1, 1, 1)
+    assert [row["state"] for row in rows["consent_history"]] == ["RECEIVED", "SENT", "REFLECTED"]

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -22,11 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from platform_api.certificates.four_items import ITEMS
 from platform_api.consents import accept, store, withdrawal_store
 from platform_api.consents.application import TEXT_VERSION, Application, write_application
+from platform_api.consents.history_store import HistoryRow, history
 from platform_api.consents.maintenance import maintain
-from platform_api.consents.model import JST
+from platform_api.consents.model import JST, ConsentState
 from platform_api.consents.polling import poll
 from platform_api.consents.receipts import ReceiptSigner
 from platform_api.consents.receiving import ConsentReceiver, SignedApplication
+from platform_api.consents.states import may_follow
 from platform_api.consents.stopping import stop
 from platform_api.consents.withdrawal_application import WithdrawalApplication, write_withdrawal
 from platform_api.consents.withdrawing import ConsentWithdrawer
@@ -68,7 +71,7 @@ class Answering(FakeJlis):
 class Known:
     """What the oracle knows of one consent: dates and what was told, nothing of the product's."""
 
-    signed: SignedApplication
+    signed: SignedApplication = field(repr=False)
     received_at: datetime
     consent_id: UUID | None = None
     ref: str | None = None
@@ -78,7 +81,7 @@ class Known:
     asked_at: datetime | None = None
     ended: str | None = None
     told: list[str] = field(default_factory=list)
-    withdrawal: SignedApplication | None = None
+    withdrawal: SignedApplication | None = field(default=None, repr=False)
 
     def stops(self) -> datetime | None:
         return None if self.stop is None or (self.over is not None and self.stop >= self.over) else self.stop
@@ -419,8 +422,16 @@ class Life(RuleBasedStateMachine):
                 if event.consent_id == known.consent_id and event.type != "consent.reminder_due"
             ]
             assert told == known.told
+            states = [row.step.state for row in self.run(self._history(known.consent_id))]
+            assert states[0] is ConsentState.RECEIVED
+            assert all(may_follow(one, next_one) for one, next_one in pairwise(states)), states
             assert known.consent_id is not None
             assert consents[known.consent_id].effective(self.now) == known.allows(self.now)
+
+    async def _history(self, consent_id: UUID | None) -> list[HistoryRow]:
+        assert consent_id is not None
+        async with tenant(self.world.database.app_pool, self.institution.institution_id) as connection:
+            return await history(connection, consent_id)
 
     async def _all(self) -> list[Any]:
         async with tenant(self.world.database.app_pool, self.institution.institution_id) as connection:

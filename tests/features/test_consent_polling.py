@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from platform_api.consents.maintenance import maintain
 from platform_api.consents.polling import PollReport, poll, polled_within
 from platform_api.db.transactions import tenant
 from platform_api.jlis.gateway import Withdrawal, WithdrawalPage
@@ -198,6 +199,22 @@ async def test_an_expired_consent_is_not_withdrawn(
     await read(service, jlis, institution)
     assert (await seen(service, institution, consent_id))[0] == "EXPIRED"
     assert (await consent_events(service, institution))[-1] == "consent.expired"
+
+
+async def test_told_that_it_expired_before_it_was_known_to_be_withdrawn(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """J-LIS could not be read for days, and in them the end came: over is over, nothing is told twice."""
+    jlis.until = service.world.clock.now() + 10 * ONE_DAY
+    (consent_id,) = await several(service, institution, 1)
+    jlis.withdraw_ref("ref-1")
+    service.world.clock.set(service.world.clock.now() + 12 * ONE_DAY)
+    await maintain(service.world.database.app_pool, institution.institution_id, service.world.clock)
+    told = ["consent.effective", "consent.expiring", "consent.expired"]
+    assert await consent_events(service, institution) == told
+    assert (await read(service, jlis, institution)).ended == 0
+    assert (await seen(service, institution, consent_id))[0] == "EXPIRED"
+    assert await consent_events(service, institution) == told
 
 
 async def test_at_most_a_day_old(service: Service, jlis: FakeJlis, institution: TestInstitution) -> None:
