@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ class AskedSource:
         patience: Patience = ONE_PASS,
         timer: Timer | None = None,
         limits: FetchLimits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._authorities: Final = authorities
         self._gateway: Final = gateway
@@ -43,6 +45,7 @@ class AskedSource:
         self._patience: Final = patience
         self._timer: Final = timer or MonotonicTimer()
         self._limits: Final = limits or FetchLimits()
+        self._tls: Final = tls
         self._began: Final = self._timer.now()
         self._addresses: dict[ListScope, str] = {}
         #: The CAs (by ca_id) that could not be asked, and have lists without an address for that.
@@ -73,7 +76,8 @@ class AskedSource:
         done: Callable[[], None],
     ) -> dict[ListScope, FetchResult]:
         """A list that only trickles in holds the others up until the deadline, and no longer."""
-        source = HttpSource(self._addresses, limits=replace(self._limits, deadline_s=self.deadline_s))
+        limits = replace(self._limits, deadline_s=self.deadline_s)
+        source = HttpSource(self._addresses, limits=limits, ssl_context=self._tls)
         return await source.fetch(wanted, folder, stored=stored, done=done)
 
     @property

@@ -65,7 +65,9 @@ async def run_night(
         check_not_older(accepted, await asyncio.to_thread(store.current))
         async with night_database(settings, store, authorities, keys.tagger, clock, progress) as database:
             await database.begin(rebuild_by=rebuild_by)
-            source = AskedSource(authorities, gateway, address, patience=settings.patience, timer=timer)
+            source = AskedSource(
+                authorities, gateway, address, patience=settings.patience, timer=timer, tls=gateway.tls
+            )
             report: IngestReport | RevocationError
             try:
                 report = await _ingest(settings, authorities, source, store, clock, database, progress, timer)

@@ -69,9 +69,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "JLIS_TLS_REFUSED": Meaning(
         _LATER,
         "The other side has not the certificate it must have, or refuses ours; nothing was sent. Look at "
-        "jlis_ca, jlis_tls_name and jlis_client_certificate, and who answers at this address.",
+        "jlis_ca, jlis_client_certificate and the name in jlis_url, and who answers at this address.",
         "接続先の証明書が正しくないか、当方の証明書が拒否されたため、送信していません。"
-        "jlis_ca、jlis_tls_name、jlis_client_certificateと接続先を確認してください。",
+        "jlis_ca、jlis_client_certificate、jlis_urlのホスト名と接続先を確認してください。",
     ),
     "JLIS_REDIRECTED": Meaning(
         _LATER,

@@ -50,7 +50,6 @@ class Exchange:
                 data=body,
                 headers=headers,
                 allow_redirects=False,
-                server_hostname=self._settings.tls_name,
             ) as response:
                 return await self._answer(call, response)
         except aiohttp.ClientSSLError:

@@ -56,12 +56,8 @@ class JlisFields(BaseModel):
     )
     jlis_ca: Path | None = Field(
         default=None,
-        description="PEM file of the only CAs that may vouch for J-LIS's server; unset: those of the system.",
-    )
-    jlis_tls_name: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z0-9.-]{1,253}$",
-        description="Name that its certificate must have, where the address is not that name.",
+        description="PEM file of the only CAs that may vouch for J-LIS's server, also for its lists; unset: "
+        "those of the system.",
     )
     jlis_client_certificate: Path | None = Field(
         default=None, description="PEM file: the certificate that we show on this line, then those above it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -141,6 +142,11 @@ class HttpGateway(HttpCalls):
         super().__init__(settings, exchange, guard, batch=False)
         #: The same line for work that nobody waits for.
         self.batches: Final = HttpCalls(settings, exchange, guard, batch=True)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """Of this line, for the lists, which lie behind it; None where it is plain HTTP."""
+        return self._settings.tls
 
     async def __aenter__(self) -> Self:
         return self

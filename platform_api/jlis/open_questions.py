@@ -27,7 +27,7 @@ QUESTIONS: Final = (
         "Over which line is J-LIS reached, whose CA vouches for its server, and by which certificate does it "
         "know us?",
         "接続回線、サーバー証明書の認証局、当方のクライアント証明書は何か。",
-        ("jlis_url", "jlis_ca", "jlis_tls_name", "jlis_client_certificate", "jlis_client_key"),
+        ("jlis_url", "jlis_ca", "jlis_client_certificate", "jlis_client_key"),
     ),
     OpenQuestion(
         None,

@@ -35,7 +35,6 @@ class GatewaySettings:
     open_always: frozenset[Kind] = frozenset({Kind.LISTS})
     error_codes: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    tls_name: str | None = None
 
 
 def gateway_settings(fields: JlisFields) -> GatewaySettings:
@@ -58,7 +57,6 @@ def gateway_settings(fields: JlisFields) -> GatewaySettings:
         open_always=fields.jlis_open_always,
         error_codes=dict(fields.jlis_error_codes),
         tls=client_context(fields) if address.startswith("https://") else None,
-        tls_name=fields.jlis_tls_name,
     )
 
 

@@ -224,7 +224,7 @@ async def settings_of(here: ChaosJlis, **fields: Any) -> GatewaySettings:
     ("fields", "code"),
     [
         ({}, None),
-        ({"jlis_tls_name": "jlis.example"}, "JLIS_TLS_REFUSED"),
+        ({"name": "localhost"}, "JLIS_TLS_REFUSED"),
         ({"jlis_ca": "other"}, "JLIS_TLS_REFUSED"),
         ({"jlis_ca": None}, "JLIS_TLS_REFUSED"),
     ],
@@ -240,6 +240,7 @@ async def test_t41_another_name_or_another_ca_gets_nothing(
         given["jlis_ca"] = other
     context = await asyncio.to_thread(server_context, tmp_path)
     async with chaos(NONE, context=context) as here:
+        here.url = here.url.replace("127.0.0.1", given.pop("name", "127.0.0.1"))
         async with HttpGateway(await settings_of(here, **given)) as gateway:
             if code is None:
                 assert (

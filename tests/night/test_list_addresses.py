@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from platform_api.jlis.fields import JlisFields
 from platform_api.jlis.gateway import (
     AuthorityOffer,
     ConsentReflection,
@@ -21,6 +23,7 @@ from platform_api.jlis.gateway import (
     ListOffer,
     PartitionOffer,
 )
+from platform_api.jlis.opening import open_gateway
 from platform_api.list_addresses import AskedSource, take_in
 from platform_api.night_report import EXIT_CODES
 from revocation.authorities import Authorities, Authority, ListScope
@@ -32,6 +35,7 @@ from revocation.ingest import IngestReport
 from revocation.rounds import Patience
 from revocation.snapshot.store import SnapshotStore
 from tests import pki
+from tests.base.test_tls import SERVER
 from tests.pki import T0, entry
 from tests.revocation.list_server import ListServer, list_server
 from tests.revocation.nights import Hours
@@ -100,6 +104,8 @@ class TwoCas:
         self.clock = FixedClock(T0)
         #: Patience and timer of the nights.
         self.settings: dict[str, Any] = {}
+        #: Of the line to J-LIS.
+        self.tls: ssl.SSLContext | None = None
 
     def play(self, day: int) -> None:
         at = T0 + day * DAY
@@ -111,7 +117,7 @@ class TwoCas:
         self.clock.set(at + timedelta(hours=1))
 
     async def night(self) -> IngestReport:
-        source = AskedSource(self.authorities, self.jlis, self.server.base, **self.settings)
+        source = AskedSource(self.authorities, self.jlis, self.server.base, **self.settings, tls=self.tls)
         return await take_in(
             self.authorities, source, self.store, self.clock,
             archive=self.archive, progress=lambda *_: None, **self.settings,
@@ -226,3 +232,19 @@ async def test_a_round_of_fetching_ends_with_the_wait(
     source = AskedSource(world.authorities, world.jlis, world.server.base, patience=patience, timer=timer)
     timer.at += passed
     assert source.deadline_s == expected
+
+
+async def test_lists_come_over_the_line_of_the_gateway(tmp_path: Path) -> None:
+    """Behind the private CA of J-LIS's line the lists are had with the gateway's TLS, and not without it."""
+    certificate, key = await asyncio.to_thread(SERVER.write, tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    await asyncio.to_thread(context.load_cert_chain, certificate, key)
+    settings = JlisFields(jlis_url="https://127.0.0.1", jlis_ca=certificate)
+    async with list_server(context) as server:
+        made = await asyncio.to_thread(TwoCas, tmp_path, server)
+        await asyncio.to_thread(made.play, 0)
+        assert (await made.night()).set_seq is None
+        async with open_gateway(settings, made.clock) as gateway:
+            made.tls = gateway.tls
+        report = await made.night()
+        assert (report.set_seq, report.refused) == (1, ())
