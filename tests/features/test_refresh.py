@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from tests.features.consenting import consent, fetch, next_day, put
-from tests.features.gateways import CANARY_ADDRESS
+from platform_api.db.transactions import tenant
+from platform_api.refresh import task_store
+from tests.features.cards import make_card
+from tests.features.consenting import acknowledge, consent, fetch, next_day, put
+from tests.features.gateways import CANARY_ADDRESS, successor
 from tests.features.refreshing import AVAILABLE, DAY, UNAVAILABLE, Refresher, refresher
+from tests.revocation import sets
 
 __all__ = ["refresher"]
 pytestmark = pytest.mark.timeout(90)
@@ -157,3 +163,85 @@ async def test_a_cause_that_is_not_wanted_makes_no_task(refresher: Refresher) ->
     assert (await refresher.run()).delivered == 1
     await refresher.put_policy(enabled=False)
     assert (await refresher.run()).idle
+
+
+async def test_the_institution_fetches_what_waits_for_it(refresher: Refresher) -> None:
+    """Its own fetch replaces the delivery: that one is gone, nothing is fetched a third time, and the answer
+    it has is the one to acknowledge."""
+    await refresher.begin()
+    (one,) = await refresher.customers(1)
+    await refresher.move([one])
+    refresher.reissue([one])
+    await refresher.run()
+    got = await fetch(refresher.service, refresher.institution, one.registration_id)
+    assert (got["outcome"], await refresher.deliveries()) == ("DATA", [])
+    report = await refresher.run()
+    assert (report.looked, report.asked) == ({"CANCELLED": 1}, 0)
+    assert (await refresher.task())["last_code"] == "FETCHED_BY_INSTITUTION"
+    assert await refresher.state(one) == "CHANGED_DATA_AVAILABLE"
+    await acknowledge(refresher.service, refresher.institution, one.registration_id, query_id=got["query_id"])
+    assert await refresher.state(one) == "WATCHED"
+    assert (await refresher.run()).asked == 0
+    assert await refresher.told() == [AVAILABLE]
+
+
+async def test_two_moves_one_after_the_other(refresher: Refresher) -> None:
+    """Each is a task of its own certificate: the second move, after an acknowledgement, is fetched too."""
+    await refresher.begin()
+    (one,) = await refresher.customers(1)
+    await refresher.move([one])
+    refresher.reissue([one])
+    await refresher.run()
+    (waiting,) = await refresher.deliveries()
+    await refresher.acknowledge(waiting["delivery_id"])
+    third = make_card(sets.ca())
+    await next_day(refresher.service, {one.card.serial: 3, one.new.serial: 3})
+    world = refresher.service.world
+    refresher.jlis.successors[world.known(one.new).identity] = successor(world, third)
+    report = await refresher.run()
+    assert (report.created, report.delivered) == (1, 1)
+    (waiting,) = await refresher.deliveries()
+    await refresher.acknowledge(waiting["delivery_id"])
+    await refresher.run()
+    assert [task["state"] for task in await refresher.tasks()] == ["DONE", "DONE"]
+    assert await refresher.told() == [AVAILABLE] * 2
+
+
+class Explaining:
+    """A connection that notes the plan of each query, as if no table were small."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.plans: list[str] = []
+
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        plan = await self._connection.fetch(f"EXPLAIN {query}", *arguments)
+        self.plans.append("\n".join(row[0] for row in plan))
+        return await self._connection.fetch(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        rows = await self.fetch(query, *arguments)
+        return rows[0][0] if rows else None
+
+
+async def test_a_pass_reads_by_index(refresher: Refresher) -> None:
+    """Who moved, what is open, what is due, what is on its way: each by the index made for it; no table is
+    read through."""
+    await refresher.begin()
+    service_id = refresher.institution.service_id
+    now = refresher.clock.now()
+    first = UUID(int=0)
+    async with tenant(refresher.pool, refresher.institution.institution_id) as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        explaining: Any = Explaining(connection)
+        await task_store.moved(explaining, service_id, first, 500)
+        await task_store.open_tasks(explaining, service_id, ["name"], first, 500, now)
+        await task_store.count_due(explaining, service_id, now)
+        await task_store.claimable(explaining, service_id, 10, now)
+        await task_store.in_flight(explaining, service_id, now.date(), now)
+        await task_store.count_open(explaining, service_id)
+    wanted = ["registration_moved", "refresh_task_open", "refresh_task_due", "refresh_task_due"]
+    wanted += ["refresh_task_due", "refresh_task_open"]
+    for plan, index in zip(explaining.plans, wanted, strict=True):
+        assert index in plan, plan
+        assert "Seq Scan" not in plan, plan
