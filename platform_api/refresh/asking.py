@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import asyncpg
+
 from platform_api.certificates.wire import four_information_body
 from platform_api.changes.model import Action, NoticeType
 from platform_api.changes.store import Notice, announce
@@ -37,6 +39,7 @@ from platform_api.refresh.model import (
     claimed,
     delivered,
 )
+from platform_api.refresh.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,39 +53,14 @@ if TYPE_CHECKING:
     from platform_api.registrations.model import Registration
     from platform_api.registrations.watching import Watcher
 
+#: The database was asked at a bad moment (a night detects and holds its locks): again later.
+BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 #: Questions on their way at once, of one pass.
 CONCURRENCY: Final = 8
 #: Tasks claimed in one transaction.
 BATCH: Final = 32
 #: An automatic batch needs withdrawals polled within this (design section 9).
 POLL_AGE: Final = timedelta(hours=24)
-#: J-LIS not reached this often in a row: the rest waits for the next pass.
-AWAY_AFTER: Final = 3
-
-
-@dataclass(slots=True)
-class Reach:
-    """Does J-LIS answer? One for a whole pass: an institution does not try again what another just saw."""
-
-    #: It answered in this pass. Until it has, it is asked one question at a time.
-    proven: bool = False
-    in_a_row: int = 0
-    away: str | None = None
-    #: How it failed last.
-    last: str | None = None
-
-    @property
-    def unreached(self) -> str | None:
-        """Why this pass could ask nothing of it, or stopped asking."""
-        return self.last if self.in_a_row and not self.proven else self.away
-
-    def tell(self, answer: Answer) -> None:
-        if answer.reached:
-            self.proven, self.in_a_row = True, 0
-        elif answer.code is not None and answer.code.startswith("JLIS_"):
-            self.in_a_row, self.last = self.in_a_row + 1, answer.code
-            if answer.code in NOTHING_SENT or self.in_a_row >= AWAY_AFTER:
-                self.away = answer.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +169,8 @@ class Asker:
             found = await fetcher.fetch(task.registration_id, self.stored.policy.items, None)
         except TaskLost:
             return Answer(Outcome.TEMPORARY, "TASK_LOST", written=True)
+        except BUSY:
+            return Answer(Outcome.TEMPORARY, "DATABASE_BUSY", reached=False)
         except Problem as problem:
             # Between two transactions: erased, its key retired, or today's lists are being taken in. Or the
             # operator's own cap.

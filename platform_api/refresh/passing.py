@@ -15,8 +15,9 @@ from platform_api.four_information.rules import DEFAULT_RULES, FetchRules
 from platform_api.invitations.expiring import expire_all
 from platform_api.jlis.gateway import GatewayRefused
 from platform_api.refresh import store
-from platform_api.refresh.asking import Asker, Reach
+from platform_api.refresh.asking import Asker
 from platform_api.refresh.model import Answer
+from platform_api.refresh.reach import Reach
 from platform_api.refresh.reconcile import reconcile
 from platform_api.refresh.report import InstitutionReport
 from revocation.errors import OutsideFailed

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -17,13 +17,15 @@ from uuid import UUID
 from platform_api.changes import detect_store
 from platform_api.clock import service_clock
 from platform_api.db.database import open_database
+from platform_api.db.failures import CONNECTION_LOST
 from platform_api.db.transactions import detector
-from platform_api.faults import SetupRefused
+from platform_api.faults import DatabaseFailed, SetupRefused
 from platform_api.four_information.rules import FetchRules
 from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
 from platform_api.provisioning import prepare
+from platform_api.refresh.asking import BUSY
 from platform_api.refresh.passing import Passing
 from platform_api.refresh.report import RefreshReport
 from platform_api.registrations.watching import Watcher
@@ -31,6 +33,7 @@ from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot
 from revocation.authorities import Authorities
 from revocation.clock import jst_day
+from revocation.errors import OutsideFailed
 from revocation.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
@@ -61,6 +64,10 @@ class Refreshing:
         self, *, progress: Progress, only: UUID | None = None, stopped: Callable[[], bool] = lambda: False
     ) -> RefreshReport:
         """One pass; it ends early, between two registrations, once ``stopped`` says so."""
+        with outside_failures():
+            return await self._run(progress, only, stopped)
+
+    async def _run(self, progress: Progress, only: UUID | None, stopped: Callable[[], bool]) -> RefreshReport:
         began = time.monotonic()
         report = RefreshReport()
         institutions = await self._institutions(only)
@@ -106,6 +113,36 @@ class Refreshing:
         return Watcher(
             authorities, self.snapshots, Sealer(self.keys.key_provider), self.keys.tagger, self.clock
         )
+
+
+@contextmanager
+def outside_failures() -> Iterator[None]:
+    """A database that goes away under a pass is the outside's failure, alone or in a group of questions."""
+    try:
+        yield
+    except (*CONNECTION_LOST, *BUSY, ExceptionGroup) as failure:
+        found = list(_each(failure))
+        if not all(isinstance(one, (OutsideFailed, *CONNECTION_LOST, *BUSY)) for one in found):
+            raise
+        ours = (one for one in found if isinstance(one, OutsideFailed))
+        raise next(ours, _database_lost(found[0])) from None
+
+
+def _each(failure: BaseException) -> Iterator[BaseException]:
+    if isinstance(failure, BaseExceptionGroup):
+        for one in failure.exceptions:
+            yield from _each(one)
+    else:
+        yield failure
+
+
+def _database_lost(failure: BaseException) -> DatabaseFailed:
+    return DatabaseFailed(
+        "DATABASE_LOST",
+        expected="PostgreSQL to stay until the pass is done",
+        got=type(failure).__name__,
+        remedy="check that it runs, then run this again: it goes on where it stopped",
+    )
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from platform_api.refresh.guard import one_refresh
 from platform_api.refresh.report import RefreshReport
 from platform_api.refresh.run import Progress, Refreshing, refreshing
-from revocation.errors import OutsideFailed, OwnFault, RevocationError
+from revocation.errors import OutsideFailed, RevocationError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,14 +41,3 @@ async def _pass(
         told(await opened.run(progress=progress, only=only, stopped=stop.is_set))
     except OutsideFailed as failed:
         told(failed)
-    except BaseExceptionGroup as group:
-        outside, rest = group.split(OutsideFailed)
-        if outside is None or rest is not None:
-            raise
-        told(_first(outside))
-
-
-def _first(group: BaseExceptionGroup[OutsideFailed]) -> RevocationError:
-    for one in group.exceptions:
-        return _first(one) if isinstance(one, BaseExceptionGroup) else one
-    return OwnFault("EMPTY_GROUP", expected="an error", got="none", remedy="report this")

@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from platform_api.consents.model import jst_date
+from platform_api.faults import DatabaseFailed
 from platform_api.four_information.model import Outcome
 from platform_api.refresh.model import (
     BLOCKED_RETRY,
@@ -32,6 +34,7 @@ from platform_api.refresh.model import (
     merely_renewed,
 )
 from platform_api.refresh.policy import Policy, RefreshCause
+from platform_api.refresh.run import outside_failures
 from revocation.status import Validity
 
 START = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
@@ -180,6 +183,7 @@ class Refreshing(RuleBasedStateMachine):
                 one.task, Answer(Outcome.CONSENT_MISSING, "REFUSED_BY_US"), POLICY, self.now
             )
             one.not_before = self.now
+            one.failures = 0
             assert one.task.state is TaskState.BLOCKED_BY_CONSENT
         elif how == "dies":
             one.not_before = self.now + LEASE
@@ -314,3 +318,18 @@ def test_a_mere_renewal_begins_in_the_second_the_old_one_ended(begins: int | Non
     """Anything else may be the second re-issue, with a move in between."""
     validity = Validity(START + timedelta(seconds=begins or 0), START + 1000 * DAY)
     assert merely_renewed(None if begins is None else START, validity) is renewed
+
+
+def test_a_database_that_goes_away_under_a_pass_is_the_outside() -> None:
+    """Alone, or among the questions of a group: one DatabaseFailed, so that a worker goes on; anything else
+    in the group stays what it is."""
+    for failure in (
+        asyncpg.InterfaceError("closed"),
+        ExceptionGroup("", [ExceptionGroup("", [asyncpg.LockNotAvailableError("busy")]), TimeoutError()]),
+    ):
+        with pytest.raises(DatabaseFailed, match="DATABASE_LOST"), outside_failures():
+            raise failure
+    with pytest.raises(ExceptionGroup), outside_failures():
+        raise ExceptionGroup("", [TimeoutError(), ValueError("ours")])
+    with pytest.raises(ValueError, match="ours"), outside_failures():
+        raise ValueError("ours")
