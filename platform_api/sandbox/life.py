@@ -12,7 +12,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from platform_api.sandbox.acts import Lived, Options, Reissue
-from platform_api.sandbox.kinds import CARD, CARD_SIGN, MOBILE_SIGN
+from platform_api.sandbox.kinds import CARD, CARD_SIGN, MOBILE, MOBILE_SIGN
 from platform_api.sandbox.performing import perform
 from platform_api.sandbox.phone_events import releasable
 from platform_api.sandbox.register import Due, Register, Resident
@@ -145,6 +145,8 @@ def _somebody(plan: _Day, event: str) -> Resident | None:
     Who renews is near the end of the card.
     """
     register = plan.register
+    if event == "new_phone" and not any(kind in register.kinds for kind in MOBILE):
+        return None
     found: list[Resident] = []
     for _ in range(_TRIES):
         resident = register.residents[plan.random.randint(1, register.population)]
