@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -119,6 +120,49 @@ def _worker(world: World) -> None:
         assert (worker.returncode, err) == (0, "")
     finally:
         killer.cancel()
+
+
+def test_a_renewal_is_linked_by_the_sandbox(tmp_path: Path) -> None:
+    """The sandbox's renewal ends the old certificate in the very second in which the new one begins: linked,
+    and watched. Of one who renewed and then moved before anybody asked, nothing is taken for granted."""
+    with World(tmp_path) as world:
+        service = world.institution["service_id"]
+        key = public(ECKey.generate_key("P-256"))
+        assert call("PUT", f"{world.api}/v1/delivery-keys/k", key, world.key)[0] == 200
+        policy = {
+            "enabled": True,
+            "items": ["name"],
+            "daily_cap": 5,
+            "daily_questions_cap": 50,
+            "linkage": True,
+        }
+        path = f"{world.api}/v1/services/{service}/refresh-policy"
+        assert call("PUT", path, policy, world.key)[0] == 200
+        renewed, moved = world.residents()[:2]
+        ids = []
+        for ref, resident in (("a", renewed), ("b", moved)):
+            sign = f"{world.jlis}/sandbox/v1/residents/{resident['resident_id']}/card:sign"
+            _, signed = call("POST", sign, {"data": base64.b64encode(b"x").decode()})
+            body = {"certificate": signed["certificate"], "customer_ref": ref, "linkage_agreed": True}
+            path = f"{world.api}/v1/services/{service}/registrations/{ref}"
+            status, made = call("PUT", path, body, world.key)
+            assert (status, made["linkage_agreed"]) == (200, True), made
+            ids.append(made["registration_id"])
+        world.publish()
+        world.act(renewed["resident_id"], "renew")
+        world.act(moved["resident_id"], "renew")
+        world.publish()
+        world.act(moved["resident_id"], "move")
+        world.publish()
+        assert world.night()[0] == 0
+        code, report = refresh(world)
+        assert (code, report["linked"], report["handed_over"]) == (Exit.DONE, 1, 1), report
+        states = [
+            call("GET", f"{world.api}/v1/registrations/{one}", key=world.key)[1]["state"] for one in ids
+        ]
+        assert states == ["WATCHED", "RENEWED_UNLINKED"]
+        told = [e["action"] for e in world.events() if e["type"] == "four_information.unavailable"]
+        assert told == ["OBTAIN_CERTIFICATE_AT_NEXT_LOGIN"]
 
 
 def test_help_says_how_and_what_the_exit_codes_mean() -> None:
