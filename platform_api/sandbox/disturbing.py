@@ -9,7 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from platform_api.sandbox.faults import OF_SIGNED, Fault, FaultKind
+from platform_api.sandbox.fault_kinds import OF_SIGNED, FaultKind
+from platform_api.sandbox.faults import Fault
 
 #: An address of the reserved .invalid domain: whoever follows it finds nobody.
 ELSEWHERE: Final = "http://elsewhere.invalid"

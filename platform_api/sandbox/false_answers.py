@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_api.sandbox.faults import FaultKind
+from platform_api.sandbox.fault_kinds import FaultKind
 from platform_api.sandbox.four_information import FIELDS, Found, answer, only
 from platform_api.sandbox.known import as_answered, kind_of, newest_valid
 from platform_api.sandbox.register import IssuedCertificate

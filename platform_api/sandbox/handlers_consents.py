@@ -10,7 +10,8 @@ from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.applications import check_time, parse_application, parse_withdrawal
 from platform_api.sandbox.consents import consent_unknown
 from platform_api.sandbox.disturbing import disturbed
-from platform_api.sandbox.faults import Fault, Target
+from platform_api.sandbox.fault_kinds import Target
+from platform_api.sandbox.faults import Fault
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.requests import body_of, json_response
 from platform_api.sandbox.requests_jlis import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from platform_api.sandbox.app import SANDBOX
-from platform_api.sandbox.faults import kinds_as_json
+from platform_api.sandbox.fault_kinds import kinds_as_json
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.requests import AddFault, body_of, json_response

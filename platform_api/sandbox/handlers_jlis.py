@@ -12,7 +12,8 @@ from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.ca import SERIAL_CEILING, CertificateAuthority
 from platform_api.sandbox.dates import wire
 from platform_api.sandbox.disturbing import disturbed
-from platform_api.sandbox.faults import Fault, FaultKind, Target
+from platform_api.sandbox.fault_kinds import FaultKind, Target
+from platform_api.sandbox.faults import Fault
 from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, SignedList
 from platform_api.sandbox.refusals import RequestRefused

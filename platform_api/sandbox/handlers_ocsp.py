@@ -9,7 +9,8 @@ from aiohttp import web
 
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.disturbing import disturbed
-from platform_api.sandbox.faults import Fault, Target
+from platform_api.sandbox.fault_kinds import Target
+from platform_api.sandbox.faults import Fault
 from platform_api.sandbox.known import generations_of
 from platform_api.sandbox.refusals import RequestRefused
 

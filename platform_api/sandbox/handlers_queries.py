@@ -10,7 +10,8 @@ from aiohttp import web
 from platform_api.sandbox.app import SANDBOX
 from platform_api.sandbox.disturbing import disturbed
 from platform_api.sandbox.false_answers import false_answer
-from platform_api.sandbox.faults import Fault, Target
+from platform_api.sandbox.fault_kinds import Target
+from platform_api.sandbox.faults import Fault
 from platform_api.sandbox.four_information import Found, answer, find
 from platform_api.sandbox.known import certificate_named
 from platform_api.sandbox.linkage import link

@@ -26,7 +26,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPResponseStatus
 
 from platform_api.sandbox.durable import write_whole
-from platform_api.sandbox.faults import FaultKind
+from platform_api.sandbox.fault_kinds import FaultKind
 from platform_api.sandbox.known import certificate_named, generations_of
 from platform_api.sandbox.ocsp_response import Times, Word, signed_response
 from platform_api.sandbox.refusals import FolderDamaged

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from platform_api.sandbox.acts import Options
-from platform_api.sandbox.faults import FaultKind, Target
+from platform_api.sandbox.fault_kinds import FaultKind, Target
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.refusals import RequestRefused
 

@@ -15,7 +15,7 @@ from platform_api.sandbox.acts import Options
 from platform_api.sandbox.app import make_app
 from platform_api.sandbox.dates import wire
 from platform_api.sandbox.false_answers import HUGE
-from platform_api.sandbox.faults import KINDS, FaultKind, Target
+from platform_api.sandbox.fault_kinds import KINDS, FaultKind, Target
 from platform_api.sandbox.register import IssuedCertificate
 from platform_api.sandbox.world import World
 from tests.sandbox.consenting import EVERYTHING
