@@ -6,19 +6,14 @@ import io
 import json
 import unicodedata
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
 from aiohttp import web
-from typer.testing import CliRunner
 
-from platform_api.cli import app as command_line
 from platform_api.config import Settings, load_settings
-from platform_api.doctor import examine
-from platform_api.jlis.calls import CALLS, Kind
+from platform_api.jlis.calls import Kind
 from platform_api.jlis.error_codes import MEANINGS, THEIR_CODES, Reaction, ours
 from platform_api.jlis.fields import JlisFields, provider_code_of
 from platform_api.jlis.gateway import GatewayRefused
@@ -32,7 +27,6 @@ from platform_api.metrics import Metrics
 from platform_api.workers.order import Order, handed_settings
 from revocation.clock import FixedClock, SystemClock
 from revocation.errors import OutsideFailed
-from tests.base.test_tls import CLIENT
 from tests.features import chaos_jlis
 from tests.features.chaos_jlis import chaos
 from tests.features.gateways import FakeJlis
@@ -87,6 +81,16 @@ async def test_a_code_can_be_added_by_a_setting() -> None:
     for theirs, code in codes.items():
         async with jlis(says({"code": theirs}, 409), error_codes=codes) as (gateway, seen):
             with pytest.raises((OutsideFailed, GatewayRefused), match=f"{code}:"):
+                await gateway.query_four_information(QUERY)
+        assert len(seen) == 1
+
+
+async def test_what_is_not_in_j_lis_words_is_no_refusal() -> None:
+    """A 404 with a body that is called JSON and is none, or has no code: nothing is known."""
+    for body in (b"gone", b"[]", b'{"code": 7}', b""):
+        answer = web.Response(body=body, status=404, content_type="application/json")
+        async with jlis(lambda _, found=answer: found) as (gateway, seen):
+            with pytest.raises(OutsideFailed, match="JLIS_STATUS"):
                 await gateway.query_four_information(QUERY)
         assert len(seen) == 1
 
@@ -173,73 +177,6 @@ async def test_one_function_opens_it() -> None:
             assert (await one.query_four_information(QUERY)).items is not None
     fake = FakeJlis(SystemClock())
     assert for_batches(fake) is fake
-
-
-def run(*words: str) -> tuple[int, Any]:
-    done = CliRunner().invoke(command_line, [*words, "--json"])
-    return done.exit_code, json.loads(done.stdout.splitlines()[-1]) if done.stdout else done.exception
-
-
-def test_jpki_jlis_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every setting with its value, its default and its question; every call and code explained."""
-    monkeypatch.setenv("JPKI_JLIS_DAILY_CLOSURE", "23:00-06:00")
-    monkeypatch.setenv("JPKI_JLIS_ERROR_CODES", '{"E1": "JLIS_BUSY"}')
-    code, report = run("jlis", "settings", "--data", str(tmp_path))
-    assert code == 0
-    rows = {row["name"]: row for one in report["questions"] for row in one["settings"]}
-    assert rows["jlis_daily_closure"]["value"] == "23:00-06:00"
-    assert rows["jlis_daily_closure"]["default"] is None
-    assert not rows["jlis_daily_closure"]["is_default"]
-    assert rows["jlis_open_always"] | {"description": ""} == {
-        "name": "jlis_open_always",
-        "value": ["lists"],
-        "default": ["lists"],
-        "is_default": True,
-        "description": "",
-    }
-    assert "E1" in report["codes"]["JLIS_BUSY"]["theirs"]
-    assert [one["call"] for one in report["calls"]] == [call.name for call in CALLS]
-    shown = CliRunner().invoke(
-        command_line, ["jlis", "settings", "--data", str(tmp_path)], env={"COLUMNS": "200"}
-    )
-    assert shown.exit_code == 0
-    assert "同意の起算日" in shown.stdout
-    assert "23:00-06:00" in shown.stdout
-
-
-def test_jpki_jlis_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No address: refused by name; nobody there: exit code 6, with what it means in two languages."""
-    code, refused = run("jlis", "check", "--data", str(tmp_path))
-    assert getattr(refused, "code", None) == "JLIS_URL_MISSING"
-    monkeypatch.setenv("JPKI_JLIS_URL", "http://127.0.0.1:9")
-    code, record = run("jlis", "check", "--data", str(tmp_path))
-    assert (code, record["exit_code"], record["answer"]) == (6, 6, "JLIS_UNREACHABLE")
-    assert record["ja"] == MEANINGS["JLIS_UNREACHABLE"].ja
-    assert set(record["breakers"]) == {kind.value for kind in Kind}
-
-
-def findings(tmp_path: Path, **given: Any) -> list[tuple[str, str, str]]:
-    found = examine(load_settings(data_dir=tmp_path, **given))
-    ours = [one for one in found if one.what.lower().startswith(("j-lis", "j_lis"))]
-    return [(one.what, one.found, one.remedy) for one in ours]
-
-
-def test_doctor_looks_at_the_line(tmp_path: Path) -> None:
-    """A file that is missing, exposed or not the key of the certificate is named by its setting."""
-    assert findings(tmp_path)[0][2] == "set JPKI_JLIS_URL, or jlis_url in jpki.toml"
-    url = {"jlis_url": "https://jlis.example"}
-    assert findings(tmp_path, **url) == [("J-LIS", "address set, TLS", "")]
-    (_, found, remedy), *_ = findings(tmp_path, **url, jlis_ca=tmp_path / "absent.pem")
-    assert "SETTING_REFUSED" in found
-    assert "JPKI_JLIS_CA" in remedy
-    certificate, key = CLIENT.write(tmp_path, "client")
-    ours = url | {"jlis_client_certificate": certificate, "jlis_client_key": key}
-    assert findings(tmp_path, **ours) == [("J-LIS", "address set, TLS", "")]
-    key.chmod(0o644)
-    assert "KEY_FILE_EXPOSED" in findings(tmp_path, **ours)[0][1]
-    key.chmod(0o600)
-    key.write_bytes(b"no key")
-    assert "JPKI_JLIS_CLIENT_CERTIFICATE" in findings(tmp_path, **ours)[0][2]
 
 
 async def test_metrics_and_log_hold_codes_only() -> None:

@@ -220,3 +220,31 @@ def test_t40_substitute_characters_and_unknown_fields_are_read() -> None:
     assert found.items.name is not None
     assert found.items.name.substitute_characters == "0"
     assert found.as_of == datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def place(name: str, **fields: Any) -> bytes:
+    return json.dumps({**WHOLE[name], **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "octets"),
+    [
+        ("reflection", place("reflection", items=["name", "colour"])),
+        ("reflection", place("reflection", reflected_at=None)),
+        ("reflection", place("reflection", valid_until=None)),
+        ("reflection", place("reflection", valid_until="2026-11-20T15:00:00Z")),
+        ("reflection", place("reflection", consent_ref="")),
+        ("linkage", place("linkage", certificate=None)),
+        ("linkage", place("linkage", outcome="NONE")),
+        ("withdrawals", place("withdrawals", cursor=None)),
+        ("withdrawals", place("withdrawals", more="no")),
+        ("withdrawals", place("withdrawals", cursor="x" * 5000)),
+        ("partitions", json.dumps(WHOLE["partitions"]).encode().replace(b"MAA=", b"MA!=")),
+        ("partitions", json.dumps(WHOLE["partitions"]).encode().replace(b"/x.crl", b"file:///etc/passwd")),
+        ("authorities", json.dumps(WHOLE["authorities"]).encode().replace(b"300", b"-1")),
+    ],
+    ids=range(13),
+)
+def test_t40_what_does_not_hold_together(name: str, octets: bytes) -> None:
+    """Times that go with each other, known items, a certificate with LINKED only, an address of a server."""
+    assert read(name, octets) is None
