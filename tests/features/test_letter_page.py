@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -34,24 +33,9 @@ JA, EN = TEXTS["ja"], TEXTS["en"]
 
 
 @pytest.fixture
-def app() -> FakeApp:
-    return FakeApp()
-
-
-@pytest.fixture
-async def service(
-    world: World, jlis: FakeJlis, institution: TestInstitution, app: FakeApp
-) -> AsyncIterator[Service]:
-    """A service that customers reach, an institution with a delivery key."""
-    await world.day()
-    async with letters(world, jlis, app=app) as running:
-        await put_key(running, institution)
-        yield running
-
-
-@pytest.fixture
-def visitor(service: Service, app: FakeApp) -> Visitor:
-    return Visitor(service, app)
+def service(letter_service: Service) -> Service:
+    """Customers reach it."""
+    return letter_service
 
 
 async def test_the_page_asks_what_will_be_signed(
