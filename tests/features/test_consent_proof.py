@@ -147,7 +147,7 @@ async def test_nothing_of_the_holder_is_in_them(service: Service, institution: T
 
 
 async def test_a_changed_proof_is_refused(service: Service, institution: TestInstitution) -> None:
-    """One bit of header, payload or signature; and neither kind passes for the other."""
+    """Another state under the same signature; and neither kind passes for the other."""
     card = make_card(sets.ca())
     registration_id = await onboard(service, institution, card)
     consent_id = (await consent(service, institution, card, registration_id))["consent_id"]
