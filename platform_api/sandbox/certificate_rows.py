@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -21,9 +21,12 @@ class Step(NamedTuple):
     reason: int
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, repr=False, eq=False)
 class IssuedCertificate:
-    """One certificate: what it says, and how it fared since. Authentication carries no items."""
+    """One certificate: what it says, and how it fared since.
+
+    What a signing certificate says of its holder is drawn when somebody asks; authentication says nothing.
+    """
 
     kind: str
     ca_id: str
@@ -31,10 +34,17 @@ class IssuedCertificate:
     generation: int
     resident: int
     municipality_code: str
-    items: FourInformation | None
+    says: Callable[[], FourInformation] | None
     not_before: datetime
     not_after: datetime
     steps: list[Step] = field(default_factory=list)
+    _items: FourInformation | None = None
+
+    @property
+    def items(self) -> FourInformation | None:
+        if self._items is None and self.says is not None:
+            self._items = self.says()
+        return self._items
 
     def step_at(self, moment: datetime) -> Step | None:
         """What a list of that moment says of it; None: not listed.
@@ -74,16 +84,31 @@ class IssuedCertificate:
 class Resident:
     """One person; ``number`` is the id on the wire as r-000001."""
 
-    __slots__ = ("_kinds", "number", "person", "struck", "touched_at", "versions")
+    __slots__ = ("_draw", "_kinds", "_person", "_versions", "number", "struck", "touched_at")
 
-    def __init__(self, number: int, versions: Sequence[Person], *, struck: bool) -> None:
+    def __init__(self, number: int, draw: Callable[[], Sequence[Person]], *, struck: bool) -> None:
         self.number = number
-        #: As they are, then as they were before each change of the past, the newest first.
-        self.versions = versions
-        self.person = versions[0]
         self.struck = struck
+        self._draw = draw
+        self._versions: Sequence[Person] | None = None
+        self._person: Person | None = None
         self.touched_at: datetime | None = None
         self._kinds: dict[str, list[IssuedCertificate]] = {}
+
+    @property
+    def versions(self) -> Sequence[Person]:
+        """As they were, then as they were before each change of the past, the newest first."""
+        if self._versions is None:
+            self._versions = self._draw()
+        return self._versions
+
+    @property
+    def person(self) -> Person:
+        return self.versions[0] if self._person is None else self._person
+
+    @person.setter
+    def person(self, person: Person) -> None:
+        self._person = person
 
     @property
     def resident_id(self) -> str:

@@ -152,7 +152,7 @@ def _somebody(plan: _Day, event: str) -> Resident | None:
         resident = register.residents[plan.random.randint(1, register.population)]
         if _free(plan, resident) and _able(event, resident, plan.until):
             found.append(resident)
-            if event != "renew" or len(found) == 40:
+            if event != "renew" or len(found) == 20:
                 break
     if not found:
         return None

@@ -68,7 +68,7 @@ class Numbering:
         self.seed = seed
         self.residents = residents
         self.people = residents + max(2, round(residents * _DEPARTED_SHARE))
-        self._profiles = profiles
+        self._kinds_of = {profile.ca_id: profile.kinds for profile in profiles}
         self._kinds = {kind: profile for profile in profiles for kind in profile.kinds}
         self._rows: dict[str, _Rows] = {kind: _Rows() for kind in ALL if kind in self._kinds}
         self._random = Random()
@@ -137,7 +137,9 @@ class Numbering:
         return counter.first + len(counter.issued) + sum(counter.issued)
 
     def generation(self, ca_id: str, serial: int) -> int:
-        return sum(own < serial for own in self.authority_serials(ca_id))
+        """Of the past's certificates: each generation's own number comes before those that it issued."""
+        counter = self._counters[ca_id]
+        return 1 if len(counter.issued) == 1 or serial < counter.first + 1 + counter.issued[0] else 2
 
     def serial(self, number: int, kind: str, nth: int) -> int:
         rows = self._rows[kind]
@@ -149,41 +151,42 @@ class Numbering:
         position = serial - counter.first - self.generation(ca_id, serial)
         if serial in self.authority_serials(ca_id) or not 0 <= position < len(at):
             return None
-        kind = self._kind_at(ca_id, at[position])
+        kind = self._kinds_of[ca_id][at[position] & 1]
         rows, row = self._rows[kind], at[position] >> 1
         number = rows.holders[row]
         return Held(number, kind, row - rows.first[number])
-
-    def _kind_at(self, ca_id: str, packed: int) -> str:
-        profile = next(found for found in self._profiles if found.ca_id == ca_id)
-        return profile.kinds[packed & 1]
 
     def fill(self, lists: Lists, begins_at: datetime, upto: datetime) -> None:
         """Everything that was revoked by ``upto``, in order of serial numbers; the rest is noted for later.
 
         Ages, places and reasons are let go of: a person's are drawn again when somebody asks.
         """
-        latest = int((begins_at - upto).total_seconds())
+        begin, latest = int(begins_at.timestamp()), int((begins_at - upto).total_seconds())
         for ca_id, at in self._at.items():
-            numbers = self.authority_serials(ca_id)
+            counter = self._counters[ca_id]
+            rolled = counter.first + 1 + counter.issued[0] if len(counter.issued) > 1 else 1 << 32
+            of = [self._rows[kind] for kind in self._kinds_of[ca_id]]
+            # The lists of each generation, by municipality.
+            keys = [[ListKey(ca_id, generation, code) for code in _CODES] for generation in (1, 2)]
+            filled = [[lists.entries(key) for key in found] for found in keys]
             for packed in at:
-                rows, row = self._rows[self._kind_at(ca_id, packed)], packed >> 1
+                rows, row = of[packed & 1], packed >> 1
                 reason = rows.reasons[row]
                 if not reason:
                     continue
-                serial, age = rows.serials[row], rows.ended[row]
-                generation = 1 if len(numbers) == 1 or serial < numbers[1] else 2
-                key = ListKey(ca_id, generation, _CODES[rows.places[row]])
+                serial, age, place = rows.serials[row], rows.ended[row], rows.places[row]
+                generation = serial >= rolled
                 then = rows.then.get(row)
                 if age >= latest:
                     if then is not None and then[0] >= latest:
                         reason, then = then[1], None
-                    moment = begins_at - timedelta(seconds=age)
-                    lists.entries(key).append(serial, entry(serial, utc_time(moment), reason))
+                    filled[generation][place].append(serial, entry(serial, utc_time(begin - age), reason))
                 else:
-                    lists.note(begins_at - timedelta(seconds=age), key, serial, reason)
+                    moment = begins_at - timedelta(seconds=age)
+                    lists.note(moment, keys[generation][place], serial, reason)
                 if then is not None:
-                    lists.note(begins_at - timedelta(seconds=then[0]), key, serial, then[1])
+                    moment = begins_at - timedelta(seconds=then[0])
+                    lists.note(moment, keys[generation][place], serial, then[1])
         for rows in self._rows.values():
             rows.ages = rows.ended = array("I")
             rows.places = rows.reasons = array("B")

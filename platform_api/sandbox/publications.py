@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import mmap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Final
 
 from platform_api.sandbox.ca import CertificateAuthority, all_generations
 from platform_api.sandbox.dates import parse_instant, wire
-from platform_api.sandbox.durable import write_whole
+from platform_api.sandbox.durable import write_parts
 from platform_api.sandbox.lists import LIFE, sign_list
 from platform_api.sandbox.municipalities import MUNICIPALITIES
 from platform_api.sandbox.refusals import FolderDamaged
@@ -27,6 +28,8 @@ from platform_api.sandbox.revoked import ListKey, Lists
 #: one exist from the first day on (the number between them belongs to a night that nobody can ask for).
 NIGHTS_BEFORE: Final = (3, 1)
 _NUMBER_OF_DAY_0: Final = 1004
+#: The line before the lists names each with its length.
+_LONGEST_HEADER: Final = 1 << 20
 
 Named = tuple[str, str]
 """(key_id of the generation in hex, municipality code)."""
@@ -37,12 +40,24 @@ def number_of_day(day: int) -> int:
     return _NUMBER_OF_DAY_0 + day
 
 
-@dataclass(frozen=True, slots=True)
 class SignedList:
-    """One list as it is served."""
+    """One list as it is served: octets of the stored file, read and hashed when somebody asks."""
 
-    der: bytes
-    sha256: str
+    __slots__ = ("_octets", "_sha256")
+
+    def __init__(self, octets: bytes | memoryview, sha256: str | None = None) -> None:
+        self._octets = octets
+        self._sha256 = sha256
+
+    @property
+    def der(self) -> bytes:
+        return bytes(self._octets)
+
+    @property
+    def sha256(self) -> str:
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self._octets).hexdigest()
+        return self._sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +89,27 @@ class Publications:
         """The publication of that day: loaded if stored, else signed, stored and noted by ``signed``."""
         lists.advance(this_update)
         number = number_of_day(day)
-        if self._path(number).exists():
-            publication = self._load(number)
-            known = number in self.hashes
-            whole = self._path(number).read_bytes() if not known else b""
-        else:
-            whole = self._sign(lists, day, this_update)
-            known = number in self.hashes
-            if known and self.hashes[number] != hashlib.sha256(whole).hexdigest():
+        known = self.hashes.get(number)
+        if not self._path(number).exists():
+            parts = self._sign(lists, day, this_update)
+            digest = _hash_of(parts)
+            if known is not None and known != digest:
                 raise FolderDamaged(
                     f"lists number {number} would be signed a second time with other octets; "
                     "restore the folder from a copy, or use the version that wrote it"
                 )
-            write_whole(self._path(number), whole)
-            publication = _parse(whole, self._path(number).name)
-        if not known:
-            signed(number, hashlib.sha256(whole).hexdigest())
+            write_parts(self._path(number), parts)
+            del parts
+        whole = self._map(number)
+        digest = hashlib.sha256(whole).hexdigest()
+        if known is not None and known != digest:
+            raise FolderDamaged(
+                f"lists number {number}: the stored octets are not those that were signed; "
+                "delete the file, it is written again from the journal"
+            )
+        publication = _parse(whole, self._path(number).name)
+        if known is None:
+            signed(number, digest)
         if publication.this_update != this_update:
             raise FolderDamaged(
                 f"lists number {number} are of {wire(publication.this_update)}, the journal says "
@@ -107,7 +127,7 @@ class Publications:
         return found
 
     def _load(self, number: int) -> Publication:
-        whole = self._path(number).read_bytes()
+        whole = self._map(number)
         known = self.hashes.get(number)
         if known is not None and known != hashlib.sha256(whole).hexdigest():
             raise FolderDamaged(
@@ -116,7 +136,20 @@ class Publications:
             )
         return _parse(whole, self._path(number).name)
 
-    def _sign(self, lists: Lists, day: int, this_update: datetime) -> bytes:
+    def _map(self, number: int) -> memoryview:
+        """The file's octets in the kernel's cache: a million residents' lists are a hundred megabytes."""
+        path = self._path(number)
+        with path.open("rb") as file:
+            try:
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            except ValueError:
+                raise FolderDamaged(
+                    f"{path.name}: expected a whole set of lists, got an empty file; "
+                    "delete it, it is written again from the journal"
+                ) from None
+
+    def _sign(self, lists: Lists, day: int, this_update: datetime) -> list[bytes]:
+        """The file's parts, in order."""
         header: list[dict[str, object]] = []
         bodies: list[bytes] = []
         count = 0
@@ -136,23 +169,28 @@ class Publications:
                 bodies.append(der)
                 count += len(entries)
         head = {"day": day, "this_update": wire(this_update), "entries": count, "lists": header}
-        return b"\n".join((json.dumps(head, separators=(",", ":")).encode(), b"".join(bodies)))
+        return [json.dumps(head, separators=(",", ":")).encode() + b"\n", *bodies]
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}.lists"
 
 
-def _parse(whole: bytes, name: str) -> Publication:
+def _hash_of(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parse(whole: memoryview, name: str) -> Publication:
     try:
-        first, _, rest = whole.partition(b"\n")
-        head = json.loads(first)
+        at = bytes(whole[:_LONGEST_HEADER]).index(b"\n") + 1
+        head = json.loads(bytes(whole[: at - 1]))
         lists = {}
-        at = 0
         for row in head["lists"]:
-            der = rest[at : at + row["octets"]]
+            lists[row["generation"], row["municipality"]] = SignedList(whole[at : at + row["octets"]])
             at += row["octets"]
-            lists[row["generation"], row["municipality"]] = SignedList(der, hashlib.sha256(der).hexdigest())
-        if at != len(rest):
+        if at != len(whole):
             raise ValueError("lengths")
         return Publication(head["day"], parse_instant(head["this_update"]), head["entries"], lists)
     except (ValueError, KeyError, TypeError) as error:

@@ -10,15 +10,18 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
+from platform_api.sandbox.births import Birth
 from platform_api.sandbox.ca import CertificateAuthority
 from platform_api.sandbox.certificate_rows import HOLD, IssuedCertificate, Resident, Step
 from platform_api.sandbox.dates import valid_until
+from platform_api.sandbox.history import Past
 from platform_api.sandbox.keys import Algorithm
-from platform_api.sandbox.kinds import CARD, CARD_AUTH, CARD_SIGN, OF_CARD, SIGNING
+from platform_api.sandbox.kinds import CARD, CARD_AUTH, CARD_SIGN, MOBILE, OF_CARD, SIGNING
 from platform_api.sandbox.municipalities import BY_CODE, MUNICIPALITIES, Municipality
-from platform_api.sandbox.names import Person
+from platform_api.sandbox.names import FourInformation, Person
 from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.residents import Residents
 from platform_api.sandbox.revoked import REMOVED, ListKey, Lists
@@ -94,30 +97,32 @@ class Register:
 
     # --- people -----------------------------------------------------------------------------------
 
-    def _draw(self, resident: Resident) -> None:
+    def _draw(self, resident: Resident, past: Past) -> None:
         """The certificates of somebody's past; the card's authentication first, the others end with it."""
-        past, versions = self._numbering.past(resident.number), resident.versions
-        for kind in sorted(past.certificates, key=(CARD_AUTH, CARD_SIGN).count, reverse=True):
-            if kind not in self._ca_of_kind:
+        for kind in (CARD_AUTH, CARD_SIGN, *MOBILE):
+            authority = self._ca_of_kind.get(kind)
+            if authority is None:
                 continue
-            authority = self._ca_of_kind[kind]
-            for nth, aged in enumerate(past.certificates[kind]):
+            for nth, aged in enumerate(past.certificates.get(kind, ())):
                 at = self._begins_at - timedelta(seconds=aged.age)
                 serial = self._numbering.serial(resident.number, kind, nth)
-                resident.add(
-                    self._certificate(
-                        resident,
-                        versions[aged.version],
-                        kind,
-                        serial,
-                        self._numbering.generation(authority.ca_id, serial),
-                        at,
-                        [
-                            Step(self._begins_at - timedelta(seconds=age), reason)
-                            for age, reason in aged.steps
-                        ],
-                    )
+                certificate = IssuedCertificate(
+                    kind=kind,
+                    ca_id=authority.ca_id,
+                    serial=serial,
+                    generation=(generation := self._numbering.generation(authority.ca_id, serial)),
+                    resident=resident.number,
+                    municipality_code=MUNICIPALITIES[past.places[aged.version]].code,
+                    says=partial(_said, resident, aged.version, at) if kind in SIGNING else None,
+                    not_before=at,
+                    not_after=self._ends(
+                        resident, kind, past.birth, at, self._birthdays(authority, generation, kind)
+                    ),
+                    steps=[
+                        Step(self._begins_at - timedelta(seconds=age), reason) for age, reason in aged.steps
+                    ],
                 )
+                resident.add(certificate)
 
     def present(self, person: Person) -> Person:
         """The person as written down now: a merged municipality has another name and another code."""
@@ -148,57 +153,40 @@ class Register:
         """A new certificate with what the register holds now, from the newest generation of its CA."""
         authority = self._ca_of_kind[kind]
         self.residents.pin(resident)
-        certificate = self._certificate(
-            resident,
-            self.present(resident.person),
-            kind,
-            next(self._serials[authority.ca_id]),
-            authority.newest.number,
-            at,
-            [],
-            birthdays=birthdays,
+        person = self.present(resident.person)
+        generation = authority.newest.number
+        if birthdays is None:
+            birthdays = self._birthdays(authority, generation, kind)
+        certificate = IssuedCertificate(
+            kind=kind,
+            ca_id=authority.ca_id,
+            serial=next(self._serials[authority.ca_id]),
+            generation=generation,
+            resident=resident.number,
+            municipality_code=person.municipality_code,
+            says=partial(person.four_information, at) if kind in SIGNING else None,
+            not_before=at,
+            not_after=self._ends(resident, kind, person.birth, at, birthdays),
         )
         self._issued[authority.ca_id, certificate.serial] = certificate
         resident.add(certificate)
         return certificate
 
-    def _certificate(
-        self,
-        resident: Resident,
-        person: Person,
-        kind: str,
-        serial: int,
-        generation: int,
-        at: datetime,
-        steps: list[Step],
-        *,
-        birthdays: int | None = None,
-    ) -> IssuedCertificate:
-        authority = self._ca_of_kind[kind]
-        if birthdays is None:
-            birthdays = _BIRTHDAYS[authority.generation(generation).algorithm] if kind in CARD else 10
-        ends = valid_until(person.birth.on, at, birthdays=birthdays)
-        # A phone's certificate ends with the card's; the card's two end together, or the new one on the
-        # last birthday before (jpki.md section 1.3).
-        upon = resident.last_before(OF_CARD.get(kind, CARD_AUTH), at)
+    def _birthdays(self, authority: CertificateAuthority, generation: int, kind: str) -> int:
+        """A phone's certificate ends when the card's does, however long that is."""
+        return _BIRTHDAYS[authority.generation(generation).algorithm] if kind in CARD else 10
+
+    def _ends(self, resident: Resident, kind: str, birth: Birth, at: datetime, birthdays: int) -> datetime:
+        """A phone's certificate ends with the card's; the card's two end together, or the new one on the
+        last birthday before (jpki.md section 1.3)."""
+        upon = None if kind == CARD_AUTH else resident.last_before(OF_CARD.get(kind, CARD_AUTH), at)
         if upon is not None and kind in OF_CARD:
-            ends = upon.not_after
-        elif upon is not None and kind == CARD_SIGN:
-            while ends > upon.not_after and birthdays > 1:
-                birthdays -= 1
-                ends = valid_until(person.birth.on, at, birthdays=birthdays)
-        return IssuedCertificate(
-            kind=kind,
-            ca_id=authority.ca_id,
-            serial=serial,
-            generation=generation,
-            resident=resident.number,
-            municipality_code=person.municipality_code,
-            items=person.four_information(at) if kind in SIGNING else None,
-            not_before=at,
-            not_after=ends,
-            steps=steps,
-        )
+            return upon.not_after
+        ends = valid_until(birth.on, at, birthdays=birthdays)
+        while upon is not None and ends > upon.not_after and birthdays > 1:
+            birthdays -= 1
+            ends = valid_until(birth.on, at, birthdays=birthdays)
+        return ends
 
     def revoke(self, certificate: IssuedCertificate, at: datetime, reason: int) -> None:
         """Lists a certificate, or replaces the reason of one on hold."""
@@ -217,3 +205,7 @@ class Register:
         certificate.steps.append(Step(at, reason))
         key = ListKey(certificate.ca_id, certificate.generation, certificate.municipality_code)
         self.lists.note(at, key, certificate.serial, reason)
+
+
+def _said(resident: Resident, version: int, at: datetime) -> FourInformation:
+    return resident.versions[version].four_information(at)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from platform_api.sandbox.certificate_rows import Resident
+from platform_api.sandbox.history import Past
 from platform_api.sandbox.names import Person
 from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.people import draw_versions
@@ -16,7 +18,7 @@ _KEPT: Final = 4096
 class Residents(Mapping[int, Resident]):
     """Also those long gone, whose numbers lie beyond the residents': their cards stand in the lists."""
 
-    def __init__(self, numbering: Numbering, draw: Callable[[Resident], None]) -> None:
+    def __init__(self, numbering: Numbering, draw: Callable[[Resident, Past], None]) -> None:
         self._numbering = numbering
         self._draw = draw
         self._drawn: dict[int, Resident] = {}
@@ -40,10 +42,10 @@ class Residents(Mapping[int, Resident]):
             past = self._numbering.past(number)
             found = Resident(
                 number,
-                draw_versions(self._numbering.seed, number, past),
+                partial(draw_versions, self._numbering.seed, number, past),
                 struck=number > self._numbering.residents,
             )
-            self._draw(found)
+            self._draw(found, past)
             if len(self._drawn) >= _KEPT:
                 self._drawn.pop(next(iter(self._drawn)))
             self._drawn[number] = found

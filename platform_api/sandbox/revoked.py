@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -36,19 +37,22 @@ class ListKey(NamedTuple):
     municipality_code: str
 
 
-def utc_time(at: datetime) -> bytes:
+_DAY: Final = 86_400
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> bytes:
     """UTCTime (RFC 5280 section 5.1.2.4); from 2050 on entries would be wider, and the sandbox ends."""
-    at = at.astimezone(UTC)
-    if at.year >= 2050:
+    day = datetime.fromtimestamp(days * _DAY, UTC)
+    if day.year >= 2050:
         raise ValueError("expected a revocation before 2050")
-    return b"\x17\x0d%02d%02d%02d%02d%02d%02dZ" % (
-        at.year % 100,
-        at.month,
-        at.day,
-        at.hour,
-        at.minute,
-        at.second,
-    )
+    return b"\x17\x0d%02d%02d%02d" % (day.year % 100, day.month, day.day)
+
+
+def utc_time(seconds: int) -> bytes:
+    """The moment so many seconds after 1970, as the lists write it."""
+    days, rest = divmod(seconds, _DAY)
+    return b"%s%02d%02d%02dZ" % (_day(days), rest // 3600, rest // 60 % 60, rest % 60)
 
 
 def entry(serial: int, time: bytes, reason: int) -> bytes:
@@ -95,7 +99,7 @@ class Entries:
         if index < len(self.serials) and self.serials[index] == serial:
             self.body[self._offset(index + 1) - 1] = reason
         else:
-            self.body[begin:begin] = entry(serial, utc_time(at), reason)
+            self.body[begin:begin] = entry(serial, utc_time(int(at.timestamp())), reason)
             self.serials.insert(index, serial)
 
     def remove(self, serial: int) -> None:
@@ -141,7 +145,7 @@ class Lists:
             found = self._entries[key] = Entries()
         return found
 
-    def keys(self) -> list[ListKey]:
+    def known(self) -> list[ListKey]:
         """The lists that have, or had, an entry."""
         return list(self._entries)
 

@@ -413,7 +413,7 @@ def _lists_say_what_happened(register: Register, at: datetime) -> None:
         if step is not None:
             key = ListKey(certificate.ca_id, certificate.generation, certificate.municipality_code)
             expected.setdefault(key, {})[certificate.serial] = (step.at, step.reason)
-    for key in {*expected, *register.lists.keys()}:
+    for key in {*expected, *register.lists.known()}:
         entries = register.lists.entries(key)
         found = {serial: (when, reason) for serial, when, reason in _read(bytes(entries.body))}
         assert found == expected.get(key, {})
