@@ -52,15 +52,15 @@ def run(
     ``kinds`` are separated by commas, ``card_algorithm`` (of the card CAs' newest key) is rsa or p384.
     """
     # Until the server takes the signals over, a start that is told to stop ends at once, nothing half-made.
-    chosen = Chosen(
-        seed=seed,
-        residents=residents,
-        phone_shares_ca=phone_shares_ca,
-        card_algorithm=None if card_algorithm is None else Algorithm(card_algorithm),
-        kinds=None if kinds is None else tuple(kinds.split(",")),
-    )
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        chosen = Chosen(
+            seed=seed,
+            residents=residents,
+            phone_shares_ca=phone_shares_ca,
+            card_algorithm=None if card_algorithm is None else _algorithm(card_algorithm),
+            kinds=None if kinds is None else tuple(kinds.split(",")),
+        )
         with _bound(host, port) as listener, LockedFolder(folder):
             world = World.open(folder, chosen, base=base or SystemClock())
             try:
@@ -83,6 +83,14 @@ def run(
     finally:
         signal.signal(signal.SIGTERM, before)
     return int(DONE)
+
+
+def _algorithm(name: str) -> Algorithm:
+    if name not in set(Algorithm):
+        raise StartRefused(
+            f"expected the algorithm {' or '.join(Algorithm)}, got another; correct the option"
+        )
+    return Algorithm(name)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -198,6 +198,9 @@ def test_what_a_start_can_refuse(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ({"folder": folder, "port": 0, "seed": 10}, "a sandbox with seed 9, got seed 10"),
         ({"folder": tmp_path / "few", "port": 0, "residents": 3}, "20 to 1000000 residents, got 3"),
         ({"folder": folder, "port": 70_000}, "port 70000"),
+        ({"folder": folder, "port": 0, "card_algorithm": "rsa-4096"}, "the algorithm rsa or p384"),
+        ({"folder": tmp_path / "few", "port": 0, "kinds": "card-auth"}, "card-sign with them"),
+        ({"folder": folder, "port": 0, "phone_shares_ca": True}, "phone_shares_ca False"),
         ({"folder": folder, "port": 0, "host": "192.0.2.1"}, "192.0.2.1"),
     ):
         assert run(**arguments) == 5  # type: ignore[arg-type]
