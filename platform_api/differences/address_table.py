@@ -28,7 +28,7 @@ def _compiled(section: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 PREFECTURE: Final = re.compile("|".join(TABLE["prefectures"]))
 #: 北海道虻田郡倶知安町: the county is often left out; not a city with 郡 in its name (郡山市, 大和郡山市).
 COUNTY: Final = re.compile("[^市区町村]{1,4}郡(?=[^市区]{1,6}[町村])")
-POSTAL_CODE: Final = re.compile(r"〒? ?[0-9]{3}-?[0-9]{4} +|〒 ?[0-9]{3}-?[0-9]{4}")
+POSTAL_CODE: Final = re.compile(r"\A(?:〒? ?[0-9]{3}-?[0-9]{4} +|〒 ?[0-9]{3}-?[0-9]{4} *)")
 UNIT: Final = re.compile("|".join(rule["pattern"] for rule in TABLE["units"]))
 JOINT: Final = re.compile("|".join(TABLE["joints"]))
 PHRASES: Final = _compiled("phrases")

@@ -19,7 +19,8 @@ from platform_api.differences.substitutes import matches, proven
 from platform_api.differences.variants import NOTES, Level, folded
 
 _NUMBER: Final = re.compile("[0-9]+")
-_NUMERALS_BEFORE_UNIT: Final = re.compile(f"[{NUMERALS}]+(?={table.UNIT.pattern})")
+#: From the beginning of a run only, and without going back: a long run that no unit follows is read once.
+_NUMERALS_BEFORE_UNIT: Final = re.compile(f"(?<![{NUMERALS}])[{NUMERALS}]++(?={table.UNIT.pattern})")
 _SPACED_HYPHEN: Final = re.compile(" *- *")
 _ROOM: Final = re.compile(r"(?:^|(?<=[^0-9A-Z-]))([A-Z]?[0-9]+(?:-[0-9]+)*)$")
 
@@ -43,7 +44,7 @@ class _Address:
 def normalised_address(text: str) -> str:
     """One spelling of digits, hyphens and the block; place names stay as they are."""
     text = _SPACED_HYPHEN.sub("-", clean(text))
-    text = _NUMERALS_BEFORE_UNIT.sub(lambda found: with_digits(found[0]), text)
+    text = with_digits(text, _NUMERALS_BEFORE_UNIT)
     found = _block(text)
     if found is None:
         return text

@@ -17,6 +17,8 @@ from platform_api.differences.variants import NOTES, Level, folded
 #: NFKC has made ［］ and （） of these; the others are seen in registers.
 _BRACKETED: Final = re.compile(r"\s*[\[(〔【〈]([^\[\](){}〔〕【】〈〉]*)[\])〕】〉]\s*")
 
+_MOST_PARTS: Final = 8
+
 
 @dataclass(frozen=True, slots=True)
 class _Name:
@@ -167,4 +169,6 @@ def _share_a_part(ours: _Name, theirs: _Name) -> bool:
 
 
 def _all_parts(name: _Name) -> tuple[str, ...]:
-    return (*name.parts, name.former) if name.former else name.parts
+    """The first of them: a name of hundreds of parts is none, and every pair is compared."""
+    parts = name.parts[:_MOST_PARTS]
+    return (*parts, name.former) if name.former else parts

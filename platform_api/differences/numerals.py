@@ -16,8 +16,8 @@ NUMERALS: Final = "".join(_DIGITS) + "".join(_TENS) + "万"
 _RUN: Final = re.compile(f"[{NUMERALS}]+")
 
 
-def with_digits(text: str) -> str:
-    """Every run of kanji numerals in digits; one that touches digits is kept apart from them by a hyphen."""
+def with_digits(text: str, runs: re.Pattern[str] = _RUN) -> str:
+    """Every run (or those that ``runs`` finds) of kanji numerals in digits; one that touches digits is kept apart from them by a hyphen."""
 
     def replaced(found: re.Match[str]) -> str:
         before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
@@ -25,7 +25,7 @@ def with_digits(text: str) -> str:
         digits = digits or "".join(str(_DIGITS[char]) for char in found[0])
         return ("-" if before.isdecimal() else "") + digits + ("-" if after.isdecimal() else "")
 
-    return _RUN.sub(replaced, text)
+    return runs.sub(replaced, text)
 
 
 def value(numerals: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from platform_api.certificates.four_items import TextItem
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
 from tests.features.consenting import ALL, consent, fetch, next_day, onboard
@@ -145,3 +146,43 @@ async def test_what_was_compared_with_is_neither_kept_nor_repeated(
     assert institution.service_code in told  # the search finds what is there
     for text in (PLANTED, "雪柳", "冬馬", "ユキヤナギ", PLANTED.encode().hex(), ascii(PLANTED)[1:-1]):
         assert text not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一" * 1000,
+        "1-" * 500,
+        "[" * 1000,
+        "あ " * 500,
+        "1 " * 500,
+        "ー-" * 500,
+        "第1" * 500,
+        "(あ)" * 333,
+        "\u3099" * 1000,
+    ],
+)
+async def test_long_and_odd_texts_do_not_hold_the_loop(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, text: str
+) -> None:
+    """The longest that is taken, with flags and without, as name and as address, on both sides."""
+    registration_id = await _moved(service, jlis, institution)
+    plain = jlis.query_four_information
+
+    async def answer(*asked: Any) -> Any:
+        found = await plain(*asked)
+        item = TextItem(text[::-1], "10" * (len(text) // 2))
+        return replace(found, items=replace(found.items, name=item, address=item))
+
+    jlis.query_four_information = answer  # type: ignore[method-assign]
+    for flags in (None, "01" * (len(text) // 2)):
+        known = {
+            "name": text,
+            "address": text,
+            "name_substitute_characters": flags,
+            "address_substitute_characters": flags,
+            "name_furigana": text,
+        }
+        got = await fetch(service, institution, registration_id, compare_with=known)
+        assert got["outcome"] == "DATA"
+        assert got["differences"]["overall"] != "NOT_COMPUTED"
