@@ -50,7 +50,11 @@ def normalised_address(text: str) -> str:
         return text
     start, end, numbers = found
     rest = text[end:].lstrip(" -")
-    return text[:start] + "-".join(numbers) + (f" {rest}" if rest else "")
+    if not rest:
+        return text[:start] + "-".join(numbers)
+    # A single number keeps its unit: without it, numbers of the building might be taken for the block.
+    block = "-".join(numbers) if len(numbers) > 1 else text[start:end].rstrip(" -のノ")
+    return f"{text[:start]}{block} {rest}"
 
 
 def compare_addresses(old: Text, new: Text) -> Compared:

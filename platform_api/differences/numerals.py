@@ -17,7 +17,8 @@ _RUN: Final = re.compile(f"[{NUMERALS}]+")
 
 
 def with_digits(text: str, runs: re.Pattern[str] = _RUN) -> str:
-    """Every run (or those that ``runs`` finds) of kanji numerals in digits; one that touches digits is kept apart from them by a hyphen."""
+    """Every run of kanji numerals, or those that ``runs`` finds, in digits; one that touches digits is kept
+    apart from them by a hyphen."""
 
     def replaced(found: re.Match[str]) -> str:
         before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -336,3 +337,40 @@ async def test_items_given_in_an_answer_replace_those_that_wait(
     jlis.successor = successor(service.world, new)
     assert (await fetch(service, institution, registration_id))["outcome"] == "DATA"
     await _take(service, institution, delivery_id, expect=410)
+
+
+async def test_dead_rows_are_ciphertext(service: Service, institution: TestInstitution) -> None:
+    """In PostgreSQL's own files: the acknowledged row may stay until it is vacuumed, as ciphertext; what was
+    inside is in no file of the table, nor in the write-ahead log, in any form."""
+    registration_id = await _one(service, institution)
+    await put_key(service, institution)
+    delivery_id = await queued(service, institution, registration_id, PAYLOAD)
+    token = (await _take(service, institution, delivery_id))["jwe"].encode()
+    await _rewrite(service)  # an UNLOGGED table's pages are else written at a shutdown only
+    waiting = await _files(service)
+    assert any(token in octets for octets in waiting.values())  # the search finds what is there
+    await _acknowledge(service, institution, delivery_id)
+    for octets in (*waiting.values(), *(await _files(service)).values()):
+        for form in ("utf-8", "utf-16-le", "cp932", "euc_jp"):
+            assert CANARY_NAME.encode(form) not in octets
+    await _rewrite(service)
+    assert not any(token in octets for octets in (await _files(service)).values())
+
+
+async def _rewrite(service: Service) -> None:
+    async with service.world.database.superuser() as connection:
+        await connection.execute("VACUUM FULL delivery")
+
+
+async def _files(service: Service) -> dict[str, bytes]:
+    """The table's files and the write-ahead log, as they lie on the disk after a checkpoint."""
+    async with service.world.database.superuser() as connection:
+        await connection.execute("CHECKPOINT")
+        folder = Path(await connection.fetchval("SHOW data_directory"))
+        table = folder / await connection.fetchval("SELECT pg_relation_filepath('delivery')")
+
+    def read() -> dict[str, bytes]:
+        found = [*table.parent.glob(f"{table.name}*"), *(folder / "pg_wal").glob("0*")]
+        return {str(path): path.read_bytes() for path in found}
+
+    return await asyncio.to_thread(read)
