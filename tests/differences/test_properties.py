@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from platform_api.differences import (
@@ -21,6 +21,8 @@ from platform_api.differences.characters import clean, katakana
 from platform_api.differences.numerals import value, with_digits
 from platform_api.differences.substitutes import matches
 
+#: A loaded machine is slow, and that is no fault of the code.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _ALPHABET = st.sampled_from(
     "高髙崎﨑辺邊邉斎齋斉齊渡田山花子一二三十百千万大字ヶケがのノ"
     "丁目番地号棟条町市区郡県都京 　－-ー−〜～１２3４5ＡB"
@@ -57,6 +59,7 @@ def people(draw: st.DrawFn) -> Person:
     )
 
 
+@UNTIMED
 @given(people(), people())
 def test_any_two_people_can_be_compared(old: Person, new: Person) -> None:
     """Nothing raises, whatever the flags, dates and texts are; the whole is the class of one of its parts."""
@@ -65,6 +68,7 @@ def test_any_two_people_can_be_compared(old: Person, new: Person) -> None:
     assert found.overall in {part.difference for part in parts} | {Difference.PERSON_MISMATCH}
 
 
+@UNTIMED
 @given(people())
 def test_nobody_differs_from_himself(person: Person) -> None:
     """Everything that is said is UNCHANGED."""
@@ -77,6 +81,7 @@ def test_nobody_differs_from_himself(person: Person) -> None:
     assert found.overall in (Difference.UNCHANGED, Difference.NOT_COMPUTED)
 
 
+@UNTIMED
 @given(items(), items())
 def test_unchanged_means_the_very_same_text(old: Text, new: Text) -> None:
     """UNCHANGED for no two texts that differ in a byte."""
@@ -95,6 +100,7 @@ _BOTH_WAYS = {
 }
 
 
+@UNTIMED
 @given(people(), people())
 def test_the_other_way_round(old: Person, new: Person) -> None:
     """What is the same in another notation, moved, corrected or another person is so in both directions; what
@@ -113,6 +119,7 @@ def test_the_other_way_round(old: Person, new: Person) -> None:
         assert back.name.difference == there.name.difference
 
 
+@UNTIMED
 @given(TEXTS)
 def test_folding_twice_changes_nothing(text: str) -> None:
     """Each normal form of a normal form is itself."""
@@ -122,6 +129,7 @@ def test_folding_twice_changes_nothing(text: str) -> None:
     assert katakana(katakana(text)) == katakana(text)
 
 
+@UNTIMED
 @given(items())
 def test_a_normal_form_is_another_notation(text: Text) -> None:
     """Comparing a text with its own normal form never says more than NOTATION_ONLY."""
@@ -134,6 +142,7 @@ def test_a_normal_form_is_another_notation(text: Text) -> None:
     )
 
 
+@UNTIMED
 @given(TEXTS)
 def test_normal_forms_hold_no_surprises(text: str) -> None:
     """No control character, no full-width digit, no double or outer space."""
@@ -144,6 +153,7 @@ def test_normal_forms_hold_no_surprises(text: str) -> None:
         assert found == found.strip()
 
 
+@UNTIMED
 @given(st.text(max_size=40))
 def test_places_outside_the_repertoire(text: str) -> None:
     """Places are places, in order."""
@@ -152,6 +162,7 @@ def test_places_outside_the_repertoire(text: str) -> None:
     assert all(0 <= place < len(text) for place in places)
 
 
+@UNTIMED
 @given(st.integers(0, 9999))
 def test_kanji_numerals(number: int) -> None:
     """A number written by tens and hundreds, or digit by digit, is that number."""
@@ -168,6 +179,7 @@ def test_kanji_numerals(number: int) -> None:
         assert with_digits(f"東{by_tens}丁目") == f"東{number}丁目"
 
 
+@UNTIMED
 @given(
     st.text(st.sampled_from("ab\ue000 1"), max_size=30), st.text(st.sampled_from("ab\ue000 1"), max_size=30)
 )
@@ -198,6 +210,7 @@ def test_nothing_is_shown() -> None:
     assert differences(person, Person()) == NOT_COMPUTED
 
 
+@UNTIMED
 @given(people(), people())
 def test_another_person_needs_another_birth(old: Person, new: Person) -> None:
     """Whatever else differs, an equal birth date is never another person's."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_api.deliveries import jwk
@@ -19,6 +19,8 @@ from tests.features.service import Service
 from tests.features.world import everything
 
 pytestmark = pytest.mark.timeout(60)
+#: A loaded machine is slow, and that is no fault of the code.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -146,6 +148,7 @@ _TEXTS = st.text(st.sampled_from("AZaz09-_=+/ é\x00"), max_size=90) | st.sample
 )
 
 
+@UNTIMED
 @given(
     st.fixed_dictionaries(
         {"kty": st.sampled_from(("EC", "OKP", "RSA", "oct", ""))},
