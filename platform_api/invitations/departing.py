@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from platform_api.institutions.model import Principal
-    from platform_api.invitations.letter_page import Letter
+    from platform_api.invitations.letter_found import Letter
 
 #: In which a holder may sign: from 同意する to the way back.
 LEAVE_WITHIN: Final = timedelta(minutes=20)

@@ -6,9 +6,6 @@ Outside /v1 and without an API key: the letter's token is what opens it. Everyth
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -21,8 +18,8 @@ from platform_api.invitations import letter_view as view
 from platform_api.invitations import store, text_store
 from platform_api.invitations.creating import application_of
 from platform_api.invitations.departing import LEAVE_WITHIN, depart, returned
-from platform_api.invitations.expiring import expire
 from platform_api.invitations.explanation import TEMPLATE, own_version
+from platform_api.invitations.letter_found import GUARD, Ends, Letter, find_letter, hashes_of, may_try, missed
 from platform_api.invitations.letter_guard import LetterGuard
 from platform_api.invitations.letter_request import (
     COOKIE,
@@ -34,23 +31,10 @@ from platform_api.invitations.letter_request import (
 from platform_api.invitations.letter_texts import NOTICES
 from platform_api.invitations.letter_view import Question
 from platform_api.invitations.model import Act, InvitationState
-from platform_api.invitations.signing import may_ask
-from platform_api.invitations.tokens import LetterHashes, well_formed
-from platform_api.keys import CLOCK, HOLDER_APPS, KEY_HASHER, PAGE_OF_PROBLEM, POOL, SETTINGS
-from platform_api.peers import connected_address
+from platform_api.keys import HOLDER_APPS, PAGE_OF_PROBLEM, POOL, SETTINGS
 from platform_api.problems import Problem
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from platform_api.invitations.model import Invitation
-    from platform_api.invitations.store import Asking
-    from platform_api.invitations.tokens import LetterHashes as Hashes
-
-#: What this process remembers of who guesses.
-GUARD: Final = web.AppKey("letter_guard", LetterGuard)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_ASKING_STATES: Final = frozenset((InvitationState.CREATED, InvitationState.OPENED, InvitationState.SIGNED))
 
 
 def add_routes(app: web.Application) -> None:
@@ -63,32 +47,12 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/c/callback/{holder_app}", _paged(come_back), allow_head=False)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Letter:
-    """A letter that was found, as it stands; inside its institution's tenant from here on."""
-
-    institution_id: UUID
-    invitation: Invitation
-    asking: Asking | None
-    token: str
-    language: str
-    now: datetime
-
-    @property
-    def path(self) -> str:
-        return f"/c/{self.token}"
-
-    @property
-    def may_answer(self) -> bool:
-        return self.asking is not None and may_ask(self.asking, self.now)
-
-
 async def show(request: web.Request) -> web.StreamResponse:
     """The question, or the calm page of a letter that asks nothing any more."""
-    letter = await _letter(request)
-    if letter.asking is None or not (letter.may_answer or _ended(letter)):
+    letter = await find_letter(request)
+    if letter.asking is None or not (letter.may_answer or letter.ended):
         return view.closed(letter.asking, letter.path, letter.language)
-    if _ended(letter):
+    if letter.ended:
         return view.ended(letter.invitation.state_at(letter.now), letter.asking, letter.path, letter.language)
     if letter.invitation.state is InvitationState.CREATED:
         async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
@@ -102,14 +66,14 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def agree(request: web.Request) -> web.StreamResponse:
     """Only with every required explanation confirmed as read, and of the very text that was shown."""
-    letter = await _letter(request)
-    if _ended(letter) or not letter.may_answer:
+    letter = await find_letter(request)
+    if letter.ended or not letter.may_answer:
         return _back(letter)
     form = await form_of(request)
     app = request.config_dict
     issued = await _issued(request, letter)
     errors = []
-    if form.get("text_version") != issued.text_version or not _hashes(request).form_holds(
+    if form.get("text_version") != issued.text_version or not hashes_of(request).form_holds(
         letter.invitation.invitation_id, form.get("form", ""), letter.now
     ):
         errors.append("form")
@@ -143,11 +107,11 @@ async def agree(request: web.Request) -> web.StreamResponse:
 
 async def decline(request: web.Request) -> web.StreamResponse:
     """One press, no signature, no second question."""
-    letter = await _letter(request)
+    letter = await find_letter(request)
     form = await form_of(request)
-    if _ended(letter) or not letter.may_answer:
+    if letter.ended or not letter.may_answer:
         return _back(letter)
-    if not _hashes(request).form_holds(letter.invitation.invitation_id, form.get("form", ""), letter.now):
+    if not hashes_of(request).form_holds(letter.invitation.invitation_id, form.get("form", ""), letter.now):
         return await _ask(request, letter, ["form"], status=422)
     async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
         found = await store.find(connection, letter.invitation.invitation_id, lock=True)
@@ -165,51 +129,16 @@ async def decline(request: web.Request) -> web.StreamResponse:
 async def come_back(request: web.Request) -> web.StreamResponse:
     """The browser returns with a state parameter and a code, or with an error; then on to the letter."""
     browser = Browser.of(request)
-    if not _may_try(request):
+    if not may_try(request):
         return view.nothing("busy", language_given(request), 429)
     notice = await returned(request, browser, request.match_info["holder_app"])
     if browser is None:
-        request.config_dict[GUARD].missed(connected_address(request.transport))
+        missed(request)
         return view.nothing("unknown", language_given(request), 404)
     query = {"lang": browser.language} | ({} if notice is None else {"notice": notice})
     response = _see_other(f"/c/{browser.token}?{urlencode(query)}")
     response.del_cookie(COOKIE, path=COOKIE_PATH, httponly=True, samesite="Lax", secure=_by_tls(request))
     return response
-
-
-async def _letter(request: web.Request) -> Letter:
-    """The letter that this address opens; a page of its own where there is none."""
-    token = request.match_info["token"]
-    if not _may_try(request):
-        raise _Page(view.nothing("busy", language_given(request), 429))
-    app = request.config_dict
-    token_hash = _hashes(request).token(token)
-    found = await store.find_by_token(app[POOL], token_hash) if well_formed(token) else None
-    if found is None:
-        app[GUARD].missed(connected_address(request.transport))
-        raise _Page(view.nothing("unknown", language_given(request), 404))
-    if not app[GUARD].may_ask(token_hash):
-        raise _Page(view.nothing("busy", language_given(request), 429))
-    institution_id, invitation_id = found
-    now = app[CLOCK].now()
-    async with tenant(app[POOL], institution_id) as connection:
-        invitation = await store.find(connection, invitation_id)
-        if invitation is None:
-            raise _Page(view.nothing("unknown", language_given(request), 404))
-        asking = await store.asking(connection, invitation)
-        if invitation.due(now):
-            await expire(connection, institution_id, now)
-    return Letter(
-        institution_id, invitation, asking, token, language_given(request, invitation.language), now
-    )
-
-
-def _may_try(request: web.Request) -> bool:
-    return request.config_dict[GUARD].may_try(connected_address(request.transport))
-
-
-def _ended(letter: Letter) -> bool:
-    return letter.invitation.state_at(letter.now) not in _ASKING_STATES
 
 
 async def _issued(request: web.Request, letter: Letter) -> consents.IssuedApplication:
@@ -242,7 +171,7 @@ async def _ask(
         explanation=explanation,
         expires_at=letter.invitation.expires_at,
         path=letter.path,
-        form=_hashes(request).form(letter.invitation.invitation_id, letter.now),
+        form=hashes_of(request).form(letter.invitation.invitation_id, letter.now),
         apps=usable,
         origins=[apps[name].origin for name in usable],
     )
@@ -257,10 +186,6 @@ def _usable(request: web.Request) -> list[str]:
     return [name for name, app in request.config_dict[HOLDER_APPS].items() if app.usable]
 
 
-def _hashes(request: web.Request) -> Hashes:
-    return LetterHashes(request.config_dict[KEY_HASHER])
-
-
 def _back(letter: Letter) -> web.Response:
     """To the page of the letter as it stands (RFC 9110 section 15.4.4: a form that is not sent again)."""
     return _see_other(f"{letter.path}?lang={letter.language}")
@@ -268,14 +193,6 @@ def _back(letter: Letter) -> web.Response:
 
 def _see_other(url: str) -> web.Response:
     return view.guarded(web.Response(status=303, headers={"Location": url}))
-
-
-class _Page(Exception):
-    """Ends a request with this page."""
-
-    def __init__(self, response: web.Response) -> None:
-        super().__init__()
-        self.response = response
 
 
 def _paged(handler: _Handler) -> _Handler:
@@ -289,7 +206,7 @@ def _paged(handler: _Handler) -> _Handler:
         request[PAGE_OF_PROBLEM] = page
         try:
             return await handler(request)
-        except _Page as ended:
+        except Ends as ended:
             return ended.response
 
     return handle

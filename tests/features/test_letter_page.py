@@ -12,8 +12,8 @@ import pytest
 
 from platform_api.consents.application import parse_application
 from platform_api.invitations.explanation import REQUIRED, TEMPLATE
+from platform_api.invitations.letter_found import GUARD
 from platform_api.invitations.letter_guard import LetterGuard
-from platform_api.invitations.letter_page import GUARD
 from platform_api.invitations.letter_texts import TEXTS
 from platform_api.keys import LOG
 from platform_api.logs import make_log
