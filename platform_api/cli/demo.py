@@ -51,7 +51,7 @@ def demo(
     days: Annotated[int, typer.Option(min=1, max=366, help="Simulated days to play.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The world's seed: the same seed, the same lives.")] = 1,
     residents: Annotated[int, typer.Option(min=50, help="People in the sandbox.")] = 2000,
-    customers: Annotated[int, typer.Option(min=10, help="Customers of each institution.")] = 150,
+    customers: Annotated[int, typer.Option(min=20, help="Customers of each institution.")] = 150,
     data: Annotated[
         Path | None, typer.Option(help="Folder of this run (default demo-data/seed-S-days-D).")
     ] = None,
@@ -100,6 +100,8 @@ def demo(
 
 def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: bool) -> None:
     """The report for people, then what they can try themselves."""
+    from platform_api.demo.report import missing
+
     truth, four, openssl = report["truth"], report["four_information"], report["openssl"]
     table = Table(title="What the institutions received, against what really happened")
     table.add_column("measure")
@@ -112,12 +114,15 @@ def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: boo
         ("four items due / delivered", f"{four['due']} / {four['delivered']}"),
         ("wrong items", four["wrong_items"]),
         ("delivered without consent", four["without_consent"]),
+        ("found in our files after delivery", four["retained_after_delivery"]),
         ("openssl ocsp answers asked / agreed", f"{openssl['asked']} / {openssl['agreed']}"),
     ):
         table.add_row(name, str(value))
     out.print(table)
     if four["due"] == 0:
         out.print("[yellow]no customer was due new items: play more --days or more --customers[/yellow]")
+    for name in missing(report):
+        out.print(f"[red]did not occur: {name}; play --fresh with more --customers or --days[/red]")
     for surprise, count in four["surprises"].items():
         out.print(f"[red]{count} x {surprise}[/red]")
     if serving:

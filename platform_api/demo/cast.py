@@ -64,7 +64,7 @@ PARTS: Final[tuple[Part, ...]] = (
     Part("moved_twice", ASKS, (_moves(1), _moves(1))),
     Part("moved_without_reissue", ASKS, (_moves(1, "never"),)),
     Part("without_consent", ASKS, (_moves(1),), items=()),
-    Part("withdrew", ASKS, (_moves(2),), withdrawn=(1, "institution")),
+    Part("withdrew", ASKS, (_moves(1),), withdrawn=(1, "institution")),
     Part("withdrew_at_jlis", ASKS, (_moves(1),), withdrawn=(1, "jlis")),
     Part("reflected_late", ASKS, (_moves(1),), reflected_after_s=30 * 3600),
     Part("two_services", ASKS, (_moves(1),), second_service=True),

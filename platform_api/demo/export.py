@@ -10,11 +10,14 @@ README = """What the demo exported, one JSON object per line unless the name say
 
 life_log.jsonl       what really happened (the sandbox's life log)
 sets.json            the published sets of the played days: set_seq and thisUpdate of their lists
-registrations.jsonl  who was on-boarded where, with which certificate and which consent; "items" as
-                     POST /v1/signatures:verify gave them (nested)
+registrations.jsonl  who was on-boarded where, with which certificate; "items" as POST /v1/signatures:verify
+                     gave them (nested); "consented": the items that the customer signed for
+consents.jsonl       each consent as J-LIS has it: items, from when, until when, withdrawn when
+links.jsonl          renewals of which J-LIS said the successor: from which set on it is watched
 events-N.jsonl       the feed of institution N, as received through GET /v1/events
-fetches.jsonl        every four-information:fetch, with outcome and items as received, written flat as in the
-                     life log (name, name_substitute_characters, ...)
+fetches.jsonl        every question for four items with outcome and items as received, written flat as in the
+                     life log (name, name_substitute_characters, ...); "way": response of the institution's own
+                     call, or delivery (asked by jpki refresh, handed over encrypted)
 report.json          the demo's own report over the above
 
 Everything here is synthetic. With real people these files would be personal data.
@@ -29,6 +32,8 @@ def export(
     customers: list[dict[str, Any]],
     feeds: list[list[dict[str, Any]]],
     fetches: list[dict[str, Any]],
+    consents: list[dict[str, Any]],
+    links: list[dict[str, Any]],
     report: dict[str, Any],
 ) -> None:
     """Write all files, replacing those of an earlier export."""
@@ -36,6 +41,8 @@ def export(
     _lines(folder / "life_log.jsonl", life_log)
     _lines(folder / "registrations.jsonl", customers)
     _lines(folder / "fetches.jsonl", fetches)
+    _lines(folder / "consents.jsonl", consents)
+    _lines(folder / "links.jsonl", links)
     for number, feed in enumerate(feeds, start=1):
         _lines(folder / f"events-{number}.jsonl", feed)
     (folder / "sets.json").write_text(json.dumps(sets, indent=1))

@@ -61,11 +61,13 @@ class LifeLog:
         self._holder: dict[CertificateKey, str] = {}
         self._releases: dict[CertificateKey, list[datetime]] = {}
         self._partitions: dict[CertificateKey, int] = {}
+        self._lives: dict[str, list[dict[str, Any]]] = {}
         for entry in entries:
             self._read(entry)
 
     def _read(self, entry: dict[str, Any]) -> None:
         at, resident = moment(entry["at"]), str(entry["resident_id"])
+        self._lives.setdefault(resident, []).append(entry)
         for revoked in entry["revoked"]:
             key = CertificateKey(revoked["issuer_key"], revoked["serial_number"])
             self._holder.setdefault(key, resident)
@@ -123,6 +125,10 @@ class LifeLog:
             if reason is not None:
                 found[key] = reason
         return found
+
+    def entries_of(self, resident: str, after: datetime, until: datetime) -> list[dict[str, Any]]:
+        """What befell a person in that time."""
+        return [e for e in self._lives.get(resident, ()) if after < moment(e["at"]) <= until]
 
     def partition(self, key: CertificateKey) -> int | None:
         """Which list speaks of it; known of what was ever listed."""

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 #: Shorter texts are found everywhere by chance.
 SHORTEST: Final = 4
@@ -244,3 +244,30 @@ def controls_missed(folder: Path, text: str) -> list[str]:
     finally:
         planted.unlink(missing_ok=True)
     return missed
+
+
+def look_for_items(
+    data: Path, files: list[Path], received: dict[str, Any], progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """The demo's search: every name and address that anybody was given, in the service's folder and its logs.
+
+    Before it is believed it must find one of them, planted in each way.
+    """
+    given = [f["items"] for f in received["fetches"] if f["items"] is not None]
+    texts = {items[name] for items in given for name in ("name", "address") if items.get(name)}
+    for customer in received["customers"]:
+        if customer["items"] is not None:
+            texts.update(customer["items"][name]["value"] for name in ("name", "address"))
+    control = max(sorted(texts), key=len, default="東京都千代田区見本町１－２－３")
+    missed = controls_missed(data, control)
+    found = search([data, *files], Needles(texts), progress=progress)
+    return {
+        "texts": len(texts),
+        "files": found.files,
+        "octets": found.octets,
+        "hits": found.total,
+        "by_encoding": dict(sorted(found.hits.items())),
+        "places": sorted(found.places),
+        "controls": len(CONTROLS),
+        "controls_found": len(CONTROLS) - len(missed),
+    }

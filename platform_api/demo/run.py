@@ -23,6 +23,7 @@ from platform_api.demo.export import export
 from platform_api.demo.lifelog import GOOD, CertificateKey, LifeLog, moment
 from platform_api.demo.openssl_check import Responder
 from platform_api.demo.report import build, clean
+from platform_api.demo.retention import look_for_items
 from platform_api.demo.sandbox_client import SandboxClient
 from platform_api.demo.scenario import Scenario, Teller
 from platform_api.demo.state import DemoState
@@ -113,16 +114,24 @@ class Demo:
         self._tell.progress("comparing what was received with what really happened")
         life_log = await scenario.sandbox.life_log()
         openssl = await self._ask_openssl(scenario, world, LifeLog(life_log))
+        self.state.data["consents"] = await self._consents(scenario.sandbox)
         received = self._received()
+        self._tell.progress("looking for items that were handed over, in every file of the service")
+        retention = await asyncio.to_thread(
+            look_for_items, world.data, [self._options.folder / "serve.log"], received, self._tell.progress
+        )
         self.report = build(
             seed=self.state.data["seed"],
             life_log=life_log,
             sets=self.state.data["sets"],
             nights=self.state.data["nights"],
             customers=received["customers"],
+            consents=received["consents"],
             events=[e for feed in received["feeds"] for e in feed],
             fetches=received["fetches"],
+            links=received["links"],
             openssl=openssl,
+            retention=retention,
         )
         await self._export(life_log)
         self.state.data["report"] = self.report
@@ -152,7 +161,24 @@ class Demo:
             "customers": list(self.state.read("customers")),
             "feeds": feeds,
             "fetches": list(self.state.read("fetches")),
+            "links": list(self.state.read("links")),
+            "consents": self.state.data.get("consents", []),
         }
+
+    async def _consents(self, sandbox: SandboxClient) -> list[dict[str, Any]]:
+        """Each consent as J-LIS has it: what the answers are judged by, not what we were told."""
+        found = []
+        for customer in self.state.read("customers"):
+            if customer["consent_id"] is None:
+                continue
+            institution = self.state.data["institutions"][customer["institution"]]
+            code = institution["services"][customer["service"]]["code"]
+            known = (await sandbox.person(customer["resident_id"]))["consents"]
+            newest = [one for one in known if one["service_code"] == code][-1]
+            times = {name: newest[name] for name in ("valid_from", "valid_until", "withdrawn_at")}
+            record = {"registration_id": customer["registration_id"], "items": newest["items"], **times}
+            found.append(record)
+        return found
 
     async def _ask_openssl(self, scenario: Scenario, world: World, log: LifeLog) -> dict[str, int]:
         """Ask both responders about certificates of every kind, as a stranger with OpenSSL would."""

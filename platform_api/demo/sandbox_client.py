@@ -13,6 +13,20 @@ from revocation.errors import OutsideFailed
 TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 
+class SandboxRefused(OutsideFailed):
+    """The sandbox said no; ``reason`` is its code."""
+
+    def __init__(self, call: str, status: int, reason: str) -> None:
+        super().__init__(
+            "SANDBOX_REFUSED",
+            expected=f"success of {call}",
+            got=f"{status} {reason}",
+            remedy="see sandbox.log in the demo's folder",
+        )
+        self.status = status
+        self.reason = reason
+
+
 def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
@@ -30,11 +44,10 @@ class SandboxClient:
         ) as response:
             answer: dict[str, Any] = await response.json(content_type=None)
             if response.status >= 400:
-                raise OutsideFailed(
-                    "SANDBOX_REFUSED",
-                    expected=f"success of {method} {path.split('?', maxsplit=1)[0].rsplit('/', 1)[-1]}",
-                    got=f"{response.status} {answer.get('code')}",
-                    remedy="see sandbox.log in the demo's folder",
+                raise SandboxRefused(
+                    f"{method} {path.split('?', maxsplit=1)[0].rsplit('/', 1)[-1]}",
+                    response.status,
+                    str(answer.get("code")),
                 )
             return answer
 
@@ -62,11 +75,45 @@ class SandboxClient:
             after = page["next"]
         return found[:wanted]
 
-    async def sign(self, resident_id: str, data: bytes) -> dict[str, str]:
-        """Card and PIN, simulated: a signature over the data with the person's signing key."""
-        return await self._call(
-            "POST", f"/residents/{resident_id}/card:sign", {"data": base64.b64encode(data).decode()}
+    async def sign(self, resident_id: str, data: bytes, kind: str = "card-sign") -> dict[str, str]:
+        """Card (or phone) and PIN, simulated: a signature over the data with the person's signing key."""
+        body = {"data": base64.b64encode(data).decode(), "kind": kind}
+        return await self._call("POST", f"/residents/{resident_id}/card:sign", body)
+
+    async def person(self, resident_id: str) -> dict[str, Any]:
+        """Everything that J-LIS knows of somebody: items, certificates, consents."""
+        return await self._call("GET", f"/people/{resident_id}")
+
+    async def act(self, resident_id: str, event: str, options: dict[str, Any]) -> str | None:
+        """Let it befall this person, now. The code where it cannot (a card that is gone already), or None."""
+        try:
+            await self._call("POST", f"/residents/{resident_id}:{event}", options)
+        except SandboxRefused as refused:
+            if refused.status != 409:
+                raise
+            return refused.reason
+        return None
+
+    async def withdraw_at_jlis(self, resident_id: str, service_code: str) -> None:
+        """With J-LIS's own application: the institution hears of it by a poll alone."""
+        await self._call(
+            "POST", f"/residents/{resident_id}/consents:withdraw", {"service_code": service_code}
         )
+
+    async def reflect_consents_after(self, seconds: int) -> None:
+        await self._call("POST", "/settings", {"reflection_delay_s": seconds})
+
+    async def municipality_of(self, partition: int) -> str:
+        """Whose list that partition of the cards' signing CA is."""
+        async with self._session.get(f"{self.base_url}/jlis/v1/crls/card-sign", timeout=TIMEOUT) as response:
+            listed = (await response.json(content_type=None))["partitions"]
+        return str(next(one["municipality_code"] for one in listed if one["partition"] == partition))
+
+    async def fault(self, fault: dict[str, Any]) -> None:
+        await self._call("POST", "/faults", fault)
+
+    async def no_faults(self) -> None:
+        await self._call("DELETE", "/faults")
 
     async def life_log(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []

@@ -50,15 +50,24 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenConsent:
+    """A consent as J-LIS has it; times are None as long as they have not come."""
+
+    items: frozenset[str]
+    valid_from: datetime | None
+    valid_until: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
-    """One four-information:fetch, as the institution sent it and what came back."""
+    """One question for four items, the institution's own or an automatic one, and what came back."""
 
     registration_id: str
     resident_id: str
     asked_for: CertificateKey
     at: datetime
-    consented: frozenset[str]
-    consent_effective_from: datetime | None
+    consent: GivenConsent | None
     outcome: str
     items: dict[str, Any] | None
 
@@ -89,18 +98,45 @@ def expected_transitions(log: LifeLog, watches: list[Watch], sets: list[Publishe
 
 
 def expected_outcome(log: LifeLog, fetch: Fetch) -> tuple[str, dict[str, Any] | None]:
-    """What J-LIS must answer to this fetch: outcome and, for DATA, the consented items."""
-    if fetch.consent_effective_from is None:
-        return "CONSENT_MISSING", None
-    if fetch.at < fetch.consent_effective_from:
-        return "CONSENT_NOT_YET_EFFECTIVE", None
+    """What must come of this question: outcome and, for DATA, the consented items."""
+    refusal = refused(fetch.consent, fetch.at)
+    if refusal is not None or fetch.consent is None:
+        return refusal or "CONSENT_MISSING", None
     newest = log.newest_certificate(fetch.resident_id, fetch.at)
     if newest is None:
         return "NO_NEW_CERTIFICATE", None
     if newest == fetch.asked_for:
         return "NO_NEWER_INFORMATION", None
     items = log.items(fetch.resident_id, fetch.at) or {}
-    return "DATA", {name: items[name] for name in sorted(fetch.consented)}
+    return "DATA", {name: items[name] for name in sorted(with_companions(fetch.consent.items, items))}
+
+
+def refused(consent: GivenConsent | None, at: datetime) -> str | None:
+    """Why the consent does not allow a question at that moment; None where it does."""
+    if consent is None:
+        return "CONSENT_MISSING"
+    if consent.withdrawn_at is not None and at >= consent.withdrawn_at:
+        return "CONSENT_WITHDRAWN"
+    if consent.valid_from is None or at < consent.valid_from:
+        return "CONSENT_NOT_YET_EFFECTIVE"
+    if consent.valid_until is not None and at > consent.valid_until:
+        return "CONSENT_EXPIRED"
+    return None
+
+
+#: What travels with an item, where the register has it (design section 9).
+_COMPANIONS: Final = {
+    "name": ("name_substitute_characters", "name_furigana"),
+    "address": ("address_substitute_characters", "moved_abroad_on"),
+}
+
+
+def with_companions(consented: frozenset[str], items: dict[str, Any]) -> frozenset[str]:
+    """The consented items and what goes with them."""
+    found = set(consented)
+    for item in consented:
+        found.update(name for name in _COMPANIONS.get(item, ()) if items.get(name) is not None)
+    return frozenset(found)
 
 
 @dataclass(slots=True)

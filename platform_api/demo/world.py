@@ -94,6 +94,15 @@ class World:
         answer: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
         return answer
 
+    async def refresh(self) -> dict[str, Any]:
+        """One ``jpki refresh``: withdrawals polled, consents maintained, changed customers' items fetched."""
+        code, out, err = await run_once(["refresh", "--data", str(self.data), "--json"], self._env)
+        if code not in NIGHT_DONE:
+            last = err.strip().splitlines()[-1:] or ["it said nothing"]
+            raise ChildFailed("refresh", code, last[0])
+        answer: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+        return answer
+
     async def stop(self) -> None:
         """The service first: it may still be asking the sandbox."""
         await self.service.stop()
