@@ -16,8 +16,8 @@ consents.jsonl       each consent as J-LIS has it: items, from when, until when,
 links.jsonl          renewals of which J-LIS said the successor: from which set on it is watched
 events-N.jsonl       the feed of institution N, as received through GET /v1/events
 fetches.jsonl        every question for four items with outcome and items as received, written flat as in the
-                     life log (name, name_substitute_characters, ...); "way": response of the institution's own
-                     call, or delivery (asked by jpki refresh, handed over encrypted)
+                     life log (name, name_substitute_characters, ...); "way": response of the own call, or a
+                     delivery (asked by jpki refresh, handed over encrypted)
 report.json          the demo's own report over the above
 
 Everything here is synthetic. With real people these files would be personal data.

@@ -69,7 +69,7 @@ def choose_customers(
         taken += len(group)
         group += [r for r in shared if number > 0 and r not in group]
         for position, resident in enumerate(group):
-            items = [] if position % 8 == 3 else ADDRESS_ONLY if position % 8 == 6 else ALL_ITEMS
+            items = () if position % 8 == 3 else ADDRESS_ONLY if position % 8 == 6 else ALL_ITEMS
             ref = f"account-{number + 1}-{position + 1:05d}"
             chosen.append(Customer(number, resident, ref, list(items)))
     return chosen

@@ -162,8 +162,8 @@ def automatic_but_never_asked(
     watches: list[Watch],
     expected: set[Transition],
 ) -> int:
-    """Customers of the institution that never asks itself, whose new items were to be had in the night in which
-    their move was published, and about whom nobody asked that night."""
+    """Customers of the institution that never asks itself, whose new items were to be had in the night in
+    which their move was published, and about whom nobody asked that night."""
     given = {c["registration_id"]: _consent(c) for c in consents}
     asked = {(f["registration_id"], f["set_seq"]) for f in fetches}
     refreshed = {n["set_seq"]: moment(n["refreshed_at"]) for n in nights}
