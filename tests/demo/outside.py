@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from datetime import datetime
@@ -117,7 +118,7 @@ def recomputed(folder: Path) -> dict[str, int]:
             current[registration] = newest
             watched.append((registration, newest, step["set_seq"]))
     expected = set()
-    for before, after in zip(sets, sets[1:], strict=False):
+    for before, after in itertools.pairwise(sets):
         for registration, key, since in watched:
             was, now = world.state(key, before), world.state(key, after)
             if after["set_seq"] > since and now != was and (now != "GOOD" or was == "ON_HOLD"):

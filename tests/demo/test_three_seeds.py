@@ -65,7 +65,7 @@ def judge(report: dict[str, Any], export: Path, *, days: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_world_is_told_truly_and_completely(tmp_path: Path, seed: int) -> None:
-    """Nothing missed, invented, wrong, without consent or kept; OpenSSL agrees; a stranger counts the same."""
+    """Nothing missed, invented, wrong, unconsented or kept; OpenSSL agrees; a stranger counts the same."""
     report = played(tmp_path, seed, days=3, residents=400, customers=50)
     assert report["seed"] == seed
     judge(report, tmp_path / "export", days=3)
