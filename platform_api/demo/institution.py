@@ -143,7 +143,7 @@ class Institution:
     async def put_delivery_key(self, kid: str) -> None:
         """The public half only; sending the same one again changes nothing."""
         key = ECKey.import_key(self._own_key())
-        await self._call("PUT", f"/v1/delivery-keys/{kid}", {"jwk": key.as_dict(private=False)})
+        await self._call("PUT", f"/v1/delivery-keys/{kid}", key.as_dict(private=False))
 
     async def put_refresh_policy(self, policy: dict[str, Any]) -> None:
         await self._call("PUT", f"/v1/services/{self.service_id}/refresh-policy", policy)

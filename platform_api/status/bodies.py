@@ -58,6 +58,8 @@ class RegisterForm(RequestModel):
     service_id: UUID
     registration_ref: Reference
     customer_ref: Reference
+    #: May J-LIS be asked which certificate followed this one? Left out: as it is, at first no.
+    linkage_agreed: bool | None = None
 
 
 class VerifyRequest(RequestModel):

@@ -226,6 +226,7 @@ async def _register(
             customer_ref=form.customer_ref,
             certificate=known,
             kind=kind,
+            linkage_agreed=form.linkage_agreed,
         )
     return RegistrationBrief(
         registration_id=made.registration.registration_id,

@@ -81,3 +81,22 @@ async def test_agreement_to_linkage_stays_until_it_is_said_otherwise(
         True,
         False,
     ]
+
+
+async def test_agreement_may_come_with_the_first_signature(
+    service: Service, institution: TestInstitution
+) -> None:
+    """signatures:verify registers with the customer's agreement as PUT does; left out it changes nothing."""
+    card = make_card(sets.ca())
+    register = {
+        "service_id": str(institution.service_id),
+        "registration_ref": "a",
+        "customer_ref": "customer-1",
+    }
+    for said, agreed in ((None, False), (True, True), (None, True), (False, False)):
+        form = register | ({} if said is None else {"linkage_agreed": said})
+        answer = await service.verify(institution, card, "a", register=form)
+        found = await service.call(
+            institution, "GET", f"/v1/registrations/{answer['registration']['registration_id']}"
+        )
+        assert found["linkage_agreed"] is agreed
