@@ -164,8 +164,16 @@ class Institution:
         taken = await self._call("GET", f"/v1/deliveries/{delivery_id}")
         key = ECKey.import_key(self._own_key())
         opened = jwe.decrypt_compact(taken["jwe"], key, algorithms=["ECDH-ES+A256KW", "A256GCM"])
-        content: dict[str, Any] = json.loads(opened.plaintext or b"")
-        return content
+        content = json.loads(opened.plaintext or b"")
+        if content["delivery_id"] != delivery_id:
+            raise OutsideFailed(
+                "DELIVERY_MISTAKEN",
+                expected="the delivery that was asked for, inside its encryption too",
+                got="another one",
+                remedy="report this as a bug",
+            )
+        payload: dict[str, Any] = content["payload"]
+        return payload
 
     async def acknowledge_delivery(self, delivery_id: str) -> None:
         await self._call("POST", f"/v1/deliveries/{delivery_id}:acknowledge")

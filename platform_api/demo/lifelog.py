@@ -5,9 +5,10 @@ Source: ``GET /sandbox/v1/life-log`` (the only way to read it; reports and tests
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 GOOD: Final = "GOOD"
 REVOKED: Final = "REVOKED"
@@ -92,7 +93,7 @@ class LifeLog:
         past = [r for r in self._revocations.get(key, ()) if r.at <= at]
         if not past:
             return GOOD
-        last = max(past, key=lambda r: r.at)
+        last = _latest(past, lambda r: r.at)
         if last.reason_code != CERTIFICATE_HOLD:
             return REVOKED
         lifted = any(last.at <= released <= at for released in self._releases.get(key, ()))
@@ -100,14 +101,14 @@ class LifeLog:
 
     def reason(self, key: CertificateKey, at: datetime) -> int | None:
         past = [r for r in self._revocations.get(key, ()) if r.at <= at]
-        return max(past, key=lambda r: r.at).reason_code if past else None
+        return _latest(past, lambda r: r.at).reason_code if past else None
 
     def newest_certificate(self, resident: str, at: datetime) -> CertificateKey | None:
         """The person's last certificate issued by then, if it is neither revoked nor over; else None."""
         issued = [i for i in self._issues.get(resident, ()) if i.at <= at]
         if not issued:
             return None
-        last = max(issued, key=lambda i: i.at)
+        last = _latest(issued, lambda i: i.at)
         if last.not_after < at or self.state(last.key, at) != GOOD:
             return None
         return last.key
@@ -115,7 +116,7 @@ class LifeLog:
     def items(self, resident: str, at: datetime) -> dict[str, Any] | None:
         """The four items as the person's newest certificate of that moment says them."""
         known = [(when, items) for when, items in self._items.get(resident, ()) if when <= at]
-        return max(known, key=lambda pair: pair[0])[1] if known else None
+        return _latest(known, lambda pair: pair[0])[1] if known else None
 
     def revoked_certificates(self, at: datetime) -> dict[CertificateKey, int]:
         """Every certificate listed by then, with its last reason."""
@@ -136,3 +137,11 @@ class LifeLog:
 
     def holder(self, key: CertificateKey) -> str | None:
         return self._holder.get(key)
+
+
+Entry = TypeVar("Entry")
+
+
+def _latest(entries: list[Entry], when: Callable[[Entry], datetime]) -> Entry:
+    """Of two in the same second the one that stands later in the log: a person may move twice in it."""
+    return max(reversed(entries), key=when)

@@ -44,7 +44,7 @@ class World:
                 one = entry["issued"]
                 key = (one["issuer_key"], one["serial_number"])
                 self.cards.setdefault(who, []).append((when, key, at(one["not_after"])))
-            if entry["items"]:
+            if entry["items"] and entry["issued"]:  # J-LIS hands out what the newest certificate says
                 self.items.setdefault(who, []).append((when, entry["items"]))
 
     def code(self, key: Key, when: datetime) -> int | None:

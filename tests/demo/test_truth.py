@@ -224,6 +224,23 @@ def test_a_release_must_be_told() -> None:
         assert (found["truth"]["changed"], found["truth"]["missed"]) == (2, missed)
 
 
+def test_two_moves_in_one_second_leave_the_second_card() -> None:
+    """What stands later in the log happened later, also where the clock says the same second."""
+    life = [
+        entry(T0 + DAY, "r-1", revoked=[revoked(OLD, T0 + DAY, 3)], issued=issued(NEW), items=ITEMS),
+        entry(
+            T0 + DAY,
+            "r-1",
+            revoked=[revoked(NEW, T0 + DAY, 3)],
+            issued=issued("0d"),
+            items=ITEMS | {"gender": "1"},
+        ),
+    ]
+    log = LifeLog(life)
+    assert log.newest_certificate("r-1", T0 + DAY) == CertificateKey(KEY, "0d")
+    assert (log.items("r-1", T0 + DAY) or {})["gender"] == "1"
+
+
 def test_the_log_knows_the_newest_valid_certificate() -> None:
     """Before the re-issue there is none, after it the new one, and after its end none again."""
     log = LifeLog(LIFE)
