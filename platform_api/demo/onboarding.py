@@ -167,7 +167,7 @@ class Onboarding:
             "set_seq": registration["set_seq"],
             "resident_id": resident_id,
             "municipality_code": customer.resident["municipality_code"],
-            **await self._identity(resident_id, signed["certificate"]),
+            **await self._identity(resident_id, customer.kind, signed["certificate"]),
             "status": answer["status"]["status"],
             "items": answer["four_information"],
             "consented": customer.items,
@@ -184,11 +184,14 @@ class Onboarding:
             record["consent_id"] = consent["consent_id"]
         return record
 
-    async def _identity(self, resident_id: str, certificate: str) -> dict[str, Any]:
-        """Which certificate it was, for the comparison; the institution itself does not keep it."""
-        serial_number = serial_of(certificate)
+    async def _identity(self, resident_id: str, kind: str, certificate: str) -> dict[str, Any]:
+        """Which certificate it was, for the comparison; the institution itself does not keep it.
+
+        Each CA has its own counter: one person may have the same number on card and phone.
+        """
+        named = (kind, serial_of(certificate))
         record = await self._sandbox.person(resident_id)
-        own = next(c for c in record["certificates"] if c["serial_number"] == serial_number)
+        own = next(c for c in record["certificates"] if (c["kind"], c["serial_number"]) == named)
         return {name: own[name] for name in ("issuer_key", "serial_number", "partition")}
 
 
