@@ -49,6 +49,27 @@ async def test_withdrawn_while_queued(refresher: Refresher) -> None:
     assert len(refresher.jlis.queries) == 1
 
 
+async def test_stopped_by_the_institution_while_queued(refresher: Refresher) -> None:
+    """The delivery is gone with the stop itself, before any pass; the next one tells, once."""
+    await refresher.begin()
+    (one,) = await refresher.customers(1)
+    await refresher.move([one])
+    refresher.reissue([one])
+    await refresher.run()
+    (waiting,) = await refresher.deliveries()
+    listed = await refresher.service.call(refresher.institution, "GET", "/v1/consents")
+    (given,) = listed["consents"]
+    path = f"/v1/consents/{given['consent_id']}:stop"
+    await refresher.service.call(refresher.institution, "POST", path, {})
+    path = f"/v1/deliveries/{waiting['delivery_id']}"
+    await refresher.service.call(refresher.institution, "GET", path, expect=410)
+    assert await refresher.deliveries() == []
+    for _ in range(2):
+        await refresher.run()
+    assert await refresher.told() == [AVAILABLE, UNAVAILABLE]
+    assert (await refresher.task())["last_code"] == "CONSENT_ENDED_BEFORE_TAKEN"
+
+
 async def test_withdrawn_between_question_and_answer(refresher: Refresher) -> None:
     """The answer is thrown away, nothing is queued, the task is blocked and J-LIS is not asked again."""
     await refresher.begin()
