@@ -6,7 +6,7 @@ feed comes last in a transaction, once (lock order: poll of withdrawals, registr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -39,10 +39,13 @@ async def turn(
     consents: Sequence[Consent],
     now: datetime,
     *,
-    until: datetime | None = None,
+    until: Mapping[UUID, datetime] | None = None,
 ) -> list[Notice]:
-    """Everything that the clock has brought these consents by ``until`` (now): states, a stop, reminders."""
-    until = now if until is None else until
+    """Everything that the clock has brought these consents by now: states, a stop, reminders.
+
+    ``until``: by which earlier moment, for those that ended then.
+    """
+    limits = until or {}
     ids = [consent.consent_id for consent in consents]
     known = await history_store.entered(connection, ids)
     given = await history_store.reminders_given(connection, ids)
@@ -53,10 +56,11 @@ async def turn(
     reminders = []
     notices: list[Notice] = []
     for consent in consents:
-        for step in due_steps(consent, known[consent.consent_id], until):
+        limit = limits.get(consent.consent_id, now)
+        for step in due_steps(consent, known[consent.consent_id], limit):
             steps.append((consent, step))
             notices += _notices(consent, step)
-        due_on = due_reminder(consent, given[consent.consent_id], until)
+        due_on = due_reminder(consent, given[consent.consent_id], limit)
         # Nobody is reminded of what a former holder of the registration agreed to.
         if due_on is not None and holders.get(consent.registration_id) == consent.holder_id:
             reminders.append((consent.consent_id, due_on))
@@ -72,25 +76,28 @@ async def turn(
         connection, institution_id, [(consent.consent_id, step) for consent, step in steps], now
     )
     await history_store.insert_reminders(connection, institution_id, reminders, now)
-    for consent, step in steps:
-        if step.state is ConsentState.STOPPED:
-            await store.mark_ended(connection, consent.consent_id, ConsentState.STOPPED)
+    stopped = [consent.consent_id for consent, step in steps if step.state is ConsentState.STOPPED]
+    await store.mark_ended(connection, stopped, ConsentState.STOPPED)
     await history_store.set_next_due(
-        connection, [(consent.consent_id, next_due(consent, until)) for consent in consents]
+        connection, [(consent.consent_id, next_due(consent, now)) for consent in consents]
     )
     return notices
 
 
-async def end(
-    connection: Connection, institution_id: UUID, consent: Consent, step: Step, now: datetime
+async def withdraw(
+    connection: Connection, institution_id: UUID, ends: Sequence[tuple[Consent, Step]], now: datetime
 ) -> list[Notice]:
-    """WITHDRAWN or STOPPED by an act at ``step.at``; what the clock had brought before it comes before it.
+    """WITHDRAWN by acts at ``step.at``; what the clock had brought before each comes before it.
 
-    Gives nothing where the consent had ended by then: the caller has looked with ``state_at``.
+    Of consents that had not ended by then: the caller has looked with ``state_at``.
     """
-    notices = await turn(connection, institution_id, [consent], now, until=min(step.at, now))
-    await store.mark_ended(connection, consent.consent_id, step.state)
-    return notices + await enter(connection, institution_id, consent, step, now)
+    until = {consent.consent_id: min(step.at, now) for consent, step in ends}
+    notices = await turn(connection, institution_id, [consent for consent, _ in ends], now, until=until)
+    await store.mark_ended(connection, list(until), ConsentState.WITHDRAWN)
+    await history_store.insert_steps(
+        connection, institution_id, [(consent.consent_id, step) for consent, step in ends], now
+    )
+    return notices + [notice for consent, step in ends for notice in _notices(consent, step)]
 
 
 def _notices(consent: Consent, step: Step) -> list[Notice]:

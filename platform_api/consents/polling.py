@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from platform_api.changes.model import NoticeType
-from platform_api.changes.store import Notice, announce
+from platform_api.changes.store import announce
 from platform_api.consents import poll_store
-from platform_api.consents.reflecting import plausible_ref, withdrawn_at_jlis
+from platform_api.consents.reflecting import all_withdrawn_at_jlis, plausible_ref
 from platform_api.db.transactions import tenant
 from revocation.errors import OutsideFailed
 
@@ -106,17 +106,14 @@ async def _take(
         return _Page(taken=False)
     refs = [one.consent_ref for one in page.withdrawals if plausible_ref(one.consent_ref)]
     consents = await poll_store.by_refs(connection, refs)
-    notices: list[Notice] = []
-    unknown: dict[str, datetime] = {}
-    ended = 0
+    # Named twice in a page: since the first time.
+    times: dict[str, datetime] = {}
     for withdrawal in page.withdrawals:
-        known = consents.pop(withdrawal.consent_ref, None)
-        if known is None:
-            unknown.setdefault(withdrawal.consent_ref, withdrawal.reflected_at)
-        for consent in known or ():
-            told = await withdrawn_at_jlis(connection, institution_id, consent, withdrawal.reflected_at, now)
-            ended += any(notice.type is NoticeType.CONSENT_WITHDRAWN for notice in told)
-            notices += told
+        times.setdefault(withdrawal.consent_ref, withdrawal.reflected_at)
+    known = [(consent, at) for ref, at in times.items() for consent in consents.get(ref, ())]
+    notices = await all_withdrawn_at_jlis(connection, institution_id, known, now)
+    ended = sum(notice.type is NoticeType.CONSENT_WITHDRAWN for notice in notices)
+    unknown = {ref: at for ref, at in times.items() if ref not in consents}
     kept = [(ref, at) for ref, at in unknown.items() if plausible_ref(ref)]
     await poll_store.insert_unknown(connection, institution_id, kept, now)
     polled_at = None if page.more else min(asked_at, page.as_of)

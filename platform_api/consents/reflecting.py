@@ -7,6 +7,7 @@ submitted and where J-LIS is asked again; saying the same twice changes nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -74,18 +75,32 @@ async def take_reflection(
 async def withdrawn_at_jlis(
     connection: Connection, institution_id: UUID, consent: Consent, at: datetime, now: datetime
 ) -> list[Notice]:
-    """A withdrawal that J-LIS knows of, of a locked consent. It ended nothing that had ended by then."""
-    at = min(at, now)
-    before = consent.state_at(at)
-    known = await history_store.entered(connection, [consent.consent_id])
-    # Told that it expired, before we learnt that it had been withdrawn: over is over.
-    if ConsentState.EXPIRED in known[consent.consent_id] or before in _OVER:
-        if before is ConsentState.WITHDRAWN:
-            await withdrawal_store.mark_seen(connection, institution_id, consent.consent_id, at)
-        return await life.turn(connection, institution_id, [consent], now)
-    step = Step(ConsentState.WITHDRAWN, at, Who.JLIS)
-    notices = await life.end(connection, institution_id, consent, step, now)
-    await withdrawal_store.mark_seen(connection, institution_id, consent.consent_id, at)
+    """A withdrawal that J-LIS knows of, of a locked consent."""
+    return await all_withdrawn_at_jlis(connection, institution_id, [(consent, at)], now)
+
+
+async def all_withdrawn_at_jlis(
+    connection: Connection, institution_id: UUID, found: Sequence[tuple[Consent, datetime]], now: datetime
+) -> list[Notice]:
+    """Withdrawals that J-LIS knows of, of locked consents. They end nothing that had ended by then."""
+    known = await history_store.entered(connection, [consent.consent_id for consent, _ in found])
+    over, seen = list[Consent](), list[tuple[UUID, datetime]]()
+    ends: list[tuple[Consent, Step]] = []
+    for consent, reflected_at in found:
+        at = min(reflected_at, now)
+        before = consent.state_at(at)
+        # Told that it expired, before we learnt that it had been withdrawn: over is over.
+        ended = ConsentState.EXPIRED in known[consent.consent_id] or before in _OVER
+        if ended:
+            over.append(consent)
+        else:
+            ends.append((consent, Step(ConsentState.WITHDRAWN, at, Who.JLIS)))
+        if not ended or before is ConsentState.WITHDRAWN:
+            seen.append((consent.consent_id, at))
+    notices = await life.turn(connection, institution_id, over, now) if over else []
+    if ends:
+        notices += await life.withdraw(connection, institution_id, ends, now)
+    await withdrawal_store.mark_seen(connection, institution_id, seen)
     return notices
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -111,11 +112,12 @@ async def mark_refused(connection: Connection, consent_id: UUID, code: str) -> N
     )
 
 
-async def mark_ended(connection: Connection, consent_id: UUID, state: ConsentState) -> None:
-    """WITHDRAWN or STOPPED, of a consent that ``locked`` found in a state before."""
-    await connection.execute(
-        "UPDATE consent SET state = $2, refusal_code = NULL WHERE consent_id = $1", consent_id, state.value
-    )
+async def mark_ended(connection: Connection, consent_ids: Sequence[UUID], state: ConsentState) -> None:
+    """WITHDRAWN or STOPPED, of locked consents in a state before."""
+    if consent_ids:
+        await connection.execute(
+            "UPDATE consent SET state = $2 WHERE consent_id = ANY ($1)", consent_ids, state.value
+        )
 
 
 async def keep_ref(connection: Connection, consent_id: UUID, consent_ref: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -142,15 +143,13 @@ async def reference_known(connection: Connection, consent_id: UUID) -> None:
 
 
 async def mark_seen(
-    connection: Connection, institution_id: UUID, consent_id: UUID, reflected_at: datetime
+    connection: Connection, institution_id: UUID, seen: Sequence[tuple[UUID, datetime]]
 ) -> None:
-    """Read at J-LIS: the holder's way there, or the one that we forwarded."""
-    await connection.execute(
+    """Read at J-LIS, since when: the holder's way there, or the one that we forwarded."""
+    await connection.executemany(
         "INSERT INTO consent_withdrawal (consent_id, institution_id, forwarding, jlis_reflected_at)"
         " VALUES ($1, $2, 'SEEN', $3)"
         " ON CONFLICT (consent_id) DO UPDATE SET forwarding = 'SEEN', forwarding_code = NULL,"
         " jlis_reflected_at = excluded.jlis_reflected_at",
-        consent_id,
-        institution_id,
-        reflected_at,
+        [(consent_id, institution_id, reflected_at) for consent_id, reflected_at in seen],
     )

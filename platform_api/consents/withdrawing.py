@@ -102,7 +102,7 @@ class ConsentWithdrawer:
                 notices = []
                 if state is not ConsentState.WITHDRAWN:
                     step = Step(ConsentState.WITHDRAWN, now, Who.HOLDER)
-                    notices = await life.end(connection, institution_id, consent, step, now)
+                    notices = await life.withdraw(connection, institution_id, [(consent, step)], now)
                 forwarding = Forwarding.NO_REFERENCE if consent.consent_ref is None else Forwarding.PENDING
                 await withdrawal_store.hand_in(connection, institution_id, issued, now, forwarding)
                 await announce(connection, institution_id, notices, now)
