@@ -264,6 +264,24 @@ async def test_an_attempt_that_the_deadline_cuts_is_a_failure() -> None:
     assert here.state_of(Kind.FOUR_INFORMATION) is State.OPEN
 
 
+async def test_a_call_ends_with_the_breaker() -> None:
+    """The failure that opens it is the last attempt: nobody waits for more that are not sent."""
+    here = guard(attempts=9, failures=1, retry_wait_s=0.3)
+    sent = 0
+
+    async def fail() -> None:
+        nonlocal sent
+        sent += 1
+        raise down()
+
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(OutsideFailed, match="JLIS_UNREACHABLE"):
+        await here.call(calls.QUERY_FOUR_INFORMATION, fail, batch=False)
+    assert sent == 1
+    # One wait of 0.3 to 0.6 s before the pause is noticed; eight of them would take ten seconds.
+    assert asyncio.get_running_loop().time() - started < 3
+
+
 def test_every_call_says_what_sending_it_twice_does() -> None:
     """A sentence for each; only a signed application depends on J-LIS's knowing it again."""
     assert all(call.why_harmless for call in calls.CALLS)
