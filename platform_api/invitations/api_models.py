@@ -80,6 +80,7 @@ class InvitationBody(ResponseModel):
     #: While PENDING_INSTITUTION_CONFIRMATION: when it expires.
     confirm_by: datetime | None
     ended_at: datetime | None
+    #: What came of it, once J-LIS was asked; whether it took the consent is the consent's own state.
     consent_id: UUID | None
     #: The delivery (purpose consent_signer) with what was signed and by whom; it waits 72 hours.
     delivery_id: UUID | None

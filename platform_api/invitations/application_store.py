@@ -50,6 +50,14 @@ async def bind(connection: Connection, application_number: UUID, registration_id
     )
 
 
+async def state_of(connection: Connection, application_number: UUID) -> str | None:
+    """The kept state of the consent that came of it; None where none came yet."""
+    found: str | None = await connection.fetchval(
+        "SELECT state FROM consent WHERE application_number = $1", application_number
+    )
+    return found
+
+
 async def consent_of(connection: Connection, application_number: UUID) -> UUID | None:
     """The consent that came of this application, whatever became of it."""
     found: UUID | None = await connection.fetchval(

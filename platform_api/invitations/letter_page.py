@@ -14,8 +14,8 @@ from platform_api.changes.model import NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.consents import store as consents
 from platform_api.db.transactions import tenant
+from platform_api.invitations import application_store, store, text_store
 from platform_api.invitations import letter_view as view
-from platform_api.invitations import store, text_store
 from platform_api.invitations.creating import application_of
 from platform_api.invitations.departing import LEAVE_WITHIN, depart, returned
 from platform_api.invitations.explanation import TEMPLATE, own_version
@@ -53,7 +53,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     if letter.asking is None or not (letter.may_answer or letter.ended):
         return view.closed(letter.asking, letter.path, letter.language)
     if letter.ended:
-        return view.ended(letter.invitation.state_at(letter.now), letter.asking, letter.path, letter.language)
+        return view.ended(await _end_of(request, letter), letter.asking, letter.path, letter.language)
     if letter.invitation.state is InvitationState.CREATED:
         async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
             await store.mark_opened(connection, letter.invitation.invitation_id, letter.now)
@@ -62,6 +62,18 @@ async def show(request: web.Request) -> web.StreamResponse:
     if letter.invitation.state is InvitationState.SIGNED and not errors:
         errors = ["later"]
     return await _ask(request, letter, errors)
+
+
+async def _end_of(request: web.Request, letter: Letter) -> InvitationState:
+    """How it ended for the customer: complete once J-LIS has the consent, and not where J-LIS refused it."""
+    state = letter.invitation.state_at(letter.now)
+    if state is not InvitationState.CONFIRMED:
+        return state
+    async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
+        consent = await application_store.state_of(connection, letter.invitation.application_number)
+    if consent == "REFUSED":
+        return InvitationState.REJECTED
+    return InvitationState.PENDING if consent in (None, "RECEIVED", "SENT") else state
 
 
 async def agree(request: web.Request) -> web.StreamResponse:

@@ -25,7 +25,7 @@ from platform_api.consents.receiving import signer_of
 from platform_api.db.transactions import tenant
 from platform_api.deliveries.model import DeliveryPurpose
 from platform_api.deliveries.queue import enqueue
-from platform_api.invitations import store
+from platform_api.invitations import application_store, store
 from platform_api.invitations.deciding import note_consent
 from platform_api.invitations.model import (
     CONFIRM_WITHIN,
@@ -218,13 +218,19 @@ class Completing:
             await note_consent(self.pool, institution_id, invitation)
             if problem.status >= 500:
                 return Result.LATER
-            raise
+            if not await self._refused(institution_id, invitation):
+                raise
+            # J-LIS's no ends the letter too; its page says so by the consent's own state.
         async with tenant(self.pool, institution_id) as connection:
             await store.mark_confirmed(
                 connection, invitation_id, invitation.registration_id, self.watcher.clock.now()
             )
         await note_consent(self.pool, institution_id, invitation)
         return Result.DONE
+
+    async def _refused(self, institution_id: UUID, invitation: Invitation) -> bool:
+        async with tenant(self.pool, institution_id) as connection:
+            return await application_store.state_of(connection, invitation.application_number) == "REFUSED"
 
 
 async def _ready(connection: Connection, invitation_id: UUID, now: datetime) -> tuple[Invitation, Asking]:
