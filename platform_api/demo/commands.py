@@ -27,6 +27,7 @@ def commands_to_try(
     sandbox: str,
     data: Path,
     api_key: str,
+    service_id: str,
     registration_id: str,
     resident_id: str,
     revoked: CertificateKey,
@@ -42,6 +43,10 @@ def commands_to_try(
     night = (
         f"curl -fsS -X POST {sandbox}/sandbox/v1/days:play -H 'Content-Type: application/json' "
         '-d "{\\"this_update\\":\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
+    )
+    invitation = (
+        '{"service_id":"%s","registration_id":"%s","items":["name","address"],"expires_in_days":30}'  # noqa: UP031
+        % (service_id, registration_id)
     )
     quoted = shlex.quote(str(data))
     return [
@@ -79,6 +84,17 @@ def commands_to_try(
             "... and the event is in the feed",
             "…イベントが届く",
             f"curl -fsS '{service}/v1/events?after=0&page_size=1000' {auth} | tail -c 700",
+        ),
+        Try(
+            "a letter to a customer: open its url in a browser, and sign as that fictional person",
+            "お客さまへの同意のご案内。urlをブラウザーで開き、その架空の人物として署名",
+            f"curl -fsS {service}/v1/consent-invitations {auth} -H 'Content-Type: application/json' "
+            f"-d '{invitation}' | cut -c1-160",
+        ),
+        Try(
+            f"the fictional people themselves ({sandbox}/people in a browser)",
+            f"架空の住民(ブラウザーでは {sandbox}/people)",
+            f"curl -fsS '{sandbox}/sandbox/v1/people?limit=1'",
         ),
         Try(
             "figures for Prometheus",

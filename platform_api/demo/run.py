@@ -214,7 +214,11 @@ class Demo:
         issuers, _ = await asyncio.to_thread(write_issuers, world)
         log = LifeLog(await scenario.sandbox.life_log())
         at = moment(self.state.data["sets"][-1]["this_update"])
-        customers = [c for c in self.state.read("customers") if c["institution"] == 0]
+        customers = [
+            c
+            for c in self.state.read("customers")
+            if (c["institution"], c["service"], c["kind"]) == (0, 0, "card-sign")
+        ]
         lucky = next(
             c for c in customers if log.state(CertificateKey(c["issuer_key"], c["serial_number"]), at) == GOOD
         )
@@ -224,6 +228,7 @@ class Demo:
             sandbox=self._addresses.sandbox,
             data=world.data,
             api_key=self.state.data["institutions"][0]["api_key"],
+            service_id=self.state.data["institutions"][0]["service_id"],
             registration_id=lucky["registration_id"],
             resident_id=lucky["resident_id"],
             revoked=revoked,

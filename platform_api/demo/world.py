@@ -62,6 +62,7 @@ class World:
             "JPKI_PORT": str(addresses.port),
             "JPKI_JLIS_URL": addresses.sandbox,
             "JPKI_SANDBOX_URL": addresses.sandbox,
+            "JPKI_PUBLIC_URL": addresses.service,  # what stands on letters to customers
         }
         self.sandbox = Child(
             "sandbox",
