@@ -166,7 +166,7 @@ def test_the_printed_commands_work_as_printed(serving: Demo) -> None:
         for line in serving.lines[start:]
         if line.startswith(("curl ", "openssl ", "JPKI_MODE="))
     ]
-    assert len(commands) == 8
+    assert len(commands) == 10
     outputs = []
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     for command in commands:
@@ -182,7 +182,9 @@ def test_the_printed_commands_work_as_printed(serving: Demo) -> None:
     night = json.loads(outputs[5].strip().splitlines()[-1])
     assert night["events"] >= 1
     assert f'"set_seq":{night["set_seq"]}' in outputs[6].replace(" ", "")
-    assert "revocation_set_seq" in outputs[7]
+    assert f'"url":"http://127.0.0.1:{serving.port}/c/' in outputs[7]
+    assert json.loads(outputs[8])["people"][0]["kinds"] is not None
+    assert "revocation_set_seq" in outputs[9]
 
 
 def test_ctrl_c_while_serving_is_a_clean_end(serving: Demo, folder: Path) -> None:
