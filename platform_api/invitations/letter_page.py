@@ -53,7 +53,10 @@ async def show(request: web.Request) -> web.StreamResponse:
     if letter.asking is None or not (letter.may_answer or letter.ended):
         return view.closed(letter.asking, letter.path, letter.language)
     if letter.ended:
-        return view.ended(await _end_of(request, letter), letter.asking, letter.path, letter.language)
+        end = await _end_of(request, letter)
+        if end is None:
+            return view.refused(letter.asking, letter.path, letter.language)
+        return view.ended(end, letter.asking, letter.path, letter.language)
     if letter.invitation.state is InvitationState.CREATED:
         async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
             await store.mark_opened(connection, letter.invitation.invitation_id, letter.now)
@@ -64,15 +67,15 @@ async def show(request: web.Request) -> web.StreamResponse:
     return await _ask(request, letter, errors)
 
 
-async def _end_of(request: web.Request, letter: Letter) -> InvitationState:
-    """How it ended for the customer: complete once J-LIS has the consent, and not where J-LIS refused it."""
+async def _end_of(request: web.Request, letter: Letter) -> InvitationState | None:
+    """How it ended for the customer: complete once J-LIS has the consent; None where J-LIS refused it."""
     state = letter.invitation.state_at(letter.now)
     if state is not InvitationState.CONFIRMED:
         return state
     async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
         consent = await application_store.state_of(connection, letter.invitation.application_number)
     if consent == "REFUSED":
-        return InvitationState.REJECTED
+        return None
     return InvitationState.PENDING if consent in (None, "RECEIVED", "SENT") else state
 
 

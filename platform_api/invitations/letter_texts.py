@@ -176,6 +176,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         " company"
         " that sent the letter if you have questions.",
     ),
+    "title_refused": ("同意は受け付けられませんでした", "Your consent was not accepted"),
+    "text_refused": (
+        "J-LISで受け付けられなかったため、同意は行われていません。"
+        "ご案内を送付した事業者にお問い合わせください。",
+        "J-LIS did not accept it, so no consent was made. Please contact the company that sent the letter.",
+    ),
     "title_expired": ("このご案内の期限が過ぎました", "This letter has expired"),
     "text_expired": (
         "回答の期限が過ぎたため、手続きできません。ご希望の場合は、ご案内を送付した事業者にお問い合わせください。",

@@ -142,6 +142,11 @@ def ended(state: InvitationState, asking: Asking, path: str, language: str) -> w
     return _calm(name, language, status, path=path, asking=asking)
 
 
+def refused(asking: Asking, path: str, language: str) -> web.Response:
+    """J-LIS said no: there is no consent, whatever the institution decided."""
+    return _calm("refused", language, 200, path=path, asking=asking)
+
+
 def closed(asking: Asking | None, path: str, language: str) -> web.Response:
     """The institution may not ask at present."""
     return _calm("closed", language, 410, path=path, asking=asking)

@@ -239,17 +239,17 @@ async def test_j_lis_refuses(
     registration_id = await onboard(service, institution, card)
     jlis.refuse = "JLIS_CONSENT_REFUSED"
     known = await letter(service, institution, registration_id=registration_id)
-    assert (await visitor.sign(known, card)).title == JA["title_rejected"]
+    assert (await visitor.sign(known, card)).title == JA["title_refused"]
     other = await letter(service, institution, registration_ref="account-2", customer_ref="customer-2")
     await visitor.sign(other, make_card(sets.ca()))
     seen = await shown(service, institution, other.invitation_id)
     body, _ = await taken(service, institution, seen["delivery_id"])
     await act(service, institution, other.invitation_id, "confirm", body=body, expect=422)
-    assert (await visitor.get(other.path)).title == JA["title_rejected"]
+    assert (await visitor.get(other.path)).title == JA["title_refused"]
     for made in (known, other):
         seen = await shown(service, institution, made.invitation_id)
         assert (seen["state"], seen["consent_id"] is not None) == ("CONFIRMED", True)
-        assert (await visitor.get(made.path)).title == JA["title_rejected"]
+        assert (await visitor.get(made.path)).title == JA["title_refused"]
 
 
 async def test_two_browsers_race(
