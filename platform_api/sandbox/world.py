@@ -9,43 +9,33 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from platform_api.sandbox.acts import Options
-from platform_api.sandbox.ca import CertificateAuthority, algorithms, found_authority
+from platform_api.sandbox.ca import CertificateAuthority
 from platform_api.sandbox.certificates import CertificateMaker
 from platform_api.sandbox.clock import SandboxClock
 from platform_api.sandbox.consents import Consents
 from platform_api.sandbox.dates import parse_instant, wire
+from platform_api.sandbox.founding import found_authorities, found_or_find, numbered_past
 from platform_api.sandbox.jlis_settings import JlisSettings
 from platform_api.sandbox.journal import Journal, Record
-from platform_api.sandbox.keys import (
-    SIGNATURE_ALGORITHMS,
-    Keys,
-    algorithm_of,
-    hash_of_keys,
-    load_keys,
-    make_keys,
-    sign,
-    store_keys,
-)
+from platform_api.sandbox.keys import SIGNATURE_ALGORITHMS, Keys, algorithm_of, sign
 from platform_api.sandbox.kinds import CARD_SIGN
 from platform_api.sandbox.life import live
 from platform_api.sandbox.life_log import LifeLog
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.names import FourInformation
-from platform_api.sandbox.numbering import Numbering
 from platform_api.sandbox.performing import check, perform
 from platform_api.sandbox.publications import NIGHTS_BEFORE, Publication, Publications
 from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.register import IssuedCertificate, Register, Resident
 from platform_api.sandbox.responders import Responders
-from platform_api.sandbox.settings import Chosen, Settings, choose, founded
+from platform_api.sandbox.settings import Chosen, Settings
 from platform_api.sandbox.withdrawals import Withdrawals
 from platform_api.sandbox.world_acts import apply_merger, apply_roll
 from revocation.clock import Clock
@@ -66,22 +56,11 @@ class World:
         self.settings = settings
         self.keys = keys
         self.clock = SandboxClock(base)
-        self._numbering = Numbering(
-            settings.seed,
-            settings.residents,
-            settings.profiles,
-            {profile.ca_id: len(keys.authority[profile.ca_id]) for profile in settings.profiles},
-        )
-        self.authorities: dict[str, CertificateAuthority] = {}
-        self.serials: dict[str, Iterator[int]] = {}
-        for profile in settings.profiles:
-            self.serials[profile.ca_id] = itertools.count(self._numbering.next_serial(profile.ca_id))
-            self.authorities[profile.ca_id] = found_authority(
-                profile,
-                keys,
-                founded_at=settings.founded_at,
-                serials=self._numbering.authority_serials(profile.ca_id),
-            )
+        self._numbering = numbered_past(settings, keys)
+        self.authorities = found_authorities(settings, keys, self._numbering)
+        self.serials = {
+            ca_id: itertools.count(self._numbering.next_serial(ca_id)) for ca_id in self.authorities
+        }
         self.maker = CertificateMaker(self.authorities, keys, seed=settings.seed)
         self.publications = Publications(folder / "publications", self.authorities)
         self.life_log = LifeLog(self.authorities)
@@ -102,14 +81,7 @@ class World:
         (folder / "publications").mkdir(exist_ok=True)
         journal = Journal(folder / "journal.jsonl")
         try:
-            key_file = folder / "keys.pem"
-            if journal.records:
-                settings = founded(journal.records[0], chosen)
-            else:
-                settings = _new_settings(key_file, choose(chosen), base.now().replace(microsecond=0))
-                # The founding: before this line the folder holds keys that nobody has seen, after it a world.
-                journal.append(settings.record())
-            keys = load_keys(key_file, settings.keys_sha256, [profile.ca_id for profile in settings.profiles])
+            settings, keys = found_or_find(folder, journal, chosen, base.now())
             world = cls(folder, journal, settings, keys, base)
             world._replay()
         except BaseException:
@@ -366,15 +338,3 @@ def _said(authority: CertificateAuthority) -> dict[str, Any]:
         "kinds": list(authority.profile.kinds),
         "generations": [found.key_id for found in authority.generations],
     }
-
-
-def _new_settings(key_file: Path, found: dict[str, Any], founded_at: datetime) -> Settings:
-    """A new sandbox's settings, with keys that nobody has seen yet."""
-    without_keys = Settings(**found, founded_at=founded_at, keys_sha256="")
-    if not key_file.exists():
-        wanted = {
-            profile.ca_id: algorithms(profile, without_keys.card_algorithm)
-            for profile in without_keys.profiles
-        }
-        store_keys(key_file, make_keys(wanted))
-    return replace(without_keys, keys_sha256=hash_of_keys(key_file))

@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from random import Random
 from typing import Any
 
 import pytest
-from asn1crypto import crl as asn1_crl
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from platform_api.sandbox import der
-from platform_api.sandbox.acts import Lived, Options
-from platform_api.sandbox.ca import CertificateAuthority, algorithms, found_authority
+from platform_api.sandbox.acts import Lived
 from platform_api.sandbox.dates import JST
-from platform_api.sandbox.events import ACTS
-from platform_api.sandbox.keys import Algorithm, hash_of_keys, load_keys
-from platform_api.sandbox.kinds import ALL, CARD, MOBILE, OF_CARD, SIGNING, profiles
+from platform_api.sandbox.kinds import ALL, CARD, MOBILE, OF_CARD
 from platform_api.sandbox.municipalities import BY_CODE
 from platform_api.sandbox.numbering import Numbering
-from platform_api.sandbox.performing import perform
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.register import Register, Resident
 from platform_api.sandbox.revoked import ListKey
-from tests.sandbox.worlds import keys_file
-
-BEGINS = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-PEOPLE = 60
-_PROFILES = profiles(ALL, phone_shares_ca=False)
-
-
-@cache
-def _authorities() -> dict[str, CertificateAuthority]:
-    keys = load_keys(keys_file(), hash_of_keys(keys_file()), ALL)
-    numbering = _numbering()
-    return {
-        profile.ca_id: found_authority(
-            profile, keys, founded_at=BEGINS, serials=numbering.authority_serials(profile.ca_id)
-        )
-        for profile in _PROFILES
-    }
-
-
-def _numbering(seed: int = 1) -> Numbering:
-    generations = {profile.ca_id: len(algorithms(profile, Algorithm.RSA)) for profile in _PROFILES}
-    return Numbering(seed, PEOPLE, _PROFILES, generations)
-
-
-def a_register(seed: int = 1) -> Register:
-    numbering = _numbering(seed)
-    serials = {kind: itertools.count(numbering.next_serial(kind)) for kind in ALL}
-    upto = BEGINS - timedelta(days=3)
-    return Register(_authorities(), numbering, serials, begins_at=BEGINS, filled_upto=upto)
+from tests.sandbox.registers import BEGINS, PROFILES, a_register, do
 
 
 @pytest.fixture
 def register() -> Register:
     return a_register()
-
-
-def do(register: Register, event: str, resident: Resident, at: datetime, **options: Any) -> Lived:
-    return perform(event, register, resident, at, Random(f"{event}{at}"), Options(**options))
 
 
 def kinds_of(found: Any) -> list[str]:
@@ -335,7 +291,7 @@ def test_nobody_under_fifteen_signs(register: Register) -> None:
 
 def test_the_past_has_what_must_be_seen() -> None:
     """Children, leap days, unknown birth days, phones on hold, new cards to come: all in a large past."""
-    numbering = Numbering(7, 2000, _PROFILES, dict.fromkeys(ALL, 1) | dict.fromkeys(CARD, 2))
+    numbering = Numbering(7, 2000, PROFILES, dict.fromkeys(ALL, 1) | dict.fromkeys(CARD, 2))
     pasts = [numbering.past(number) for number in range(1, 2001)]
     births = [past.birth for past in pasts]
     assert sum(past.child for past in pasts) > 50
@@ -344,93 +300,3 @@ def test_the_past_has_what_must_be_seen() -> None:
     assert {birth.known.value for birth in births} == {"day", "month", "year", "nothing"}
     assert len(numbering.held_phones) > 40
     assert len(numbering.reissues) > 10
-
-
-# --- whatever befalls somebody -------------------------------------------------------------------
-
-EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(sorted(ACTS)),
-        st.integers(1, PEOPLE),
-        st.integers(1, 3 * 86_400),
-        st.sampled_from([None, "same_day", "never", 2]),
-    ),
-    min_size=5,
-    max_size=40,
-)
-
-
-def _check_person(register: Register, one: Resident, at: datetime) -> None:
-    for kind in ALL:
-        valid = [certificate for certificate in one.of_kind(kind) if certificate.valid(at)]
-        assert len(valid) <= 1, "never two certificates of one kind in force"
-        assert valid == [] or valid == [one.newest(kind)]
-        for certificate in valid:
-            if kind in OF_CARD:
-                upon = one.valid(OF_CARD[kind], at)
-                assert upon is not None, "a phone's certificate never outlives the card's"
-                assert certificate.not_after == upon.not_after
-            if kind in SIGNING:
-                assert not one.person.birth.under_fifteen(at)
-        for certificate in one.of_kind(kind):
-            assert (certificate.items is not None) == (kind in SIGNING)
-            moments = [step.at for step in certificate.steps]
-            assert moments == sorted(moments)
-            finals = [step.reason not in (6, 8) for step in certificate.steps]
-            assert True not in finals[:-1], "nothing follows a final reason"
-            if kind in CARD:
-                assert 8 not in [step.reason for step in certificate.steps], "a card's hold is never released"
-
-
-@settings(max_examples=40, deadline=None)
-@given(events=EVENTS, seed=st.integers(0, 5))
-def test_whatever_befalls_people_the_register_stays_right(
-    events: list[tuple[str, int, int, Any]], seed: int
-) -> None:
-    """After any acts: one certificate of a kind in force, no phone without its card, no child that signs,
-    and the lists say exactly what the certificates' histories say."""
-    register = a_register(seed)
-    at = BEGINS
-    for event, number, seconds, reissue in events:
-        at += timedelta(seconds=seconds)
-        resident = register.residents[number]
-        try:
-            do(register, event, resident, at, reissue=reissue)
-        except RequestRefused:
-            continue
-        _check_person(register, register.residents[number], at)
-        register.lists.advance(at)
-    register.lists.advance(at)
-    for number in register.residents:
-        _check_person(register, register.residents[number], at)
-    _lists_say_what_happened(register, at)
-
-
-def _lists_say_what_happened(register: Register, at: datetime) -> None:
-    expected: dict[ListKey, dict[int, tuple[datetime, int]]] = {}
-    for certificate in register.everything():
-        step = certificate.step_at(at)
-        if step is not None:
-            key = ListKey(certificate.ca_id, certificate.generation, certificate.municipality_code)
-            expected.setdefault(key, {})[certificate.serial] = (step.at, step.reason)
-    for key in {*expected, *register.lists.known()}:
-        entries = register.lists.entries(key)
-        found = {serial: (when, reason) for serial, when, reason in _read(bytes(entries.body))}
-        assert found == expected.get(key, {})
-        assert list(entries.serials) == sorted(found)
-
-
-def _read(body: bytes) -> Iterator[tuple[int, datetime, int]]:
-    reasons = {
-        "key_compromise": 1,
-        "affiliation_changed": 3,
-        "superseded": 4,
-        "cessation_of_operation": 5,
-        "certificate_hold": 6,
-    }
-    for entry in asn1_crl.RevokedCertificates.load(der.sequence(body), strict=True):
-        yield (
-            entry["user_certificate"].native,
-            entry["revocation_date"].native,
-            reasons[entry.crl_reason_value.native],
-        )
