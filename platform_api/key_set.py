@@ -5,7 +5,8 @@
   pairs may stand in ``responders/`` (``signing/pairs.py``).
 * ``kek.json``: opens sealed columns. Lost: every registration must be made anew.
 * ``tag.key``: joins revocations to registrations. Lost: no change is detected until all are tagged anew.
-* ``api_key.key``: recognises API keys. Lost: all must be issued anew.
+* ``api_key.key``: recognises API keys, letters and pairwise ids. Lost: keys are issued anew, open letters
+  sent again.
 * ``receipt.pem``: signs receipts of consents. Lost: a new one is made, institutions fetch its public key, and
   old receipts stay verifiable, since their public keys are in the database (and at the institutions).
 """

@@ -23,6 +23,7 @@ from platform_api.consents.receipts import RECEIPT_TYPE, ReceiptSigner, receipt_
 from platform_api.consents.reflecting import take_reflection
 from platform_api.consents.states import ConsentState, Step, Who
 from platform_api.db.transactions import tenant
+from platform_api.jlis.error_codes import OURS_TO_MEND
 from platform_api.jlis.failures import retry_after
 from platform_api.jlis.gateway import ConsentReflection, ConsentSubmission, Gateway, GatewayRefused
 from platform_api.problems import Problem, not_found
@@ -166,6 +167,8 @@ class ConsentReceiver:
         try:
             return await self.gateway.submit_consent(submission)
         except GatewayRefused as refused:
+            if refused.code in OURS_TO_MEND:
+                raise _operators_matter(refused.code) from None
             await self._refused(consent, refused.code)
             raise Problem(
                 422,
@@ -217,3 +220,16 @@ class ConsentReceiver:
                 en="J-LIS answered with a consent that covers nothing; nothing can be fetched with it.",
                 ja="J-LISの応答では同意の対象がありません。この同意では取得できません。",
             ) from None
+
+
+def _operators_matter(code: str) -> Problem:
+    """The customer signed rightly and need not sign again: the consent stays SENT."""
+    return Problem(
+        503,
+        code,
+        en="J-LIS refuses for a reason that the platform operator must mend; the consent is kept. Send the "
+        "same request again once the operator has told you.",
+        ja="J-LISとの接続設定の問題で受け付けられませんでした。同意は受付済みです。運営者の連絡後、同じリクエストを"
+        "送ってください。",
+        headers={"Retry-After": "3600"},
+    )

@@ -37,6 +37,18 @@ _AGAIN, _LATER, _REFUSED = Reaction.AGAIN, Reaction.LATER, Reaction.REFUSED
 
 UNKNOWN_REFUSAL: Final = "JLIS_REFUSED"
 
+#: Refusals that say nothing of what the customer signed: the operator mends them, and the same is sent again.
+OURS_TO_MEND: Final = frozenset(
+    (
+        UNKNOWN_REFUSAL,
+        "JLIS_REQUEST_MALFORMED",
+        "JLIS_NOT_PERMITTED",
+        "JLIS_PROVIDER_UNKNOWN",
+        "JLIS_SERVICE_UNKNOWN",
+        "JLIS_CA_UNKNOWN",
+    )
+)
+
 #: Ours, a closed set: also the values of the metric's label.
 MEANINGS: Final[Mapping[str, Meaning]] = {
     # -- nothing was sent ----------------------------------------------------------------------------------

@@ -27,7 +27,9 @@ LONGEST_RETRY: Final = timedelta(hours=4)
 SERVER_CAP: Final = "FOUR_INFORMATION_CAP"
 #: Codes with which the gateway sent nothing: J-LIS is closed, or left alone after failures. It will not be
 #: open for the next question either.
-NOTHING_SENT: Final = frozenset(("JLIS_CLOSED", "JLIS_CLOSED_BY_J_LIS", "JLIS_PAUSED", SERVER_CAP))
+NOTHING_SENT: Final = frozenset(
+    ("JLIS_CLOSED", "JLIS_CLOSED_BY_J_LIS", "JLIS_PAUSED", "JLIS_NO_TURN", SERVER_CAP)
+)
 #: Refused by us though a consent seemed effective: looked at again after this.
 BLOCKED_RETRY: Final = timedelta(hours=1)
 #: Deliveries of one task that may run out untaken before it is the institution's turn.

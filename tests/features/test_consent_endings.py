@@ -381,10 +381,10 @@ async def test_ended_consents_stay_ended(
     """Refused and expired ones are neither stopped nor withdrawn; a new consent is a new record."""
     card = make_card(sets.ca(), not_after=pki.T0 + timedelta(days=5000))
     registration_id, expired = await effective(service, institution, card)
-    jlis.refuse = "JLIS_REFUSED"
+    jlis.refuse = "JLIS_CONSENT_CERTIFICATE_INVALID"
     await consent(service, institution, card, registration_id, expect=422)
     refused = (await service.call(institution, "GET", "/v1/consents?state=REFUSED"))["consents"][0]
-    assert refused["refusal_code"] == "JLIS_REFUSED"
+    assert refused["refusal_code"] == "JLIS_CONSENT_CERTIFICATE_INVALID"
     assert await seen(service, institution, refused["consent_id"]) == (
         "REFUSED",
         [("RECEIVED", "holder"), ("SENT", "institution"), ("REFUSED", "jlis")],

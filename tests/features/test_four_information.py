@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from platform_api.jlis.error_codes import OURS_TO_MEND
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
 from tests.features.consenting import ALL, consent, fetch, next_day, onboard
@@ -217,3 +218,34 @@ async def test_refusal_of_jlis_wins(service: Service, jlis: FakeJlis, institutio
     assert refused["code"] == "JLIS_CONSENT_CERTIFICATE_INVALID"
     await next_day(service)
     assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_MISSING"
+
+
+@pytest.mark.parametrize("code", sorted(OURS_TO_MEND))
+async def test_what_the_operator_must_mend_costs_no_consent(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, code: str
+) -> None:
+    """J-LIS refuses, but not what the customer signed: the consent stays, and the same request goes on later."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    application = await service.call(
+        institution,
+        "POST",
+        "/v1/consent-applications",
+        {"service_id": str(institution.service_id), "registration_id": registration_id, "items": ALL},
+        expect=201,
+    )
+    octets = base64.b64decode(application["application"])
+    signed = {
+        "registration_id": registration_id,
+        "application": b64(octets),
+        "signature": b64(card.sign(octets)),
+        "signature_algorithm": card.algorithm,
+        "certificate": b64(card.der),
+    }
+    jlis.refuse = code
+    refused = await service.call(institution, "POST", "/v1/consents", signed, expect=503)
+    assert refused["code"] == code
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_NOT_YET_EFFECTIVE"
+    jlis.refuse = None
+    taken = await service.call(institution, "POST", "/v1/consents", signed, expect=201)
+    assert taken["state"] == "REFLECTED"
