@@ -224,7 +224,7 @@ async def test_refusal_of_jlis_wins(service: Service, jlis: FakeJlis, institutio
 async def test_what_the_operator_must_mend_costs_no_consent(
     service: Service, jlis: FakeJlis, institution: TestInstitution, code: str
 ) -> None:
-    """J-LIS refuses, but not what the customer signed: the consent stays, and the same request goes on later."""
+    """J-LIS refuses, but not what the customer signed: the consent stays, and the same request goes on."""
     card = make_card(sets.ca())
     registration_id = await onboard(service, institution, card)
     application = await service.call(
