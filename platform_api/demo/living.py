@@ -31,6 +31,7 @@ class Living:
     async def day(self, day: int) -> None:
         """Everything that befalls the cast before this day's lists are signed."""
         cast = cast_of(self._state)
+        await self._until_the_next_second()
         done = [a["nth"] for a in self._state.read("acts") if a["day"] == day]
         nth = 0
         for part in PARTS:
@@ -49,6 +50,11 @@ class Living:
                     refused = await self._sandbox.act(customer["resident_id"], act.event, act.options)
                     await self._note(day, nth, part, act.event, refused)
                 nth += 1
+
+    async def _until_the_next_second(self) -> None:
+        """Acts are dated to the second: what was asked before must not seem to have been asked after."""
+        now = await self._sandbox.now()
+        await asyncio.sleep(1 - now.microsecond / 1_000_000)
 
     async def _note(self, day: int, nth: int, part: Part, event: str, refused: str | None) -> None:
         await asyncio.to_thread(
