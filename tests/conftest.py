@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 
 import pytest
+from aiohttp import web_app
 
 from tests.base.blocked_loop import blocked_loop_fails
 from tests.base.postgres import cluster, database, institution, other_institution
@@ -20,5 +22,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Take what collecting made out of the garbage collector's sight: a full pass would block a loop."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_applications() -> Iterator[None]:
+    """After each file: let go of its applications, and keep what stays out of the collector's sight.
+
+    aiohttp remembers the last thousand pairs of handler and application, and each application of ours holds a
+    block of address space for its OCSP answers. Hundreds of them made a fork fail, and their objects a full
+    collection that blocked a loop.
+    """
+    yield
+    web_app._cached_build_middleware.cache_clear()
     gc.collect()
     gc.freeze()

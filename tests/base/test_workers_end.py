@@ -77,7 +77,7 @@ def test_a_killed_supervisor_leaves_nobody(publisher: Publisher, tmp_path: Path)
         running.process.kill()
         running.process.wait()
         wait_for(lambda: not any(lives(pid) for pid in workers))
-        assert _refused(running.port)
+        wait_for(lambda: _refused(running.port))
         port = str(running.port)
     with crew(publisher.folder, tmp_path / "log2", "--port", port) as again:
         assert again.port == int(port)
