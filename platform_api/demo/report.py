@@ -174,11 +174,10 @@ def automatic_but_never_asked(
             continue
         at = refreshed[set_seq]
         resident_id = people[registration_id]["resident_id"]
-        moved = any(
-            log.reason(w.key, at) == CRLReason.affiliation_changed
-            for w in watches
-            if w.registration_id == registration_id
-        )
+        stood_for = [w for w in watches if w.registration_id == registration_id and w.from_set < set_seq]
+        # Of the certificate that it stood for by then: a mere renewal is not refreshed by the demo's policy.
+        key = max(stood_for, key=lambda w: w.from_set).key
+        moved = log.reason(key, at) == CRLReason.affiliation_changed
         there = log.newest_certificate(resident_id, at) is not None
         allowed = refused(given.get(registration_id), at) is None
         missed += moved and there and allowed and (registration_id, set_seq) not in asked

@@ -277,6 +277,26 @@ def test_who_is_served_automatically_must_be_asked_about() -> None:
     assert true(report(customers=served, consents=[], fetches=[FETCHES[1]])), "without consent nobody asks"
 
 
+def test_a_renewal_after_a_move_is_nobodys_question() -> None:
+    """Delivered after the move; that the next card is then renewed calls for no automatic question."""
+    life = [
+        *LIFE,
+        entry(
+            T0 + DAY * 3 / 2,
+            "r-1",
+            revoked=[revoked(NEW, T0 + DAY * 3 / 2, 4)],
+            issued=issued("0d"),
+            items=ITEMS,
+        ),
+    ]
+    served = [customer("R1", "r-1", OLD, institution=1), CUSTOMERS[1]]
+    events = [*EVENTS, event("R1", 3, "REVOKED")]
+    assert true(report(life_log=life, customers=served, events=events))
+    moved = [*life[:-1], life[-1] | {"revoked": [revoked(NEW, T0 + DAY * 3 / 2, 3)]}]
+    found = report(life_log=moved, customers=served, events=events)
+    assert (found["four_information"]["due"], found["four_information"]["delivered"]) == (2, 1)
+
+
 def test_a_link_moves_the_watch_on() -> None:
     """After J-LIS named the successor of a renewal, that one's revocation must be told."""
     links = [{"registration_id": "R1", "set_seq": 2, "at": z(T0 + DAY)}]
