@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,11 @@ def test_a_batch_with_a_line_that_has_no_status(folder: Path) -> None:
 def _started(folder: Path, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-m", "revocation", "check", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, **how)
+    # A suite that was started in the background has SIGINT ignored, and its children would inherit that.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.PIPE, preexec_fn=heard, **how
+    )
 
 
 def test_cases_from_a_pipe(folder: Path) -> None:
