@@ -13,7 +13,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,7 +86,7 @@ def report_of(residents: int, customers: int) -> dict[str, Any]:
         "residents": residents,
         "customers": customers,
         "commit": commit(),
-        "machine": {**machine_facts(), "at": datetime.now(UTC).isoformat()},
+        "machine": {**machine_facts(), "at": SystemClock().now().isoformat()},
         "seconds": {step: round(value, 2) for step, value in night.seconds.items()},
         "night_seconds": round(whole, 2),
         "shares": shares,

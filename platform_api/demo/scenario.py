@@ -115,6 +115,9 @@ class Scenario:
         self, day: int, night: dict[str, Any], carried: list[dict[str, Any]] | None = None
     ) -> None:
         sets = self._state.data["sets"]
+        # What was meant to be missing counts only where the night says that it was (or that it ran before).
+        if carried and not night["lists_carried"] and night["outcome"] != "NOTHING_NEW":
+            carried = []
         if all(s["day"] != day for s in sets):
             sets.append(
                 {

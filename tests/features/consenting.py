@@ -13,19 +13,16 @@ from tests.revocation import sets
 ALL = ["name", "address", "date_of_birth", "gender"]
 
 
-async def consent(
+async def signed_consent(
     service: Service,
     institution: TestInstitution,
     card: Card,
     registration_id: str,
     items: list[str] | None = None,
     *,
-    signer: Card | None = None,
-    expect: int = 201,
     change: Any = None,
-    keep: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Application, signature on the card, consent; ``keep`` is filled with what was handed in."""
+) -> dict[str, str]:
+    """The body of POST /v1/consents: our application, perhaps changed, as this card signed it."""
     application = await service.call(
         institution,
         "POST",
@@ -40,17 +37,32 @@ async def consent(
     octets = base64.b64decode(application["application"])
     if change is not None:
         octets = change(octets)
-    signer = signer or card
-    signed = {
+    return {
         "registration_id": registration_id,
         "application": b64(octets),
-        "signature": b64(signer.sign(octets)),
-        "signature_algorithm": signer.algorithm,
-        "certificate": b64(signer.der),
+        "signature": b64(card.sign(octets)),
+        "signature_algorithm": card.algorithm,
+        "certificate": b64(card.der),
     }
+
+
+async def consent(
+    service: Service,
+    institution: TestInstitution,
+    card: Card,
+    registration_id: str,
+    items: list[str] | None = None,
+    *,
+    signer: Card | None = None,
+    expect: int = 201,
+    change: Any = None,
+    keep: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Application, signature on the card, consent; ``keep`` is filled with what was handed in."""
+    body = await signed_consent(service, institution, signer or card, registration_id, items, change=change)
     if keep is not None:
-        keep.update(signed)
-    return await service.call(institution, "POST", "/v1/consents", signed, expect=expect)
+        keep.update(body)
+    return await service.call(institution, "POST", "/v1/consents", body, expect=expect)
 
 
 async def withdrawal(
@@ -134,3 +146,11 @@ async def acknowledge(
 ) -> dict[str, Any]:
     path = f"/v1/registrations/{registration_id}/four-information:acknowledge"
     return await service.call(institution, "POST", path, body)
+
+
+async def effective(service: Service, institution: TestInstitution, card: Card) -> tuple[str, str]:
+    """A registration with a consent that has become effective: (registration_id, consent_id)."""
+    registration_id = await onboard(service, institution, card)
+    given = await consent(service, institution, card, registration_id)
+    await next_day(service)
+    return registration_id, given["consent_id"]

@@ -25,7 +25,7 @@ from tests.features.cards import Card
 from tests.features.delivering import opened
 from tests.features.gateways import FakeJlis
 from tests.features.service import Service, b64, serving
-from tests.features.world import World
+from tests.features.world import World, everything
 
 PUBLIC = "https://letters.example"
 
@@ -175,3 +175,14 @@ async def complete(
     service: Service, jlis: FakeJlis, institution: TestInstitution, invitation_id: str, signed: Signed
 ) -> Result:
     return await completing(service, jlis).complete(institution.institution_id, UUID(invitation_id), signed)
+
+
+async def rows_of(service: Service, *tables: str) -> dict[str, int]:
+    """How many rows each of these tables has, whoever's."""
+    rows = await everything(service.world.database)
+    return {table: len(rows[table]) for table in tables}
+
+
+async def told(service: Service, institution: TestInstitution) -> list[str]:
+    """The types of this institution's events, in their order."""
+    return [event.type for event in await service.world.events(institution)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from platform_api.jlis.error_codes import OURS_TO_MEND
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
-from tests.features.consenting import ALL, consent, fetch, next_day, onboard
+from tests.features.consenting import ALL, consent, fetch, next_day, onboard, signed_consent
 from tests.features.gateways import CANARY_ADDRESS, CANARY_BIRTH, CANARY_NAME, FakeJlis, successor
 from tests.features.service import Service, b64
 from tests.features.world import everything
@@ -178,21 +177,7 @@ async def test_jlis_down_is_temporary(service: Service, jlis: FakeJlis, institut
     """J-LIS unreachable: TEMPORARY, no state changes; a consent is kept and goes on when sent again."""
     card = make_card(sets.ca())
     registration_id = await onboard(service, institution, card)
-    application = await service.call(
-        institution,
-        "POST",
-        "/v1/consent-applications",
-        {"service_id": str(institution.service_id), "registration_id": registration_id, "items": ALL},
-        expect=201,
-    )
-    octets = base64.b64decode(application["application"])
-    body = {
-        "registration_id": registration_id,
-        "application": b64(octets),
-        "signature": b64(card.sign(octets)),
-        "signature_algorithm": card.algorithm,
-        "certificate": b64(card.der),
-    }
+    body = await signed_consent(service, institution, card, registration_id)
     jlis.down = True
     failed = await service.call(institution, "POST", "/v1/consents", body, expect=503)
     assert failed["code"] == "JLIS_TIMEOUT"
@@ -227,21 +212,7 @@ async def test_what_the_operator_must_mend_costs_no_consent(
     """J-LIS refuses, but not what the customer signed: the consent stays, and the same request goes on."""
     card = make_card(sets.ca())
     registration_id = await onboard(service, institution, card)
-    application = await service.call(
-        institution,
-        "POST",
-        "/v1/consent-applications",
-        {"service_id": str(institution.service_id), "registration_id": registration_id, "items": ALL},
-        expect=201,
-    )
-    octets = base64.b64decode(application["application"])
-    signed = {
-        "registration_id": registration_id,
-        "application": b64(octets),
-        "signature": b64(card.sign(octets)),
-        "signature_algorithm": card.algorithm,
-        "certificate": b64(card.der),
-    }
+    signed = await signed_consent(service, institution, card, registration_id)
     jlis.refuse = code
     refused = await service.call(institution, "POST", "/v1/consents", signed, expect=503)
     assert refused["code"] == code

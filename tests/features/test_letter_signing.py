@@ -24,9 +24,11 @@ from tests.features.inviting import (
     body_of,
     complete,
     letter,
+    rows_of,
     shown,
     signed_by,
     taken,
+    told,
 )
 from tests.features.service import Service
 from tests.features.visiting import Visitor
@@ -42,15 +44,6 @@ PENDING = "PENDING_INSTITUTION_CONFIRMATION"
 def service(letter_service: Service) -> Service:
     """Customers reach it."""
     return letter_service
-
-
-async def rows_of(service: Service, *tables: str) -> dict[str, int]:
-    rows = await everything(service.world.database)
-    return {table: len(rows[table]) for table in tables}
-
-
-async def told(service: Service, institution: TestInstitution) -> list[str]:
-    return [event.type for event in await service.world.events(institution)]
 
 
 async def test_signed_and_confirmed(
