@@ -53,7 +53,9 @@ cdef class AnswerCache:
     cdef int young
     cdef size_t mask
     cdef uint64_t seeds[4]
+    # The beginning of the one block that everything lies in.
     cdef uint64_t *seen
+    cdef size_t mapped
     cdef size_t seen_count
     cdef readonly uint64_t evicted
 

@@ -10,7 +10,6 @@ set's can be laid in before it is the one that answers.
 Python's own side of it (``AnswerCache.put_answer`` and the like) is for whoever signs, and for tests.
 """
 
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 import os
@@ -23,6 +22,15 @@ cdef extern from *:
     }
     """
     uint64_t folded "jpki_folded"(uint64_t a, uint64_t b) noexcept nogil
+
+cdef extern from "<sys/mman.h>" nogil:
+    void *map_pages "mmap"(void *at, size_t octets, int rights, int kind, int file, long offset)
+    int unmap_pages "munmap"(void *at, size_t octets)
+    const int PROT_READ
+    const int PROT_WRITE
+    const int MAP_PRIVATE
+    const int MAP_ANONYMOUS
+    void *MAP_FAILED
 
 cdef enum:
     #: Octets that a usual P-256 answer takes, its tag included; slots are reckoned by it.
@@ -42,34 +50,36 @@ cdef class AnswerCache:
 
     def __cinit__(self, size_t most_octets):
         cdef size_t room, half = most_octets // 2, slots = 64
+        cdef void *pages
+        cdef uint8_t *octets
         cdef int i
         if most_octets < LEAST_OCTETS:
             raise ValueError(f"expected at least {LEAST_OCTETS} octets for answers")
         # A half holds its octets and, at seven tenths, a slot for each answer in them.
         while slots * 2 * sizeof(Slot) + slots * 2 * MOST_FILLED // 10 * USUAL_OCTETS <= half:
             slots *= 2
-        room = half - slots * sizeof(Slot)
+        room = (half - slots * sizeof(Slot)) // 8 * 8  # the other half's slots stay aligned
         self.mask = slots - 1
-        self.seen = <uint64_t *>calloc(SEEN_WORDS, sizeof(uint64_t))
+        # Not calloc: that clears what it takes from the heap, and then the whole block is in use at once.
+        self.mapped = SEEN_WORDS * sizeof(uint64_t) + 2 * (slots * sizeof(Slot) + room)
+        pages = map_pages(NULL, self.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        if pages == MAP_FAILED:
+            raise MemoryError
+        self.seen = <uint64_t *>pages
+        octets = <uint8_t *>pages + SEEN_WORDS * sizeof(uint64_t)
         for i in range(2):
-            self.halves[i].octets = <uint8_t *>calloc(room, 1)
-            self.halves[i].slots = <Slot *>calloc(slots, sizeof(Slot))
+            self.halves[i].slots = <Slot *>octets
+            self.halves[i].octets = octets + slots * sizeof(Slot)
             self.halves[i].room = room
             self.halves[i].stamp = i + 1  # 0 is in slots that were never written
-            if self.halves[i].octets == NULL or self.halves[i].slots == NULL:
-                raise MemoryError
-        if self.seen == NULL:
-            raise MemoryError
+            octets += slots * sizeof(Slot) + room
         for i in range(4):
             # Whoever asks cannot know which questions meet in one slot.
             self.seeds[i] = int.from_bytes(os.urandom(8), "little") | 1
 
     def __dealloc__(self):
-        cdef int i
-        for i in range(2):
-            free(self.halves[i].octets)
-            free(self.halves[i].slots)
-        free(self.seen)
+        if self.seen != NULL:
+            unmap_pages(self.seen, self.mapped)
 
     cdef uint64_t hashed(self, const AnswerKey *key, uint32_t epoch) noexcept nogil:
         cdef uint64_t words[3]

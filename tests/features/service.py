@@ -124,7 +124,7 @@ async def _end_questions(app: web.Application) -> None:
 
 def _application(world: World, gateway: Any, mode: str) -> web.Application:
     app = web.Application(middlewares=[edge])
-    app[SETTINGS] = Settings(mode=mode)  # type: ignore[arg-type]
+    app[SETTINGS] = Settings(mode=mode, ocsp_cache_mib=1)  # type: ignore[arg-type]
     app[CLOCK] = world.clock
     app[LOG] = make_log()
     app[PLACE] = world.place

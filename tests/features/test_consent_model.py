@@ -119,12 +119,22 @@ class Known:
     def on_its_way(self, now: datetime) -> bool:
         return self.ended is None and self.first is None and (self.stop is None or now < self.stop)
 
+    def period(self, reflected_at: datetime) -> tuple[datetime, datetime]:
+        """First instant and the first one after, by both rules; the wrong way round where nothing is left."""
+        one, two = _counted(self.received_at), _counted(reflected_at)
+        return _EPOCH + max(one[0], two[0]) * ONE_DAY, _EPOCH + (min(one[1], two[1]) + 1) * ONE_DAY
+
+    def covers_nothing(self, said: ConsentReflection) -> bool:
+        """J-LIS put it into force when the ten years since we received it were over."""
+        if said.reflected_at is None:
+            return False
+        first, over = self.period(said.reflected_at)
+        return first >= over
+
     def learn(self, said: ConsentReflection, unknown: dict[str, datetime], now: datetime) -> None:
         self.ref = said.consent_ref
-        if said.reflected_at is not None and self.on_its_way(now):
-            one, two = _counted(self.received_at), _counted(said.reflected_at)
-            self.first = _EPOCH + max(one[0], two[0]) * ONE_DAY
-            self.over = _EPOCH + (min(one[1], two[1]) + 1) * ONE_DAY
+        if said.reflected_at is not None and self.on_its_way(now) and not self.covers_nothing(said):
+            self.first, self.over = self.period(said.reflected_at)
         withdrawn_at = said.withdrawn_at or unknown.get(said.consent_ref)
         if withdrawn_at is None:
             self.advance(now)
@@ -177,23 +187,27 @@ class Life(RuleBasedStateMachine):
         return SignedApplication(octets, self.card.sign(octets), self.card.algorithm, self.card.der)
 
     def hand_in(self, known: Known) -> None:
-        async def work(pool: Any) -> UUID | None:
+        async def work(pool: Any) -> tuple[UUID | None, int]:
             receiver = ConsentReceiver(
                 pool, self.world.watcher, self.jlis, self.institution.principal, _RECEIPTS
             )
             try:
-                return (await receiver.take(self.registration_id, known.signed)).consent_id
+                return (await receiver.take(self.registration_id, known.signed)).consent_id, 201
             except Problem as problem:
-                if problem.status != 503:
+                if problem.status not in (502, 503):
                     raise
-                return None
+                return None, problem.status
 
         on_its_way = known.consent_id is None or (known.ended is None and known.first is None)
-        found = self.act(work)
+        found, status = self.act(work)
         if known.consent_id is None:
             known.consent_id = self.run(self._newest())
         assert found in (None, known.consent_id)
-        if found is not None and on_its_way and known.on_its_way(self.now):
+        if status == 502:  # J-LIS's name of it is kept all the same
+            said = self.jlis.taken[self.jlis.references[_number(known.signed)]][1]
+            assert known.covers_nothing(said)
+            known.learn(said, self.unknown, self.now)
+        elif found is not None and on_its_way and known.on_its_way(self.now):
             ref = self.jlis.references[_number(known.signed)]
             known.learn(self.jlis.taken[ref][1], self.unknown, self.now)
         elif found is not None and on_its_way:

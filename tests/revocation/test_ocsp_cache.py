@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from collections import OrderedDict
 from typing import Any
@@ -227,6 +228,37 @@ def test_a_cache_too_small_to_be_one() -> None:
         AnswerCache(LEAST).answer(b"short", 1)
     with pytest.raises(ValueError, match="24 octets"):
         AnswerCache(LEAST).asked_before(b"short", 1)
+
+
+def test_memory_is_taken_only_as_it_is_used() -> None:
+    """Also where the heap has room left: what is taken from there is cleared first (176 MiB, once)."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = (ctypes.c_void_p,)
+    # From now on up to 31 MiB come from the heap; and then there is such room in it.
+    libc.free(libc.malloc(31 << 20))
+    libc.free(libc.malloc(30 << 20))
+    before = resident_octets()
+    caches = [AnswerCache(256 << 20) for _ in range(4)]
+    assert put(caches[0], key(1), 1, b"x" * 300)
+    assert resident_octets() - before < 4 << 20
+    mapped = mapped_octets()
+    del caches
+    assert mapped - mapped_octets() > 1000 << 20
+
+
+def resident_octets() -> int:
+    return _pages(1)
+
+
+def mapped_octets() -> int:
+    return _pages(0)
+
+
+def _pages(which: int) -> int:
+    """Of proc(5) statm: 0 the address space, 1 what of it is in memory."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[which]) * resource.getpagesize()
 
 
 @given(octets=st.integers(LEAST, 1 << 22))
