@@ -14,12 +14,6 @@ from tests.base.postgres import cluster, database, institution, other_institutio
 __all__ = ["blocked_loop_fails", "cluster", "database", "institution", "other_institution"]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """asyncio's debug mode for every test loop: it tells which callback held the loop, and for how long."""
-    if config.option.asyncio_debug is None:
-        config.option.asyncio_debug = True
-
-
 def pytest_collection_finish() -> None:
     """Take what collecting made out of the garbage collector's sight: a full pass would block a loop."""
     gc.collect()

@@ -17,3 +17,14 @@ async def test_busy() -> None:
     end = time.thread_time() + 0.4
     while time.thread_time() < end:
         pass
+
+
+async def test_asleep() -> None:
+    """Holds the loop without using the CPU, for very long: must fail."""
+    await asyncio.sleep(0)
+    time.sleep(2.1)  # noqa: ASYNC251 - the fault itself
+
+
+async def test_from_another_thread() -> None:
+    """Gives the loop work from another thread, which does not wake it: must fail."""
+    await asyncio.to_thread(asyncio.get_running_loop().call_soon, print)

@@ -60,7 +60,6 @@ async def test_1900_lists_cold_unchanged_and_one_changed(
     """Each once, never more than the limit at a time, on as many connections; then 304 for all of them; then
     one alone is sent.
     """
-    asyncio.get_running_loop().set_debug(False)  # it would keep a traceback for each of 10^5 callbacks
     source = HttpSource(addresses(server, count), limits=FetchLimits(parallel=8, attempts=1))
     first = await fetch(source, tmp_path)
     assert all(isinstance(result, Fetched) for result in first.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import resource
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,7 +258,7 @@ def mapped_octets() -> int:
 
 def _pages(which: int) -> int:
     """Of proc(5) statm: 0 the address space, 1 what of it is in memory."""
-    with open("/proc/self/statm", encoding="ascii") as file:
+    with Path("/proc/self/statm").open(encoding="ascii") as file:
         return int(file.read().split()[which]) * resource.getpagesize()
 
 
