@@ -82,16 +82,20 @@ def _compared(old: Text, new: Text) -> Compared:
 
 
 def _read(text: str) -> _Name:
-    """A bracket of kana alone is a reading, any other is the former surname; the first of each counts."""
+    """A bracket of kana alone is a reading, any other is the former surname; the first of each counts.
+
+    Brackets inside brackets are taken from the inside: what is left has none that belong together.
+    """
     text = clean(text)
     former = reading = ""
-    for content in _BRACKETED.findall(text):
-        inside = content.strip()
-        if inside and all(is_kana(char) or char in " ・" for char in inside):
-            reading = reading or inside
-        else:
-            former = former or inside
-    return _Name(tuple(_BRACKETED.sub(" ", text).split()), former, reading)
+    while contents := _BRACKETED.findall(text):
+        for inside in map(str.strip, contents):
+            if inside and all(is_kana(char) or char in " ・" for char in inside):
+                reading = reading or inside
+            else:
+                former = former or inside
+        text = _BRACKETED.sub(" ", text)
+    return _Name(tuple(text.split()), former, reading)
 
 
 def _marked(text: Text) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from platform_api.differences import (
@@ -121,6 +121,7 @@ def test_the_other_way_round(old: Person, new: Person) -> None:
 
 @UNTIMED
 @given(TEXTS)
+@example("[[))")
 def test_folding_twice_changes_nothing(text: str) -> None:
     """Each normal form of a normal form is itself."""
     assert clean(clean(text)) == clean(text)
