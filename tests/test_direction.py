@@ -1,11 +1,8 @@
-"""One direction of flow, and each module stands on its own: checked on the source, not believed."""
+"""One direction of flow: checked on the source, not believed."""
 
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,48 +100,3 @@ def test_no_sql_asks_the_database_for_the_time() -> None:
         text = "\n".join(lines)
         for word in ("now()", "current_timestamp", "clock_timestamp", "current_date", "localtimestamp"):
             assert word not in text, (path, word)
-
-
-#: Run in a process of its own: third-party packages once, then each module of ours in a fresh fork.
-_IMPORT_EACH = """
-import gc, importlib, os, sys, traceback
-import aiohttp.web, asyncpg, cryptography.x509, defusedxml.ElementTree, jinja2, joserfc.jwe, joserfc.jwk
-import joserfc.jws, orjson, prometheus_client, pydantic, pydantic_settings, rich.console, rich.table, segno
-import stamina, structlog, typer, uvloop
-gc.freeze()
-failed = []
-for name in sys.argv[1:]:
-    child = os.fork()
-    if child == 0:
-        try:
-            importlib.import_module(name)
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-    if os.waitpid(child, 0)[1] != 0:
-        failed.append(name)
-print(*failed)
-"""
-
-
-def test_each_module_imports_alone() -> None:
-    """Whatever module comes first, it imports: no cycle hides behind a lucky order."""
-    modules = [module_of(path) for package in PRODUCT for path in sources(package)]
-    modules = [module for module in modules if not module.endswith("__main__")]
-    assert len(modules) > 50
-    halves = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _IMPORT_EACH, *modules[start::2]],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
-        for start in range(2)
-    ]
-    for half in halves:
-        output, errors = half.communicate(timeout=240)
-        assert (half.returncode, output.split()) == (0, []), errors[-3000:]
