@@ -13,7 +13,7 @@ ARGS   ?=
 # Tests run in this many processes, each with a database of its own; a file stays in one of them.
 JOBS   ?= 2
 
-.PHONY: run test test-slow test-clients test-browser lint check coverage mutation fuzz bench aarch64 lock clean preflight
+.PHONY: run test test-slow search test-clients test-browser lint check coverage mutation fuzz bench aarch64 lock clean preflight
 
 run: $(RUN_OK)
 	$(BIN)/jpki demo $(ARGS)
@@ -23,6 +23,14 @@ test: $(TEST_OK)
 
 test-slow: $(TEST_OK)
 	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+# Every test that draws its inputs, with inputs that are new in each of ROUNDS rounds; a finding comes with its blob.
+ROUNDS ?= 1
+search: $(TEST_OK)
+	@for round in $$(seq $(ROUNDS)); do \
+	  $(BIN)/python -m pytest -q -m "not slow" -n $(JOBS) --dist loadfile --hypothesis-profile=search $(ARGS) \
+	    $$(grep -rl --include='test_*.py' 'from hypothesis' tests) || exit 1; \
+	done
 
 # Real OCSP clients ask our responder; at the end stands what agreed. deploy/client-packages.sh gets them, as root;
 # what is missing is skipped by name. Here only npm's package is fetched, by the hashes of its lock.

@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from platform_api.config import Settings
 from platform_api.logs import Dropped
 from platform_api.metrics import Metrics
 from platform_api.responder.admin import registry
@@ -26,7 +27,7 @@ from tests.responder.worlds import given, made
 from tests.revocation.sets import DAY, T0, every_list, store, world
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-RULES = DEPLOY / "ocsp-alerts.yml"
+RULES = ("ocsp-alerts", "jlis-alerts")
 
 
 def promtool(*words: str) -> str:
@@ -38,23 +39,28 @@ def promtool(*words: str) -> str:
     return done.stdout
 
 
-def test_prometheus_reads_the_rules() -> None:
+@pytest.mark.parametrize("rules", RULES)
+def test_prometheus_reads_the_rules(rules: str) -> None:
     """promtool check rules, without a word of lint."""
-    assert "SUCCESS" in promtool("check", "rules", RULES.name)
+    assert "SUCCESS" in promtool("check", "rules", f"{rules}.yml")
 
 
-def test_alarms_come_when_they_should_and_not_before() -> None:
+@pytest.mark.parametrize("rules", RULES)
+def test_alarms_come_when_they_should_and_not_before(rules: str) -> None:
     """T07 and T09 in promtool test rules: a signer 30, 14 and 3 days before its end and after it, lists at
-    50, 75 and 90 % of their life and when they were renewed late; a healthy neighbour is silent."""
-    assert "SUCCESS" in promtool("test", "rules", "ocsp-alerts.test.yml")
+    50, 75 and 90 % of their life and when they were renewed late; calls to J-LIS that are paused, fail or are
+    slow; a healthy neighbour is silent."""
+    assert "SUCCESS" in promtool("test", "rules", f"{rules}.test.yml")
 
 
-def test_every_metric_of_the_rules_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rules", "count"), list(zip(RULES, (6, 5), strict=True)))
+def test_every_metric_of_the_rules_is_told(tmp_path: Path, rules: str, count: int) -> None:
     """A rule about a metric that nobody tells would be silent for ever."""
     told = _names_of_the_service(tmp_path) | _names_of_the_responder(tmp_path)
-    expressions = re.findall(r"expr:(.*?)(?=\n {8}[a-z]+:)", RULES.read_text(), re.DOTALL)
+    text = (DEPLOY / f"{rules}.yml").read_text()
+    expressions = re.findall(r"expr:(.*?)(?=\n {8}[a-z]+:|\n {6}- )", text, re.DOTALL)
     wanted = set(re.findall(r"\b(?:revocation|jpki)_[a-z_]+\b", " ".join(expressions)))
-    assert len(wanted) == 6
+    assert len(wanted) == count
     assert wanted <= told
 
 
@@ -63,6 +69,9 @@ def _names_of_the_service(folder: Path) -> set[str]:
     snapshots, metrics = CurrentSnapshot(), Metrics()
     snapshots.adopt(store(folder / "sets").publish(every_list(authority), authorities, now=T0))
     metrics.follow(snapshots, authorities, FixedClock(T0), Dropped())
+    metrics.follow_jlis(Settings(mode="sandbox"), FixedClock(T0))
+    metrics.jlis_called("four_information", "OK", 0.1)
+    metrics.jlis_left_alone("four_information", is_so=True)
     metrics.follow_signers(lambda: [expiry("local", T0 + DAY, T0)], authorities, lambda: 0)
     return _names(metrics.registry)
 
