@@ -258,6 +258,7 @@ def test_the_batch_of_the_checker() -> None:
     assert found["peak_octets"] > 0 < found["seconds"]
 
 
+@pytest.mark.slow
 def test_a_figure_of_ocsp_has_the_same_form() -> None:
     """One figure, by the product as it is served: the last line has the members of the core's."""
     done = run("ocsp", "--only", "nonce_p256_vs_openssl_speed", "--seconds", "1", "--json")
@@ -268,6 +269,20 @@ def test_a_figure_of_ocsp_has_the_same_form() -> None:
     assert list(found["ratios"]) == ["nonce_p256_vs_openssl_speed"]
     assert found["ratios"]["nonce_p256_vs_openssl_speed"] > 0
     assert found["machine"]["a_million_answers"]["answers"] >= 1_000_000
+
+
+@pytest.mark.slow
+def test_a_whole_night_is_measured_step_by_step() -> None:
+    """With few people: the night is its three steps, each process is weighed, every life event is counted."""
+    done = run("night", "--residents", "300", "--customers", "20", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["benchmark"], found["residents"], found["customers"]) == ("night", 300, 20)
+    steps = ("sandbox_signs_day_1", "night_1", "four_items")
+    assert found["night_seconds"] == pytest.approx(sum(found["seconds"][step] for step in steps), abs=0.05)
+    assert sum(found["shares"].values()) == pytest.approx(1, abs=0.01)
+    assert all(octets > 0 for octets in found["peak_octets"].values())
+    assert found["counts"]["lists"] == 240
 
 
 def test_each_figure_of_ocsp_is_measured_once_and_has_its_words() -> None:
