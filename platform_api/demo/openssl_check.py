@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from platform_api.demo.lifelog import GOOD, ON_HOLD, REVOKED, CertificateKey, LifeLog
+from platform_api.demo.truth import PublishedSet
 from revocation.errors import OutsideFailed
 
 #: Enough of each kind to mean something, few enough for a demo.
@@ -47,14 +47,17 @@ def choose(
     log: LifeLog,
     valid: list[CertificateKey],
     *,
-    at: datetime,
+    last: PublishedSet,
     seed: int,
     ceiling: int,
     issuer_keys: list[str],
 ) -> list[Question]:
-    """At least 20 certificates: both generations, revoked, on hold, good, and one never issued."""
+    """At least 20 certificates: both generations, revoked, on hold, good, and one never issued.
+
+    What each answer must be is what the ``last`` set says, in which a list may be carried over.
+    """
     rng = random.Random(f"openssl {seed}")  # noqa: S311  # a sample for a report, not a secret
-    listed = log.revoked_certificates(at)
+    listed = log.revoked_certificates(last.this_update)
     questions: list[Question] = []
 
     def take(keys: list[CertificateKey], count: int, expected: str) -> None:
@@ -63,9 +66,9 @@ def choose(
             share = min(len(group), (count + 1) // len(issuer_keys))
             questions.extend(Question(key, expected) for key in rng.sample(group, share))
 
-    take([k for k in listed if log.state(k, at) == REVOKED], REVOKED_ASKED, REVOKED)
-    take([k for k in listed if log.state(k, at) == ON_HOLD], HELD_ASKED, ON_HOLD)
-    take([k for k in valid if log.state(k, at) == GOOD], GOOD_ASKED, GOOD)
+    take([k for k in listed if last.state(log, k) == REVOKED], REVOKED_ASKED, REVOKED)
+    take([k for k in listed if last.state(log, k) == ON_HOLD], HELD_ASKED, ON_HOLD)
+    take([k for k in valid if last.state(log, k) == GOOD], GOOD_ASKED, GOOD)
     never = CertificateKey(issuer_keys[-1], format(ceiling + 1 + rng.randrange(1000), "x"))
     return [*questions, Question(never, NEVER_ISSUED)]
 

@@ -20,13 +20,14 @@ import aiohttp
 from platform_api.demo import openssl_check
 from platform_api.demo.commands import Try, commands_to_try
 from platform_api.demo.export import export
-from platform_api.demo.lifelog import GOOD, CertificateKey, LifeLog, moment
+from platform_api.demo.lifelog import GOOD, REVOKED, CertificateKey, LifeLog
 from platform_api.demo.openssl_check import Responder
-from platform_api.demo.report import build, clean
+from platform_api.demo.report import build, clean, published_sets
 from platform_api.demo.retention import look_for_items
 from platform_api.demo.sandbox_client import SandboxClient
 from platform_api.demo.scenario import Scenario, Teller
 from platform_api.demo.state import DemoState
+from platform_api.demo.truth import PublishedSet
 from platform_api.demo.world import Addresses, World, require_free_port
 from revocation.authorities import Authorities
 from revocation.clock import Clock
@@ -185,16 +186,16 @@ class Demo:
         self._tell.progress("openssl ocsp asks both responders")
         issuers, ceiling = await asyncio.to_thread(write_issuers, world)
         residents = await scenario.sandbox.residents(self.state.data["residents"])
-        at = moment(self.state.data["sets"][-1]["this_update"])
+        last = published_sets(self.state.data["sets"])[-1]
         valid = [
             key
             for resident in residents
-            if (key := log.newest_certificate(resident["resident_id"], at)) is not None
+            if (key := log.newest_certificate(resident["resident_id"], last.this_update)) is not None
         ]
         questions = openssl_check.choose(
             log,
             valid,
-            at=at,
+            last=last,
             seed=self.state.data["seed"],
             ceiling=ceiling,
             issuer_keys=list(issuers),
@@ -213,16 +214,18 @@ class Demo:
     async def _prepare_tries(self, scenario: Scenario, world: World) -> None:
         issuers, _ = await asyncio.to_thread(write_issuers, world)
         log = LifeLog(await scenario.sandbox.life_log())
-        at = moment(self.state.data["sets"][-1]["this_update"])
+        last = published_sets(self.state.data["sets"])[-1]
         customers = [
             c
             for c in self.state.read("customers")
             if (c["institution"], c["service"], c["kind"]) == (0, 0, "card-sign")
         ]
-        lucky = next(
-            c for c in customers if log.state(CertificateKey(c["issuer_key"], c["serial_number"]), at) == GOOD
+        lucky = next(c for c in customers if _in_force(log, c, last))
+        revoked = min(
+            key
+            for key in log.revoked_certificates(last.this_update)
+            if key.issuer_key in issuers and last.state(log, key) == REVOKED
         )
-        revoked = min(k for k in log.revoked_certificates(at) if k.issuer_key in issuers)
         self.tries = commands_to_try(
             service=self._addresses.service,
             sandbox=self._addresses.sandbox,
@@ -311,6 +314,12 @@ class Demo:
                 got=f"another {', '.join(other)}",
                 remedy="name another folder with --data, or start this one anew with --fresh",
             )
+
+
+def _in_force(log: LifeLog, customer: dict[str, Any], last: PublishedSet) -> bool:
+    """The customer's card is in force, and the set says so too: with a carried list they may differ."""
+    key = CertificateKey(customer["issuer_key"], customer["serial_number"])
+    return log.state(key, last.this_update) == last.state(log, key) == GOOD
 
 
 def write_issuers(world: World) -> tuple[dict[str, Path], int]:

@@ -39,6 +39,10 @@ class PublishedSet:
                 return one.this_update
         return self.this_update
 
+    def state(self, log: LifeLog, key: CertificateKey) -> str:
+        """What this set says of it: a carried list does not know yet what befell the certificate since."""
+        return log.state(key, self.spoken_at(log, key))
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -86,8 +90,7 @@ def expected_transitions(log: LifeLog, watches: list[Watch], sets: list[Publishe
         for watch in watches:
             if after.set_seq <= watch.from_set:
                 continue
-            was = log.state(watch.key, before.spoken_at(log, watch.key))
-            now = log.state(watch.key, after.spoken_at(log, watch.key))
+            was, now = before.state(log, watch.key), after.state(log, watch.key)
             if now == was:
                 continue
             if now != GOOD:
