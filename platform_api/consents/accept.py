@@ -7,6 +7,7 @@ what passes here binds for ten years.
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 from uuid import UUID
 
 from platform_api.certificates.chain import KnownCertificate
@@ -15,9 +16,13 @@ from platform_api.changes.model import SIGNING_KINDS
 from platform_api.consents.application import Application
 from platform_api.consents.model import Consent
 from platform_api.consents.store import IssuedApplication
+from platform_api.problems import Problem
 from platform_api.registrations.model import Watched
 from revocation.errors import InputRefused
 from revocation.status import CertificateStatus, Status
+
+#: The code of a refusal that says nothing of the certificate, only of our lists.
+UNDETERMINED: Final = "CONSENT_CERTIFICATE_UNDETERMINED"
 
 
 def check_signature(
@@ -35,14 +40,24 @@ def check_signature(
 
 
 def check_status(status: CertificateStatus) -> None:
-    """Only a certificate that is good now, dates included, can consent."""
+    """Only a certificate that is good now, dates included, can consent.
+
+    That we cannot say anything is no word against it: 503 ``UNDETERMINED``, which passes and is not kept.
+    """
+    if status.status is Status.UNKNOWN:
+        raise _undetermined()
     if status.status is not Status.GOOD or not status.validity_checked:
-        raise _refused(
-            "CONSENT_CERTIFICATE_NOT_GOOD",
-            "a certificate that is not revoked and within its dates",
-            status.status.value,
-            "sign with a valid card",
-        )
+        raise certificate_not_good(status)
+
+
+def certificate_not_good(status: CertificateStatus) -> InputRefused:
+    """Something is proved against it; its holder needs another card."""
+    return _refused(
+        "CONSENT_CERTIFICATE_NOT_GOOD",
+        "a certificate that is not revoked and within its dates",
+        status.status.value,
+        "sign with a valid card",
+    )
 
 
 def check_holder(certificate: KnownCertificate, slots: dict[str, Watched]) -> Watched:
@@ -95,3 +110,15 @@ _APPLY = "ask for an application with POST /v1/consent-applications and have exa
 
 def _refused(code: str, expected: str, got: str, remedy: str) -> InputRefused:
     return InputRefused(code, expected=expected, got=got, remedy=remedy)
+
+
+def _undetermined() -> Problem:
+    return Problem(
+        503,
+        UNDETERMINED,
+        en="Our revocation lists cannot say at present whether this certificate is good; nothing was kept. "
+        "Send the same request again later, and ask the operator if it lasts.",
+        ja="失効情報がそろっていないため、この証明書の有効性を確認できません。何も保存していません。"
+        "しばらくしてから同じリクエストを送ってください。続く場合は運営者に確認してください。",
+        headers={"Retry-After": "600"},
+    )

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from platform_api.certificates.chain import KnownCertificate
+from platform_api.consents.accept import certificate_not_good
 from platform_api.consents.model import Consent
 from platform_api.consents.withdrawal_application import WithdrawalApplication
 from platform_api.consents.withdrawal_store import IssuedWithdrawal
 from platform_api.registrations.model import Watched
 from revocation.errors import InputRefused
+from revocation.status import CertificateStatus, Status
 
 
 def check_content(
@@ -49,6 +51,15 @@ def check_holder(certificate: KnownCertificate, slots: Mapping[str, Watched], co
         "another certificate",
         "sign with that card; or stop the consent yourself, and let the holder withdraw at J-LIS",
     )
+
+
+def check_status(status: CertificateStatus) -> None:
+    """Not of a certificate that is proved to have ended or to be on hold, dates included.
+
+    Where our lists cannot say anything it is taken: ending is the safe side, and J-LIS looks at the card too.
+    """
+    if status.status not in (Status.GOOD, Status.UNKNOWN) or not status.validity_checked:
+        raise certificate_not_good(status)
 
 
 _APPLY = "ask for an application with POST …/withdrawal-applications and have exactly that one signed"

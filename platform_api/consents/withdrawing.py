@@ -16,7 +16,7 @@ from uuid import UUID
 
 from platform_api.certificates.wire import refusals_as_problems
 from platform_api.changes.store import announce
-from platform_api.consents import accept, accept_withdrawal, life, store, withdrawal_store
+from platform_api.consents import accept_withdrawal, life, store, withdrawal_store
 from platform_api.consents.model import Consent
 from platform_api.consents.receiving import SignedApplication, signer_of
 from platform_api.consents.states import ConsentState, Step, Who, may_follow
@@ -109,7 +109,7 @@ class ConsentWithdrawer:
                 return await _found(connection, consent_id, service_code)
 
     def _check_status(self, known: KnownCertificate, now: datetime) -> None:
-        accept.check_status(
+        accept_withdrawal.check_status(
             certificate_status(
                 known.identity,
                 authorities=self.watcher.authorities,

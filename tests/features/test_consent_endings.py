@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from platform_api.consents import accept_withdrawal
 from platform_api.consents.receipts import ReceiptSigner
 from platform_api.consents.receiving import ConsentReceiver, SignedApplication
 from platform_api.consents.withdrawing import ConsentWithdrawer
+from revocation.errors import InputRefused
+from revocation.status import CertificateStatus, Status
 from tests import pki
 from tests.base.postgres import TestInstitution
 from tests.features.cards import AUTH_POLICY, make_card
@@ -177,6 +181,30 @@ async def test_a_successor_of_the_holder_may_withdraw(
     assert refused["code"] == "CONSENT_CERTIFICATE_NOT_GOOD"  # revoked by the move
     await acknowledge(service, institution, registration_id)
     assert (await withdraw(service, institution, consent_id, signed))["state"] == "WITHDRAWN"
+
+
+async def test_late_lists_keep_nobody_from_withdrawing(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Nothing can be said of the card, whose lists are late: the withdrawal is taken and J-LIS is told."""
+    card = make_card(sets.ca())
+    registration_id, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    service.world.clock.advance(timedelta(days=5))
+    gone = await withdraw(service, institution, consent_id, signed)
+    assert (gone["state"], gone["withdrawal"]["forwarding"]) == ("WITHDRAWN", "FORWARDED")
+    assert (await fetch(service, institution, registration_id))["outcome"] == "CONSENT_WITHDRAWN"
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_whose_certificate_ends_a_consent(status: Status) -> None:
+    """One that is good, or of which nothing is proved against it; no other."""
+    found = CertificateStatus(status, None, validity_checked=True)
+    if status in (Status.GOOD, Status.UNKNOWN):
+        accept_withdrawal.check_status(found)
+    else:
+        with pytest.raises(InputRefused, match="CONSENT_CERTIFICATE_NOT_GOOD"):
+            accept_withdrawal.check_status(found)
 
 
 async def test_a_next_holder_withdraws_nothing(service: Service, institution: TestInstitution) -> None:

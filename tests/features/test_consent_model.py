@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from platform_api.certificates.four_items import ITEMS
-from platform_api.consents import accept, store, withdrawal_store
+from platform_api.consents import accept, accept_withdrawal, store, withdrawal_store
 from platform_api.consents.application import TEXT_VERSION, Application, write_application
 from platform_api.consents.history_store import HistoryRow, history
 from platform_api.consents.maintenance import maintain
@@ -460,7 +460,8 @@ def _number(signed: SignedApplication) -> UUID:
 async def test_consents_against_a_dictionary(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order of acts, deaths and days: fetched only while allowed, told once."""
     # Decades go by without a list: that only a good certificate may sign is tested elsewhere.
-    monkeypatch.setattr(accept, "check_status", lambda status: None)
+    for rules in (accept, accept_withdrawal):
+        monkeypatch.setattr(rules, "check_status", lambda status: None)
     await world.day()
 
     class Here(Life):

@@ -11,7 +11,7 @@ from platform_api.db.transactions import tenant
 from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
 from tests.features.cards import AUTH_POLICY, Card, make_card
-from tests.features.consenting import consent, fetch, next_day, onboard
+from tests.features.consenting import consent, fetch, next_day, onboard, signed_consent
 from tests.features.gateways import FakeJlis, successor
 from tests.features.service import Service, serving
 from tests.features.world import everything
@@ -163,15 +163,29 @@ async def test_what_is_not_a_consent(
 async def test_revoked_card_cannot_consent(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
-    """A consent needs a certificate that is good now; revoked, or with stale lists, it is refused."""
+    """A consent needs a certificate that is good now; a revoked one is refused for good."""
     card = make_card(sets.ca())
     registration_id = await onboard(service, institution, card)
     await next_day(service, {card.serial: 3})
     answer = await consent(service, institution, card, registration_id, expect=422)
     assert answer["code"] == "CONSENT_CERTIFICATE_NOT_GOOD"
-    fresh = make_card(sets.ca())
-    other = await onboard(service, institution, fresh, "b")
-    service.world.clock.advance(timedelta(days=5))
-    answer = await consent(service, institution, fresh, other, expect=422)
-    assert answer["code"] == "CONSENT_CERTIFICATE_NOT_GOOD"
     assert jlis.submissions == 0
+
+
+async def test_a_card_of_which_our_lists_cannot_say_anything(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Late lists are no word against the card: nothing is kept, and the same request is taken once they are
+    back, under the same Idempotency-Key."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    body = await signed_consent(service, institution, card, registration_id)
+    once = {"Idempotency-Key": "once"}
+    service.world.clock.advance(timedelta(days=5))
+    refused = await service.call(institution, "POST", "/v1/consents", body, expect=503, headers=once)
+    assert refused["code"] == "CONSENT_CERTIFICATE_UNDETERMINED"
+    assert int(service.headers["Retry-After"]) > 0
+    assert (jlis.submissions, (await everything(service.world.database))["consent"]) == (0, [])
+    await next_day(service)
+    taken = await service.call(institution, "POST", "/v1/consents", body, expect=201, headers=once)
+    assert taken["state"] == "REFLECTED"
