@@ -1,11 +1,12 @@
-"""Opaque tokens of pages that are ordered by a time and an id."""
+"""Pages of lists that are ordered by a time and an id, and the opaque tokens that lead to the next one."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 from pydantic import Field
@@ -15,8 +16,21 @@ from platform_api.problems import Problem
 #: Where the last page ended; in a query.
 PageToken = Annotated[str, Field(max_length=64)]
 
+_Row = TypeVar("_Row")
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def page_of(
+    found: Sequence[_Row], size: int, place: Callable[[_Row], tuple[datetime, UUID]]
+) -> tuple[Sequence[_Row], str | None]:
+    """The rows to show of one more than ``size`` that was asked for, and the token of the next page.
+
+    ``place``: a row's time and id, by which the list is ordered.
+    """
+    shown = found[:size]
+    return shown, page_token(*place(shown[-1])) if len(found) > len(shown) else None
 
 
 def page_token(at: datetime, last: UUID) -> str:

@@ -31,7 +31,6 @@ State = Literal[
 ]
 PageSize = Annotated[int, Field(ge=1, le=1000)]
 #: Where a page ended: a number and an id, opaque to the caller.
-PageToken = Annotated[str, Field(pattern=r"^[0-9]{1,18}-[0-9a-f]{32}$")]
 
 
 class ApplicationRequest(RequestModel):

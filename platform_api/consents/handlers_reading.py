@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
@@ -22,7 +21,6 @@ from platform_api.consents.bodies import (
     ConsentsResponse,
     HistoryResponse,
     PageSize,
-    PageToken,
     State,
     consent_body,
     history_entry,
@@ -39,10 +37,8 @@ from platform_api.operations import (
     principal_of,
     query_of,
 )
+from platform_api.page_tokens import PageToken, page_of, read_page_token
 from platform_api.problems import not_found
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class ConsentsQuery(RequestModel):
@@ -101,27 +97,12 @@ async def list_consents(request: web.Request) -> ConsentsResponse:
     query = query_of(request, ConsentsQuery)
     now = request.config_dict[CLOCK].now()
     chosen = listing_store.Filter(query.registration_id, query.service_id, query.state, query.forwarding)
-    after = None if query.page_token is None else _after(query.page_token)
+    after = read_page_token(query.page_token)
     async with tenant(request.config_dict[POOL], principal_of(request).institution_id) as connection:
         found = await listing_store.page(connection, now, chosen, after, query.page_size + 1)
-    shown = found[: query.page_size]
-    return ConsentsResponse(
-        consents=[consent_body(consent, withdrawal, now) for consent, withdrawal in shown],
-        next_page_token=_token(shown[-1][0].received_at, shown[-1][0].consent_id)
-        if len(found) > len(shown)
-        else None,
-    )
-
-
-def _token(at: datetime, consent_id: UUID) -> str:
-    return f"{(at - _EPOCH) // _MICROSECOND}-{consent_id.hex}"
-
-
-def _after(token: str) -> tuple[datetime, UUID]:
-    number, _, hexadecimal = token.partition("-")
-    # Beyond what we ever wrote: nothing comes after it.
-    moment = min(int(number), 250_000_000_000_000_000)
-    return _EPOCH + moment * _MICROSECOND, UUID(hexadecimal)
+    shown, token = page_of(found, query.page_size, lambda row: (row[0].received_at, row[0].consent_id))
+    bodies = [consent_body(consent, withdrawal, now) for consent, withdrawal in shown]
+    return ConsentsResponse(consents=bodies, next_page_token=token)
 
 
 @operation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import Field
 
 from platform_api.consents import listing_store, store
-from platform_api.consents.bodies import PageSize, PageToken, RemindedResponse
+from platform_api.consents.bodies import PageSize, RemindedResponse
 from platform_api.consents.forecast import months_from
 from platform_api.consents.model import jst_date
 from platform_api.db.transactions import tenant
@@ -23,6 +23,7 @@ from platform_api.operations import (
     principal_of,
     query_of,
 )
+from platform_api.page_tokens import PageToken, page_of, read_page_token
 from platform_api.problems import not_found
 from platform_api.registrations import store as registrations
 
@@ -90,17 +91,17 @@ class ForecastResponse(ResponseModel):
 async def list_consent_reminders(request: web.Request) -> RemindersResponse:
     query = query_of(request, RemindersQuery)
     service_id = path_uuid(request, "service_id")
-    after = None
-    if query.page_token is not None:
-        number, _, hexadecimal = query.page_token.partition("-")
-        after = (date.fromordinal(min(max(int(number), 1), date.max.toordinal())), UUID(hexadecimal))
+    given = read_page_token(query.page_token)
+    after = None if given is None else (given[0].date(), given[1])
     async with tenant(request.config_dict[POOL], principal_of(request).institution_id) as connection:
         if await registrations.service_code(connection, service_id) is None:
             raise not_found()
         found = await listing_store.due_reminders(
             connection, request.config_dict[CLOCK].now(), service_id, after, query.page_size + 1
         )
-    shown = found[: query.page_size]
+    shown, token = page_of(
+        found, query.page_size, lambda one: (datetime.combine(one.due_on, time(), UTC), one.consent_id)
+    )
     return RemindersResponse(
         reminders=[
             ReminderBody(
@@ -112,9 +113,7 @@ async def list_consent_reminders(request: web.Request) -> RemindersResponse:
             )
             for one in shown
         ],
-        next_page_token=f"{shown[-1].due_on.toordinal()}-{shown[-1].consent_id.hex}"
-        if len(found) > len(shown)
-        else None,
+        next_page_token=token,
     )
 
 

@@ -22,7 +22,7 @@ from platform_api.operations import (
     principal_of,
     query_of,
 )
-from platform_api.page_tokens import PageToken, page_token, read_page_token
+from platform_api.page_tokens import PageToken, page_of, read_page_token
 from platform_api.problems import Problem
 from platform_api.registrations.context import watcher_of
 
@@ -89,12 +89,10 @@ async def list_deliveries(request: web.Request) -> DeliveriesResponse:
     async with tenant(request.config_dict[POOL], institution_id) as connection:
         await queue.purge(connection, institution_id, now)
         found = await store.list_waiting(connection, now, after, query.page_size + 1)
-    page = found[: query.page_size]
+    page, token = page_of(found, query.page_size, lambda one: (one.created_at, one.delivery_id))
     return DeliveriesResponse(
         deliveries=[_body(waiting) for waiting in page],
-        next_page_token=page_token(page[-1].created_at, page[-1].delivery_id)
-        if len(found) > len(page)
-        else None,
+        next_page_token=token,
     )
 
 

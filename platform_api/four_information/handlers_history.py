@@ -20,7 +20,7 @@ from platform_api.operations import (
     principal_of,
     query_of,
 )
-from platform_api.page_tokens import PageToken, page_token, read_page_token
+from platform_api.page_tokens import PageToken, page_of, read_page_token
 from platform_api.problems import not_found
 from platform_api.registrations import store as registrations
 
@@ -70,8 +70,7 @@ async def list_queries(request: web.Request) -> QueriesResponse:
         if await registrations.find(connection, registration_id) is None:
             raise not_found()
         found = await store.list_queries(connection, registration_id, before, query.page_size + 1)
-    page = found[: query.page_size]
-    more = len(found) > len(page)
+    page, token = page_of(found, query.page_size, lambda one: (one.asked_at, one.query_id))
     return QueriesResponse(
         queries=[
             QueryBody(
@@ -85,5 +84,5 @@ async def list_queries(request: web.Request) -> QueriesResponse:
             )
             for one in page
         ],
-        next_page_token=page_token(page[-1].asked_at, page[-1].query_id) if more else None,
+        next_page_token=token,
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from platform_api.certificates.wire import Base64, Items
-from platform_api.invitations.model import MOST_DAYS, Invitation, InvitationState
+from platform_api.invitations.model import MOST_DAYS, InvitationState
 from platform_api.operations import REFERENCE_PATTERN, RequestModel, ResponseModel
-from platform_api.problems import Problem
+from platform_api.page_tokens import PageToken
 
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 StateName = Literal[
@@ -27,7 +25,6 @@ StateName = Literal[
     "EXPIRED",
     "CANCELLED",
 ]
-_CURSOR: Final = re.compile(r"([0-9T:.+-]{20,40})\|([0-9a-f-]{36})", re.ASCII)
 
 
 class InvitationRequest(RequestModel):
@@ -90,7 +87,7 @@ class InvitationBody(ResponseModel):
 
 class InvitationsQuery(RequestModel):
     page_size: Annotated[int, Field(ge=1, le=200)] = 50
-    page_token: Annotated[str, Field(max_length=200)] | None = None
+    page_token: PageToken | None = None
     state: StateName | None = None
     service_id: UUID | None = None
 
@@ -117,30 +114,3 @@ class ConfirmedBody(ResponseModel):
     consent_id: UUID
     #: Of the consent, as of the answer.
     state: str
-
-
-def cursor_after(invitation: Invitation) -> str:
-    text = f"{invitation.created_at.isoformat()}|{invitation.invitation_id}"
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def cursor_of(token: str | None) -> tuple[datetime, UUID] | None:
-    """Where the page before ended."""
-    if token is None:
-        return None
-    try:
-        text = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)).decode("ascii")
-        parts = _CURSOR.fullmatch(text)
-        if parts is None:
-            raise ValueError("another text")
-        at = datetime.fromisoformat(parts[1])
-        if at.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return at, UUID(parts[2])
-    except ValueError:
-        raise Problem(
-            400,
-            "PAGE_TOKEN_REFUSED",
-            en="Send next_page_token of the page before exactly as it was given.",
-            ja="page_tokenには前のページのnext_page_tokenをそのまま指定してください。",
-        ) from None

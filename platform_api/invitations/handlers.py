@@ -21,8 +21,6 @@ from platform_api.invitations.api_models import (
     InvitationRequest,
     InvitationsQuery,
     InvitationsResponse,
-    cursor_after,
-    cursor_of,
 )
 from platform_api.invitations.creating import Wish, create
 from platform_api.invitations.deciding import Confirmation, end
@@ -32,6 +30,7 @@ from platform_api.invitations.qr import qr_code
 from platform_api.invitations.tokens import LetterHashes
 from platform_api.keys import CLOCK, HOLDER_APPS, KEY_HASHER, POOL, SETTINGS
 from platform_api.operations import operation, path_uuid, principal_of, query_of
+from platform_api.page_tokens import page_of, read_page_token
 from platform_api.problems import Problem, not_found
 from platform_api.status.permissions import require_purpose
 
@@ -98,7 +97,7 @@ async def create_invitation(request: web.Request, body: InvitationRequest) -> In
 )
 async def list_invitations(request: web.Request) -> InvitationsResponse:
     query = query_of(request, InvitationsQuery)
-    before = cursor_of(query.page_token)
+    before = read_page_token(query.page_token)
     institution_id = principal_of(request).institution_id
     now = await _up_to_date(request)
     async with tenant(request.config_dict[POOL], institution_id) as connection:
@@ -109,10 +108,9 @@ async def list_invitations(request: web.Request) -> InvitationsResponse:
             service_id=query.service_id,
             states=None if query.state is None else [query.state],
         )
-        shown = found[: query.page_size]
+        shown, token = page_of(found, query.page_size, lambda one: (one.created_at, one.invitation_id))
         bodies = await _bodies(connection, shown, now)
-    more = len(found) > query.page_size
-    return InvitationsResponse(invitations=bodies, next_page_token=cursor_after(shown[-1]) if more else None)
+    return InvitationsResponse(invitations=bodies, next_page_token=token)
 
 
 @operation(

@@ -13,6 +13,7 @@ from platform_api.consents import listing_store, store
 from platform_api.consents.maintenance import MaintenanceReport, maintain
 from platform_api.consents.model import JST, ConsentState, jst_midnight
 from platform_api.db.transactions import tenant
+from platform_api.page_tokens import page_token
 from tests import pki
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
@@ -348,10 +349,16 @@ async def test_lists_in_pages(service: Service, institution: TestInstitution) ->
     path = f"/v1/consents?registration_id={one['registration_id']}&service_id={institution.service_id}"
     assert (await service.call(institution, "GET", f"{path}&state=REFLECTED"))["consents"] == [one]
     assert (await service.call(institution, "GET", f"{path}&state=EXPIRED"))["consents"] == []
-    for bad in ("page_token=x", "state=DEAD", "page_size=0", "page_token=9999999999999999999-" + "0" * 32):
+    for bad in ("state=DEAD", "page_size=0", f"page_token={'A' * 65}"):
         await service.call(institution, "GET", f"/v1/consents?{bad}", expect=422)
-    far = f"/v1/consents?page_token={'9' * 18}-{'f' * 32}"
-    assert (await service.call(institution, "GET", far))["consents"] == []
+    reminders = f"/v1/services/{institution.service_id}/consent-reminders"
+    for bad in ("x", "é", "A" * 31 + "%3D", "_" * 32):
+        for path in ("/v1/consents", reminders):
+            refused = await service.call(institution, "GET", f"{path}?page_token={bad}", expect=400)
+            assert refused["code"] == "PAGE_TOKEN_REFUSED"
+    far = page_token(datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1))
+    assert (await service.call(institution, "GET", f"/v1/consents?page_token={far}"))["consents"] == []
+    assert (await service.call(institution, "GET", f"{reminders}?page_token={far}"))["reminders"] == []
 
 
 async def test_what_is_allowed_never_waits_for_a_pass(
