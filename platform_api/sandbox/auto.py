@@ -10,7 +10,7 @@ import sys
 from typing import Final
 
 from platform_api.sandbox.app import Sandbox
-from platform_api.sandbox.refusals import FolderDamaged
+from platform_api.sandbox.refusals import FolderDamaged, RequestRefused
 from platform_api.sandbox.world import World
 
 #: How often the clock is looked at: a suspended laptop wakes up with a clock that has jumped.
@@ -18,11 +18,19 @@ _LOOK_EVERY_S: Final = 15.0
 _AFTER_A_FAILURE_S: Final = 60.0
 
 
+def play_missed_day(world: World) -> bool:
+    """Plays the first day that is owed; False where none is."""
+    due = world.missed_day()
+    if due is None:
+        return False
+    world.play(due)
+    return True
+
+
 def play_missed_days(world: World) -> int:
     """Plays every day that is owed, in order; how many there were."""
     played = 0
-    while (due := world.missed_day()) is not None:
-        world.play(due)
+    while play_missed_day(world):
         played += 1
     return played
 
@@ -32,9 +40,10 @@ async def publish_by_itself(sandbox: Sandbox) -> None:
     while True:
         wait = _LOOK_EVERY_S
         try:
-            while (due := sandbox.world.missed_day()) is not None:
-                await sandbox.ask(sandbox.world.play, due)
-        except (FolderDamaged, OSError) as error:
+            # Looked for and played in one question: in between a day played by hand could come.
+            while await sandbox.ask(play_missed_day, sandbox.world):
+                pass
+        except (FolderDamaged, RequestRefused, OSError) as error:
             sys.stderr.write(f"sandbox: today's lists could not be published: {error}\n")
             wait = _AFTER_A_FAILURE_S
         sandbox.auto_changed.clear()

@@ -125,12 +125,16 @@ async def _serve(world: World, listener: socket.socket, ready: Callable[[int], N
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     publishing = asyncio.create_task(publish_by_itself(app[SANDBOX]))
+    # It never ends by itself: an unforeseen error ends the process too, aloud, instead of lists that expire.
+    publishing.add_done_callback(lambda _: stop.set())
     try:
         await web.SockSite(runner, listener).start()
         ready(listener.getsockname()[1])
         await stop.wait()
     finally:
         publishing.cancel()
-        with suppress(asyncio.CancelledError):
-            await publishing
-        await runner.cleanup()
+        try:
+            with suppress(asyncio.CancelledError):
+                await publishing
+        finally:
+            await runner.cleanup()

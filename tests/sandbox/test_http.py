@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from platform_api.sandbox.app import SANDBOX, make_app
-from platform_api.sandbox.auto import publish_by_itself
+from platform_api.sandbox.app import make_app
 from platform_api.sandbox.publications import number_of_day
 from platform_api.sandbox.world import World
-from revocation.clock import FixedClock
 from tests.sandbox.worlds import DAY, NOW, copied_world, open_world
 
 Client = TestClient[Any, Any]
@@ -338,37 +335,3 @@ async def test_nothing_is_published_before_the_first_day(tmp_path_factory: pytes
         assert (status, answer["code"]) == (409, "NOT_BEGUN")
         _, health = await _json(client, "GET", "/sandbox/v1/health")
         assert (health["day"], health["residents"], health["seed"]) == (None, 120, 1)
-
-
-async def test_days_come_by_themselves(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Switched on, the sandbox publishes at once and then each 24 hours of its clock; off, it stops."""
-    base = FixedClock(NOW)
-    world = await asyncio.to_thread(open_world, tmp_path_factory.mktemp("auto"), clock=base)
-    app = make_app(world)
-    async with TestClient(TestServer(app)) as client:
-        task = asyncio.create_task(publish_by_itself(app[SANDBOX]))
-
-        async def day_is(day: int) -> None:
-            async with asyncio.timeout(10):
-                while world.day != day:  # noqa: ASYNC110 - the day comes from another thread
-                    await asyncio.sleep(0.02)
-
-        assert world.facts()["day"] is None
-        await _json(client, "POST", "/sandbox/v1/days:auto", {"enabled": True})
-        await day_is(0)
-        _, publication = world.begun()
-        assert publication.this_update == NOW - timedelta(minutes=5)
-        # Nearly a day later nothing is due; then it is, and three missed days follow one after the other.
-        for hours, day in ((23, 0), (24, 1), (24 * 4, 4)):
-            base.set(NOW + timedelta(hours=hours))
-            app[SANDBOX].auto_changed.set()
-            await day_is(day)
-            _, publication = world.begun()
-            assert world.clock.now() < publication.next_update
-        await _json(client, "POST", "/sandbox/v1/days:auto", {"enabled": False})
-        base.advance(3 * DAY)
-        app[SANDBOX].auto_changed.set()
-        await asyncio.sleep(0.1)
-        assert world.day == 4
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
