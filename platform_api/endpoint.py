@@ -84,7 +84,8 @@ async def _answer(operation: Operation, arguments: list[Any]) -> tuple[Outcome, 
     if not isinstance(body, operation.response):
         raise TypeError(f"expected {operation.operation_id} to give {operation.response.__name__}")
     status = answer.status or operation.status
-    return Outcome(status, body.model_dump_json().encode(), ids_in(body)), dict(answer.headers)
+    ids = ids_in(body) if operation.transient_response else {}  # a body that is kept says them itself
+    return Outcome(status, body.model_dump_json().encode(), ids), dict(answer.headers)
 
 
 async def _once(

@@ -45,7 +45,7 @@ class Outcome:
 
     status: int
     body: bytes
-    ids: dict[str, str]
+    ids: dict[str, Any]
     problem: Problem | None = None
     replayed: bool = False
 
@@ -193,13 +193,16 @@ async def _claim(
     return _Found.MINE, None
 
 
-def ids_in(model: BaseModel) -> dict[str, str]:
-    """The ids that an answer names (fields ``*_id`` that hold a UUID); kept where the body may not be."""
-    found: dict[str, str] = {}
+def ids_in(model: BaseModel) -> dict[str, Any]:
+    """The ids that an answer names (fields ``*_id`` that hold a UUID), of a list those of each in its order;
+    kept where the body may not be."""
+    found: dict[str, Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             found |= ids_in(value)
+        elif isinstance(value, list) and value and all(isinstance(one, BaseModel) for one in value):
+            found[name] = [ids_in(one) for one in value]
         elif isinstance(value, UUID) and name.endswith("_id"):
             found[name] = str(value)
     return found
@@ -229,6 +232,6 @@ def _not_kept(ids: dict[str, str]) -> Problem:
         410,
         "RESPONSE_NOT_KEPT",
         en="This request was done; its answer held personal data and was not kept. Use the ids given here.",
-        ja="このリクエストは処理済みです。応答は個人情報を含むため保存していません。",
+        ja="このリクエストは処理済みです。応答は個人情報を含むため保存していません。idsに示すIDを使ってください。",
         extra={"ids": ids},
     )

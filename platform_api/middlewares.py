@@ -9,10 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-import asyncpg
 from aiohttp import web
 
-from platform_api.db.failures import CONNECTION_LOST
+from platform_api.failures_told import problem_of
 from platform_api.institutions.api_keys import LEAKED_KEY
 from platform_api.institutions.authentication import refuse_key_in_address
 from platform_api.keys import (
@@ -28,7 +27,6 @@ from platform_api.keys import (
 )
 from platform_api.logs import failure
 from platform_api.problems import Problem, language_of
-from revocation.errors import InputRefused, OutsideFailed, RevocationError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -46,15 +44,6 @@ _OF_STATUS: Final[dict[int, tuple[str, str, str]]] = {
     413: ("BODY_TOO_LARGE", "The body is too large; send less.", "本文が大きすぎます。"),
     415: ("MEDIA_TYPE_REFUSED", "This media type is not taken here.", "この形式は受け付けません。"),
 }
-
-#: What asyncpg raises when the database goes away in the middle, or a statement runs into its limit.
-_DATABASE_AWAY: Final = (
-    *CONNECTION_LOST,
-    asyncpg.TooManyConnectionsError,
-    # 55P03: a registration waits for the night's detection only so long. 57014: statement_timeout.
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-)
 
 
 @web.middleware
@@ -77,44 +66,9 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         problem = problem_of(error)
         response, code = _rendered(request, problem)
         if problem.status >= 500:
-            _log_failure(request, error, problem)
+            log_failure(request, error, problem)
     _finish(request, response, code, time.perf_counter() - started)
     return response
-
-
-def problem_of(error: Exception) -> Problem:
-    """The problem that an exception is to the caller; of an unexpected one only that it happened."""
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, InputRefused):
-        return Problem(
-            422,
-            error.code,
-            en="What was sent cannot be used; see code and the documentation.",
-            ja="送られた内容は利用できません。codeを確認してください。",
-        )
-    if isinstance(error, OutsideFailed):
-        return Problem(
-            503,
-            error.code,
-            en="A system that this answer needs does not answer; ask again later.",
-            ja="必要な外部システムが応答しません。後でもう一度試してください。",
-            headers={"Retry-After": "5"},
-        )
-    if isinstance(error, _DATABASE_AWAY):
-        return Problem(
-            503,
-            "DATABASE_UNAVAILABLE",
-            en="The database does not answer; ask again in a moment.",
-            ja="データベースが応答しません。少し待って再送してください。",
-            headers={"Retry-After": "1"},
-        )
-    return Problem(
-        500,
-        error.code if isinstance(error, RevocationError) else "INTERNAL",
-        en="The service failed; tell the operator the request id.",
-        ja="サービス内部の誤りです。request_idを運営者に伝えてください。",
-    )
 
 
 def _of_status(refusal: web.HTTPException) -> Problem:
@@ -155,7 +109,8 @@ def _finish(request: web.Request, response: web.StreamResponse, code: str | None
     )
 
 
-def _log_failure(request: web.Request, error: Exception, problem: Problem) -> None:
+def log_failure(request: web.Request, error: Exception, problem: Problem) -> None:
+    """Of a request, or of one of the many that a request asks about."""
     request.app[LOG].error("request.failed", **_about(request), **(failure(error) | {"code": problem.code}))
 
 

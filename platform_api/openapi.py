@@ -45,7 +45,13 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
                 },
             },
         },
-        "ids": {"type": "object", "additionalProperties": {"type": "string"}},
+        "ids": {
+            "type": "object",
+            "description": "Ids by their names; of a list, those of each one in its order.",
+            "additionalProperties": {
+                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]
+            },
+        },
     },
 }
 

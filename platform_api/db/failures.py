@@ -24,6 +24,17 @@ CONNECTION_LOST: Final = (
     asyncpg.InterfaceError,
 )
 
+#: What one transaction may meet though nothing is wrong with it: rolled back, and worth another attempt.
+DATABASE_AWAY: Final = (
+    *CONNECTION_LOST,
+    asyncpg.TooManyConnectionsError,
+    # 55P03: a registration waits for the night's detection only so long. 57014: statement_timeout.
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    # 40P01: of two that wait for each other PostgreSQL ends one.
+    asyncpg.DeadlockDetectedError,
+)
+
 #: And a connection attempt, when the server is going, gone, or just coming: its socket may not be there.
 #: An act that may be repeated is repeated after one of these.
 SERVER_ENDED: Final = (OSError, *CONNECTION_LOST)

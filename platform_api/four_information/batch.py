@@ -1,7 +1,9 @@
 """Many at once: a few at a time, within a deadline, and none stops another.
 
 What was not begun when the deadline passed is not asked. What was begun ends in its own time, which the
-gateway bounds: an answer of J-LIS that is under way is not thrown away.
+gateway bounds once a line is free: an answer of J-LIS that is under way is not thrown away. Whatever happens
+to one is told of that one alone, a mistake of ours too: the others' answers are given here or nowhere, and
+each was paid for.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from platform_api.failures_told import problem_of
 from platform_api.problems import Problem
-from revocation.errors import OutsideFailed
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
@@ -37,10 +39,11 @@ async def each(
     asked: Sequence[Asked],
     do: Callable[[Asked], Awaitable[Found]],
     *,
+    failed: Callable[[Exception, Problem], None],
     at_a_time: int = AT_A_TIME,
     deadline_s: float = DEADLINE_S,
 ) -> list[Found | Refused]:
-    """A result or a refusal for each, in the order asked."""
+    """A result or a refusal for each, in the order asked; ``failed`` is told of what is our failure."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + deadline_s
     turns = asyncio.Semaphore(at_a_time)
@@ -51,10 +54,11 @@ async def each(
                 return Refused(NOT_ASKED, passing=True)
             try:
                 return await do(item)
-            except Problem as problem:
+            except Exception as error:  # one's own edge: the code that the whole request would have had
+                problem = problem_of(error)
+                if problem.status >= 500:
+                    failed(error, problem)
                 return Refused(problem.code, passing=problem.status in (429, 503))
-            except OutsideFailed as failed:
-                return Refused(failed.code, passing=True)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(item)) for item in asked]

@@ -10,7 +10,7 @@ from platform_api.certificates.wire import FourInformationBody, Items, four_info
 from platform_api.four_information.comparing import CompareWith, DifferencesBody, differences_body
 from platform_api.four_information.fetch import Fetched, Fetcher
 from platform_api.four_information.rules import FetchRules
-from platform_api.jlis.presence import gateway_of
+from platform_api.jlis.presence import batch_gateway_of, gateway_of
 from platform_api.keys import POOL, SETTINGS
 from platform_api.operations import RequestModel, ResponseModel, principal_of
 from platform_api.registrations.context import watcher_of
@@ -48,15 +48,15 @@ class FetchResponse(ResponseModel):
     registration: RegistrationState
 
 
-def fetcher_of(request: web.Request) -> Fetcher:
-    """Of the institution that asks, which must be permitted this purpose."""
+def fetcher_of(request: web.Request, *, batch: bool = False) -> Fetcher:
+    """Of the institution that asks, which must be permitted this purpose; a batch leaves lines to others."""
     principal = principal_of(request)
     require_purpose(principal, "four_information")
     app = request.config_dict
     return Fetcher(
         app[POOL],
         watcher_of(request),
-        gateway_of(request),
+        batch_gateway_of(request) if batch else gateway_of(request),
         principal.institution_id,
         rules=FetchRules.of(app[SETTINGS]),
     )

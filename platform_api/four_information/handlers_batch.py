@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from platform_api.four_information.bodies import (
 from platform_api.four_information.comparing import CompareWith, DifferencesBody, differences_body
 from platform_api.four_information.fetch import Fetched
 from platform_api.keys import POOL
+from platform_api.middlewares import log_failure
 from platform_api.operations import RequestModel, ResponseModel, operation, principal_of
 from platform_api.registrations.context import watcher_of
 from platform_api.registrations.model import Registration
@@ -57,7 +59,8 @@ class BatchFetchRequest(RequestModel):
 
 
 class FetchResult(ResponseModel):
-    """As the answer of a single fetch; REFUSED where there is no such registration, by ``detail_code``."""
+    """As the answer of a single fetch; REFUSED where there is no such registration, or the service failed for
+    this one (INTERNAL: tell the operator the request id), by ``detail_code``."""
 
     registration_id: UUID
     query_id: UUID | None
@@ -117,7 +120,7 @@ class BatchAcknowledgeResponse(ResponseModel):
     summary_ja="1サービスのお客さま最大100名分の最新の基本4情報を取得する",
 )
 async def batch_fetch(request: web.Request, body: BatchFetchRequest) -> BatchFetchResponse:
-    fetcher = fetcher_of(request)
+    fetcher = fetcher_of(request, batch=True)
 
     async def fetch(asked: RegistrationToFetch) -> Fetched:
         return await fetcher.fetch(
@@ -128,7 +131,7 @@ async def batch_fetch(request: web.Request, body: BatchFetchRequest) -> BatchFet
             service_id=body.service_id,
         )
 
-    found = await batch.each(body.registrations, fetch)
+    found = await batch.each(body.registrations, fetch, failed=partial(log_failure, request))
     return BatchFetchResponse(
         results=[
             _fetch_result(asked.registration_id, one)
@@ -157,7 +160,7 @@ async def batch_acknowledge(request: web.Request, body: BatchAcknowledgeRequest)
         async with watcher.transaction(pool, institution_id) as work:
             return await acknowledge_answer(work, one.registration_id, one.query_id)
 
-    found = await batch.each(body.acknowledgements, acknowledge)
+    found = await batch.each(body.acknowledgements, acknowledge, failed=partial(log_failure, request))
     return BatchAcknowledgeResponse(
         results=[
             _acknowledge_result(asked.registration_id, one)

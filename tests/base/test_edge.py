@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from platform_api.db.failures import CONNECTION_LOST
-from platform_api.middlewares import problem_of
+from platform_api.failures_told import problem_of
 from tests.base import sample_operations
 from tests.base.application import RunningApp, running, settings_for
 from tests.base.postgres import TestDatabase, TestInstitution, make_institution

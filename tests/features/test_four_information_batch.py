@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from platform_api.db.failures import DATABASE_AWAY
 from platform_api.four_information import batch
 from platform_api.four_information.batch import NOT_ASKED, Refused, each
+from platform_api.jlis.fields import JlisFields
+from platform_api.jlis.opening import open_gateway
+from platform_api.keys import LOG
+from platform_api.logs import make_log
 from platform_api.problems import Problem, not_found
-from revocation.errors import OutsideFailed
+from revocation.clock import SystemClock
+from revocation.errors import OutsideFailed, OwnFault
+from tests.base.eventually import eventually
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, make_card
+from tests.features.chaos_jlis import chaos, good
 from tests.features.consenting import ALL, acknowledge, consent, fetch, next_day, onboard
 from tests.features.gateways import CANARY_NAME, FakeJlis, successor
-from tests.features.service import Service
-from tests.features.world import everything
+from tests.features.service import Service, serving
+from tests.features.world import World, everything
 from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)
@@ -55,6 +65,14 @@ async def _people(
     await next_day(service, {old.serial: 3 for old, _ in cards.values()})
     Successors(jlis, service, dict(cards.values()))
     return found
+
+
+def _asked(institution: TestInstitution, people: dict[str, str]) -> dict[str, Any]:
+    return {
+        "service_id": str(institution.service_id),
+        "items": ALL,
+        "registrations": [{"registration_id": one} for one in people.values()],
+    }
 
 
 async def test_one_failing_stops_no_other(
@@ -102,26 +120,87 @@ async def test_one_failing_stops_no_other(
     assert done[0]["registration"]["state"] == "WATCHED"
 
 
+@pytest.mark.parametrize("sqlstate", ["55P03", "40P01", "57014", "57P01", "XX000"])
+async def test_a_database_that_fails_for_one_loses_no_other(
+    world: World, jlis: FakeJlis, institution: TestInstitution, sqlstate: str
+) -> None:
+    """A lock that is not had, a deadlock, a limit, a server that ends under one of them, or a fault: the
+    items of the others, asked and paid for, are given, and one line of the log says what happened."""
+    await world.day()
+    async with serving(world, jlis, state={LOG: make_log(written := io.StringIO())}) as service:
+        people = await _people(service, jlis, institution, {"a": True, "b": True, "c": True})
+        await _fails_for(world, people["b"], sqlstate)
+        got = (await service.call(institution, "POST", FETCH, _asked(institution, people)))["results"]
+    foreseen = sqlstate != "XX000"
+    assert [(one["outcome"], one["detail_code"]) for one in got] == [
+        ("DATA", None),
+        ("TEMPORARY", "DATABASE_UNAVAILABLE") if foreseen else ("REFUSED", "INTERNAL"),
+        ("DATA", None),
+    ]
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    failed = [line for line in lines if line["event"] == "request.failed"]
+    assert [(line["code"], line["sqlstate"]) for line in failed] == [(got[1]["detail_code"], sqlstate)]
+
+
+async def _fails_for(world: World, registration_id: str, sqlstate: str) -> None:
+    """PostgreSQL itself raises this when the answer about this registration is written down."""
+    async with world.database.superuser() as superuser:
+        await superuser.execute(
+            f"""
+            CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'as injected' USING ERRCODE = '{sqlstate}'; END $$;
+            CREATE TRIGGER fails BEFORE INSERT ON four_information_query FOR EACH ROW
+            WHEN (NEW.registration_id = '{registration_id}') EXECUTE FUNCTION fails();
+            """
+        )
+
+
 async def test_the_answer_of_a_batch_is_not_kept(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
-    """Replayed under its Idempotency-Key it is 410; no table holds an item."""
+    """Replayed under its Idempotency-Key it is 410 with the ids of each one; no table holds an item."""
     people = await _people(service, jlis, institution, {"a": True, "b": True})
-    body = {
-        "service_id": str(institution.service_id),
-        "items": ALL,
-        "registrations": [{"registration_id": one} for one in people.values()],
-    }
+    body = _asked(institution, people)
     headers = {"Idempotency-Key": "batch"}
     got = await service.call(institution, "POST", FETCH, body, headers=headers)
     assert [one["four_information"]["name"]["value"] for one in got["results"]] == [CANARY_NAME] * 2
     asked = len(jlis.queries)
     gone = await service.call(institution, "POST", FETCH, body, headers=headers, expect=410)
     assert gone["code"] == "RESPONSE_NOT_KEPT"
+    assert gone["ids"] == {
+        "results": [{name: one[name] for name in ("registration_id", "query_id")} for one in got["results"]]
+    }
     assert len(jlis.queries) == asked
     kept = str(await everything(service.world.database))
     assert CANARY_NAME not in kept
     assert CANARY_NAME.encode().hex() not in kept
+
+
+async def test_a_batch_leaves_lines_to_others(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """While one of a batch hangs on the only line that batches may have, its others wait, and a single fetch
+    is answered."""
+    people = await _people(service, jlis, institution, {"a": False, "b": False, "c": False, "d": False})
+    single = people.pop("d")
+    go = asyncio.Event()
+
+    async def hang(writer: asyncio.StreamWriter, body: bytes) -> None:
+        await go.wait()
+        await good(writer, body)
+
+    async with (
+        chaos({"outcome": "NO_NEW_CERTIFICATE"}, hang) as here,
+        open_gateway(JlisFields(jlis_url=here.url, jlis_batch_concurrency=1), SystemClock()) as gateway,
+        serving(service.world, gateway) as other,
+    ):
+        batch = asyncio.create_task(other.call(institution, "POST", FETCH, _asked(institution, people)))
+        await eventually(lambda: here.requests)
+        assert (await fetch(other, institution, single))["outcome"] == "NO_NEW_CERTIFICATE"
+        assert len(here.requests) == 2
+        go.set()
+        got = (await batch)["results"]
+    assert [one["outcome"] for one in got] == ["NO_NEW_CERTIFICATE"] * 3
 
 
 async def test_a_batch_is_of_one_service_and_of_its_own_institution(
@@ -190,6 +269,10 @@ async def test_history_says_what_was_asked(
     await service.call(other_institution, "GET", path, expect=404)
 
 
+def _never(error: Exception, problem: Problem) -> None:
+    raise AssertionError(f"expected no failure, got {problem.code}")
+
+
 async def test_a_few_at_a_time_and_no_more_after_the_deadline() -> None:
     """Never more than allowed at once; what was begun ends, what was not is NOT_ASKED; results in order."""
     running, most = 0, 0
@@ -202,7 +285,7 @@ async def test_a_few_at_a_time_and_no_more_after_the_deadline() -> None:
         running -= 1
         return item
 
-    found = await each(list(range(10)), do, at_a_time=3, deadline_s=0.12)
+    found = await each(list(range(10)), do, failed=_never, at_a_time=3, deadline_s=0.12)
     done = [one for one in found if isinstance(one, int)]
     assert most == 3
     assert done == list(range(len(done)))
@@ -211,7 +294,9 @@ async def test_a_few_at_a_time_and_no_more_after_the_deadline() -> None:
 
 
 async def test_refusals_by_kind() -> None:
-    """What may pass is told apart from what stays so; a mistake of ours is not hidden."""
+    """What may pass is told apart from what stays so; what is the service's failure is told to the log, a
+    mistake of ours too, and stops nobody."""
+    told: list[tuple[Exception, str]] = []
 
     async def do(failure: Exception) -> int:
         raise failure
@@ -221,14 +306,20 @@ async def test_refusals_by_kind() -> None:
         Problem(429, "CAP", en="", ja=""),
         Problem(503, "BEHIND", en="", ja=""),
         OutsideFailed("AWAY", expected="a", got="b", remedy="c"),
+        *(kind("gone") for kind in DATABASE_AWAY),
+        OwnFault("BROKEN", expected="a", got="b", remedy="c"),
+        ZeroDivisionError(),
     ]
-    found = await each(failures, do)
+    found = await each(failures, do, failed=lambda error, problem: told.append((error, problem.code)))
     assert found == [
         Refused("NOT_FOUND", passing=False),
         Refused("CAP", passing=True),
         Refused("BEHIND", passing=True),
         Refused("AWAY", passing=True),
+        *(Refused("DATABASE_UNAVAILABLE", passing=True) for _ in DATABASE_AWAY),
+        Refused("BROKEN", passing=False),
+        Refused("INTERNAL", passing=False),
     ]
-    with pytest.raises(ExceptionGroup):
-        await each([ZeroDivisionError()], do)
+    codes = [one.code for one in found if isinstance(one, Refused)]
+    assert told == list(zip(failures, codes, strict=True))[2:]
     assert batch.AT_A_TIME < 10
