@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from platform_api.db.transactions import Pool
     from platform_api.jlis.gateway import Gateway
     from platform_api.registrations.watching import Watcher
+    from revocation.clock import Clock
+
+
+async def purge_deliveries(pool: Pool, report: InstitutionReport, clock: Clock) -> None:
+    """What nobody took in time goes."""
+    async with tenant(pool, report.institution_id) as connection:
+        report.purged += len(await purge(connection, report.institution_id, clock.now()))
 
 
 @dataclass(slots=True)
@@ -40,12 +47,16 @@ class Passing:
     reach: Reach = field(default_factory=Reach)
     stopped: Callable[[], bool] = lambda: False
     rules: FetchRules = DEFAULT_RULES
+    #: By which code J-LIS is asked for an institution's withdrawals: its id, unless a setting says another.
+    provider_code: Callable[[UUID], str] = str
 
-    async def institution(self, institution_id: UUID) -> InstitutionReport:
+    async def institution(
+        self, institution_id: UUID, report: InstitutionReport | None = None
+    ) -> InstitutionReport:
+        """``report``: goes on with it, where the pass has begun one."""
         clock = self.watcher.clock
-        report = InstitutionReport(institution_id)
-        async with tenant(self.pool, institution_id) as connection:
-            report.purged = len(await purge(connection, institution_id, clock.now()))
+        report = InstitutionReport(institution_id) if report is None else report
+        await purge_deliveries(self.pool, report, clock)
         await self._poll(institution_id, report)
         await self._maintain(institution_id, report)
         report.consent_steps += await expire_all(self.pool, institution_id, clock.now())
@@ -74,10 +85,8 @@ class Passing:
         if self.reach.away is not None or self.stopped():
             return
         try:
-            # J-LIS knows the institution by the id that stands in its consents.
-            found = await poll(
-                self.pool, self.gateway, institution_id, str(institution_id), self.watcher.clock
-            )
+            code = self.provider_code(institution_id)
+            found = await poll(self.pool, self.gateway, institution_id, code, self.watcher.clock)
         except OutsideFailed as failed:
             self.reach.tell(Answer(Outcome.TEMPORARY, failed.code, reached=False))
         except GatewayRefused as refused:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -21,13 +22,14 @@ from platform_api.db.failures import CONNECTION_LOST
 from platform_api.db.transactions import detector
 from platform_api.faults import DatabaseFailed, SetupRefused
 from platform_api.four_information.rules import FetchRules
+from platform_api.jlis.fields import provider_code_of
 from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
 from platform_api.provisioning import prepare
 from platform_api.refresh.asking import BUSY
-from platform_api.refresh.passing import Passing
-from platform_api.refresh.report import RefreshReport
+from platform_api.refresh.passing import Passing, purge_deliveries
+from platform_api.refresh.report import InstitutionReport, RefreshReport
 from platform_api.registrations.watching import Watcher
 from platform_api.sealing import Sealer
 from platform_api.snapshots import CurrentSnapshot
@@ -39,6 +41,7 @@ from revocation.snapshot.store import SnapshotStore
 if TYPE_CHECKING:
     from platform_api.config import Settings
     from platform_api.db.database import Database
+    from platform_api.db.transactions import Pool
     from platform_api.jlis.gateway import Gateway
     from platform_api.key_set import KeySet
     from revocation.clock import Clock
@@ -71,22 +74,37 @@ class Refreshing:
         began = time.monotonic()
         report = RefreshReport()
         institutions = await self._institutions(only)
-        passing: Passing | None = None
-        for number, institution_id in enumerate(institutions, 1):
+        pool = await self.database.app_pool(_POOL)
+        parts = [InstitutionReport(institution_id) for institution_id in institutions]
+        # Of all, before the first one asks: that may take hours.
+        for part in parts:
             if stopped():
                 break
-            progress(f"institution {number} of {len(institutions)}")
+            await purge_deliveries(pool, part, self.clock)
+        passing: Passing | None = None
+        for number, part in enumerate(parts, 1):
+            if stopped():
+                break
+            progress(f"institution {number} of {len(parts)}")
             watcher = await self._watcher()
-            pool = await self.database.app_pool(_POOL)
-            passing = passing or Passing(
-                pool, watcher, self.gateway, stopped=stopped, rules=FetchRules.of(self.settings)
-            )
+            passing = passing or self._passing(pool, watcher, stopped)
             passing.watcher = watcher
-            report.institutions.append(await passing.institution(institution_id))
+            await passing.institution(part.institution_id, part)
+        report.institutions = parts
         report.away = None if passing is None else passing.reach.unreached
         report.interrupted = stopped()
         report.seconds = time.monotonic() - began
         return report
+
+    def _passing(self, pool: Pool, watcher: Watcher, stopped: Callable[[], bool]) -> Passing:
+        return Passing(
+            pool,
+            watcher,
+            self.gateway,
+            stopped=stopped,
+            rules=FetchRules.of(self.settings),
+            provider_code=partial(provider_code_of, self.settings),
+        )
 
     async def _institutions(self, only: UUID | None) -> Sequence[UUID]:
         async def listed() -> list[UUID]:

@@ -15,7 +15,7 @@ from aiohttp import web
 from platform_api.config import Settings, load_settings
 from platform_api.jlis.calls import Kind
 from platform_api.jlis.error_codes import MEANINGS, THEIR_CODES, Reaction, ours
-from platform_api.jlis.fields import JlisFields, provider_code_of
+from platform_api.jlis.fields import JlisFields
 from platform_api.jlis.gateway import GatewayRefused
 from platform_api.jlis.http import HttpGateway
 from platform_api.jlis.observing import Observing
@@ -158,14 +158,6 @@ def test_a_worker_gets_the_settings_whole() -> None:
     assert len(pipe.getvalue()) < 65_536
     pipe.seek(0)
     assert handed_settings(Order.read(pipe).given).model_dump() == settings.model_dump()
-
-
-def test_provider_codes() -> None:
-    """The id of the institution, unless a setting says another."""
-    one, two = UUID(int=1), UUID(int=2)
-    fields = JlisFields(jlis_provider_codes={one: "P-0001"})
-    assert provider_code_of(fields, one) == "P-0001"
-    assert provider_code_of(fields, two) == str(two)
 
 
 async def test_one_function_opens_it() -> None:
