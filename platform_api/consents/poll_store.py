@@ -59,6 +59,16 @@ async def move(connection: Connection, institution_id: UUID, cursor: str, polled
     )
 
 
+async def forget_cursor(connection: Connection, institution_id: UUID, cursor: str) -> None:
+    """Read from the beginning again, unless another reader has moved on since. Up to when all was read stays:
+    it is so however the list is read next."""
+    await connection.execute(
+        "UPDATE withdrawal_poll SET cursor = NULL WHERE institution_id = $1 AND cursor = $2",
+        institution_id,
+        cursor,
+    )
+
+
 async def by_refs(connection: Connection, refs: Sequence[str]) -> dict[str, list[Consent]]:
     """Consents of these references, locked in one order."""
     found: dict[str, list[Consent]] = {}

@@ -18,6 +18,7 @@ from platform_api.changes.store import announce
 from platform_api.consents import poll_store
 from platform_api.consents.reflecting import all_withdrawn_at_jlis, plausible_ref
 from platform_api.db.transactions import tenant
+from platform_api.jlis.gateway import GatewayRefused
 from revocation.errors import OutsideFailed
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 #: A pass reads at most this many pages; the next one goes on from the cursor.
 MOST_PAGES: Final = 1_000
+
+#: The gateway's code where J-LIS does not know where we had stopped.
+CURSOR_REFUSED: Final = "JLIS_CURSOR_REFUSED"
 
 _CURSOR: Final = re.compile(r"[ -~]{0,1024}", re.ASCII)
 
@@ -63,7 +67,11 @@ async def poll(
     *,
     most_pages: int = MOST_PAGES,
 ) -> PollReport:
-    """All pages after the cursor. Raises ``OutsideFailed`` where J-LIS fails; what was read stays read."""
+    """All pages after the cursor. Raises ``OutsideFailed`` where J-LIS fails; what was read stays read.
+
+    Where J-LIS does not know the cursor any more, once from the beginning: what we have had changes nothing.
+    """
+    begun_anew = False
     pages = withdrawals = ended = unknown = 0
     complete = False
     while pages < most_pages and not complete:
@@ -71,7 +79,15 @@ async def poll(
             before = await poll_store.read_up_to(connection, institution_id)
         asked_at = clock.now()
         # Not inside a transaction: J-LIS may take seconds.
-        page = await gateway.poll_withdrawals(provider_code, before.cursor)
+        try:
+            page = await gateway.poll_withdrawals(provider_code, before.cursor)
+        except GatewayRefused as refused:
+            if refused.code != CURSOR_REFUSED or before.cursor is None or begun_anew:
+                raise
+            begun_anew = True
+            async with tenant(pool, institution_id) as connection:
+                await poll_store.forget_cursor(connection, institution_id, before.cursor)
+            continue
         if _CURSOR.fullmatch(page.cursor) is None or (page.more and page.cursor == before.cursor):
             raise _malformed()
         pages += 1

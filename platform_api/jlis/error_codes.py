@@ -191,8 +191,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "JLIS_CURSOR_REFUSED": Meaning(
         _REFUSED,
-        "J-LIS does not know our place in its withdrawals any more; poll once from the beginning.",
-        "取消情報の読取位置がJ-LISで無効です。最初から一度読み直してください。",
+        "J-LIS does not know our place in its withdrawals any more. Each pass of the refresh reads once from "
+        "the beginning by itself; ask J-LIS where it refuses that too.",
+        "取消情報の読取位置がJ-LISで無効です。自動更新の処理ごとに一度、最初から自動で読み直します。"
+        "それも拒否される場合はJ-LISに確認してください。",
     ),
     "JLIS_LINKAGE_REFUSED": Meaning(
         _REFUSED,

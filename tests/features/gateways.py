@@ -76,6 +76,10 @@ class FakeJlis:
     #: What J-LIS has of withdrawals, in its order; a test may add one that came by J-LIS's own application.
     withdrawals: list[Withdrawal] = field(default_factory=list)
     polls: int = 0
+    #: By which codes withdrawals were asked for.
+    polled_by: list[str] = field(default_factory=list)
+    #: Those that were given out; J-LIS knows no other. Emptied: it has forgotten all readers' places.
+    cursors: set[str] = field(default_factory=set)
     page: int = 1000
     linked: SuccessorCertificate | None = None
     linkage_queries: list[LinkageQuery] = field(default_factory=list)
@@ -183,11 +187,15 @@ class FakeJlis:
 
     async def poll_withdrawals(self, provider_code: str, cursor: str | None) -> WithdrawalPage:
         self.polls += 1
+        self.polled_by.append(provider_code)
         self._reachable()
+        if cursor is not None and cursor not in self.cursors:
+            raise GatewayRefused("JLIS_CURSOR_REFUSED", expected="a", got="b", remedy="c")
         first = int(cursor or 0)
         found = tuple(self.withdrawals[first : first + self.page])
         last = first + len(found)
         page = WithdrawalPage(found, str(last), self.clock.now(), more=last < len(self.withdrawals))
+        self.cursors.add(page.cursor)
         self._answer()
         return page
 
