@@ -40,10 +40,11 @@ async def turn(
     now: datetime,
     *,
     until: Mapping[UUID, datetime] | None = None,
+    reminding: bool = True,
 ) -> list[Notice]:
     """Everything that the clock has brought these consents by now: states, a stop, reminders.
 
-    ``until``: by which earlier moment, for those that ended then.
+    ``until``: by which earlier moment, for those that ended then. Not ``reminding``: of what ends now.
     """
     limits = until or {}
     ids = [consent.consent_id for consent in consents]
@@ -62,7 +63,7 @@ async def turn(
             notices += _notices(consent, step)
         due_on = due_reminder(consent, given[consent.consent_id], limit)
         # Nobody is reminded of what a former holder of the registration agreed to.
-        if due_on is not None and holders.get(consent.registration_id) == consent.holder_id:
+        if reminding and due_on is not None and holders.get(consent.registration_id) == consent.holder_id:
             reminders.append((consent.consent_id, due_on))
             notices.append(
                 Notice(
@@ -92,7 +93,8 @@ async def withdraw(
     Of consents that had not ended by then: the caller has looked with ``state_at``.
     """
     until = {consent.consent_id: min(step.at, now) for consent, step in ends}
-    notices = await turn(connection, institution_id, [consent for consent, _ in ends], now, until=until)
+    consents = [consent for consent, _ in ends]
+    notices = await turn(connection, institution_id, consents, now, until=until, reminding=False)
     await store.mark_ended(connection, list(until), ConsentState.WITHDRAWN)
     await history_store.insert_steps(
         connection, institution_id, [(consent.consent_id, step) for consent, step in ends], now

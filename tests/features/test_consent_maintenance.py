@@ -12,6 +12,7 @@ import pytest
 from platform_api.consents import listing_store, store
 from platform_api.consents.maintenance import MaintenanceReport, maintain
 from platform_api.consents.model import JST, ConsentState, jst_midnight
+from platform_api.consents.polling import poll
 from platform_api.db.transactions import tenant
 from platform_api.page_tokens import page_token
 from tests import pki
@@ -111,6 +112,26 @@ async def test_missed_years_make_one_reminder(service: Service, institution: Tes
     assert await consent_events(service, institution) == ["consent.effective", "consent.reminder_due"]
     due = await service.call(institution, "GET", f"/v1/services/{institution.service_id}/consent-reminders")
     assert [one["due_on"] for one in due["reminders"]] == ["2029-11-21"]
+
+
+@pytest.mark.parametrize("where", ["here", "at J-LIS"])
+async def test_nobody_is_reminded_of_what_he_withdraws(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, where: str
+) -> None:
+    """A reminder came due and no pass had told of it when the holder withdrew: only the end is told."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    consent_id = (await consent(service, institution, card, registration_id))["consent_id"]
+    service.world.clock.set(at("2027-11-21T09:00:00").astimezone(UTC))
+    if where == "here":
+        signed = await withdrawal(service, institution, consent_id, card)
+        await withdraw(service, institution, consent_id, signed)
+    else:
+        jlis.withdraw_ref("ref-1")
+        institution_id = institution.institution_id
+        pool, clock = service.world.database.app_pool, service.world.clock
+        await poll(pool, jlis, institution_id, str(institution_id), clock)
+    assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
 
 
 async def test_dying_anywhere_tells_everything_once(service: Service, institution: TestInstitution) -> None:

@@ -295,7 +295,9 @@ class Life(RuleBasedStateMachine):
             return 200
 
         self.jlis.down, self.jlis.answer_lost = trouble == "down", trouble == "lost"
+        reminders = self.reminders()
         status = self.act(work)
+        assert self.reminders() == reminders
         self.jlis.down = self.jlis.answer_lost = False
         expired = known.ended == "expired" or (
             known.ended is None
@@ -361,8 +363,9 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def poll(self) -> None:
-        institution_id = self.institution.institution_id
+        institution_id, reminders = self.institution.institution_id, self.reminders()
         self.act(lambda pool: poll(pool, self.jlis, institution_id, str(institution_id), self.world.clock))
+        assert self.reminders() == reminders
         for one in self.jlis.withdrawals[self.read :]:
             found = [known for known in self.known if known.ref == one.consent_ref]
             if not found:
@@ -423,6 +426,11 @@ class Life(RuleBasedStateMachine):
     def crash_next(self, after_commit: bool, at: int) -> None:
         """The next act dies before its nth statement or after its nth commit, and is done again."""
         self.crash = (after_commit, at)
+
+    def reminders(self) -> list[UUID | None]:
+        """Of which consents, in order. A withdrawal brings none, wherever it was made."""
+        events = self.run(self.world.events(self.institution))
+        return [event.consent_id for event in events if event.type == "consent.reminder_due"]
 
     def compare(self) -> None:
         """Events told of each consent, and what it allows now, are the oracle's."""
