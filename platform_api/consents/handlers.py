@@ -10,11 +10,12 @@ from aiohttp import web
 
 from platform_api.certificates.four_items import ITEMS
 from platform_api.consents import store
-from platform_api.consents.application import TEXT_VERSION, Application, write_application
+from platform_api.consents.application import Application, write_application
 from platform_api.consents.bodies import ApplicationRequest, ApplicationResponse, ConsentBody, ConsentRequest
 from platform_api.consents.context import body_of, receiver_of
 from platform_api.consents.receiving import SignedApplication
 from platform_api.db.transactions import tenant
+from platform_api.invitations import text_store
 from platform_api.keys import CLOCK, POOL
 from platform_api.operations import operation, principal_of
 from platform_api.problems import not_found
@@ -48,7 +49,7 @@ async def create_application(request: web.Request, body: ApplicationRequest) -> 
             service_code=service_code,
             # In our fixed order: the same wish always reads alike to the holder.
             items=tuple(item for item in ITEMS if item in body.items),
-            text_version=TEXT_VERSION,
+            text_version=await text_store.newest_version(connection, body.service_id),
             application_number=uuid4(),
             created_at=now,
         )
@@ -66,7 +67,7 @@ async def create_application(request: web.Request, body: ApplicationRequest) -> 
                 created_at=now,
             ),
         )
-    return ApplicationResponse(application=b64encode(octets).decode(), text_version=TEXT_VERSION)
+    return ApplicationResponse(application=b64encode(octets).decode(), text_version=application.text_version)
 
 
 @operation(

@@ -114,4 +114,5 @@ class Fields:
 
 def written(at: datetime) -> str:
     """A time as every application of ours has it."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # %Y is not padded by every C library.
+    return f"{at.year:04}-{at:%m-%dT%H:%M:%SZ}"

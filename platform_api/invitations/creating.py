@@ -13,7 +13,6 @@ from platform_api.consents import store as consents
 from platform_api.consents.application import Application, write_application
 from platform_api.deliveries.queue import has_key
 from platform_api.invitations import application_store, store, text_store
-from platform_api.invitations.explanation import TEMPLATE
 from platform_api.invitations.model import Invitation, InvitationState
 from platform_api.invitations.tokens import LetterHashes, new_token
 from platform_api.problems import Problem, not_found
@@ -50,12 +49,11 @@ async def create(
     registration_id = await _registration(connection, wish)
     if registration_id is None and not await has_key(connection, institution_id):
         raise _delivery_key_missing()
-    own_text = await text_store.newest(connection, wish.service_id)
     application = Application(
         institution_code=str(institution_id),
         service_code=service_code,
         items=tuple(item for item in ITEMS if item in wish.items),
-        text_version=(TEMPLATE if own_text is None else own_text[0]).text_version,
+        text_version=await text_store.newest_version(connection, wish.service_id),
         application_number=uuid4(),
         created_at=now.replace(microsecond=0),
     )

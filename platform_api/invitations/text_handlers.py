@@ -107,7 +107,7 @@ async def put_text(request: web.Request, body: TextRequest) -> TextBody:
     request=None,
     response=TextBody,
     scope="consents:read",
-    summary_en="The text that new invitations of this service show",
+    summary_en="The text that new invitations of this service show and new applications name",
     summary_ja="同意画面の説明文を取得する",
 )
 async def get_text(request: web.Request) -> TextBody:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from platform_api.invitations.explanation import Explanation
+from platform_api.invitations.explanation import TEMPLATE, Explanation
 
 if TYPE_CHECKING:
     import asyncpg
@@ -23,6 +23,12 @@ async def newest(connection: Connection, service_id: UUID) -> tuple[Explanation,
         service_id,
     )
     return None if row is None else (_explanation(row), row["created_at"])
+
+
+async def newest_version(connection: Connection, service_id: UUID) -> str:
+    """What an application made now says under 文面版: the service's own text, the template without one."""
+    found = await newest(connection, service_id)
+    return (TEMPLATE if found is None else found[0]).text_version
 
 
 async def of_version(connection: Connection, service_id: UUID, version: int) -> Explanation | None:

@@ -16,6 +16,7 @@ from platform_api.consents.application import (
     parse_application,
     write_application,
 )
+from platform_api.consents.strict_xml import written
 from platform_api.consents.withdrawal_application import (
     WithdrawalApplication,
     parse_withdrawal,
@@ -66,6 +67,13 @@ def test_a_consent_is_read_as_written(application: Application) -> None:
     theirs = sandbox.parse_application(octets)
     assert theirs.application_id == str(application.application_number)
     assert set(theirs.items) == set(application.items)
+
+
+@pytest.mark.parametrize("year", ["0001", "0999", "9999"])
+def test_every_year_is_written_as_it_is_read(year: str) -> None:
+    """Four digits, also where the C library's strftime would write fewer."""
+    text = f"{year}-02-03T04:05:06Z"
+    assert written(datetime.fromisoformat(text)) == text
 
 
 @given(WITHDRAWALS, CONSENTS, st.data())

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
 
+from platform_api.consents.application import parse_application
 from platform_api.invitations.explanation import REQUIRED, TEMPLATE
 from tests.base.postgres import TestInstitution
+from tests.features.cards import make_card
+from tests.features.consenting import consent, onboard
 from tests.features.service import Service
+from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -72,6 +78,29 @@ async def test_a_text_that_nobody_could_read(
     body[1] |= change
     answer = await service.call(institution, "PUT", path(institution), {"ja": body}, expect=422)
     assert answer["code"] == "VALIDATION_FAILED"
+
+
+async def test_a_consent_names_the_text_that_its_service_explains(
+    service: Service, institution: TestInstitution
+) -> None:
+    """Whoever asks for the application is told its text, the holder signs it, and the receipt says so."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    for expected in ("2026-05", "own-1"):
+        wish = {
+            "service_id": str(institution.service_id),
+            "registration_id": registration_id,
+            "items": ["name"],
+        }
+        given = await service.call(institution, "POST", "/v1/consent-applications", wish, expect=201)
+        assert given["text_version"] == expected
+        assert parse_application(base64.b64decode(given["application"])).text_version == expected
+        consent_id = (await consent(service, institution, card, registration_id))["consent_id"]
+        found = await service.call(institution, "GET", f"/v1/consents/{consent_id}/proof")
+        payload = found["receipt"].split(".")[1]
+        receipt = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        assert receipt["text_version"] == expected
+        await service.call(institution, "PUT", path(institution), {"ja": clauses()})
 
 
 async def test_only_the_own_service(
