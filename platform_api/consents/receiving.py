@@ -33,6 +33,8 @@ from revocation.errors import OutsideFailed
 from revocation.status import certificate_status
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from platform_api.db.transactions import Connection, Pool
     from platform_api.institutions.model import Principal
     from platform_api.registrations.watching import Watcher
@@ -78,13 +80,19 @@ class ConsentReceiver:
     receipts: ReceiptSigner
 
     async def take(
-        self, registration_id: UUID, signed: SignedApplication, *, received_at: datetime | None = None
+        self,
+        registration_id: UUID,
+        signed: SignedApplication,
+        *,
+        received_at: datetime | None = None,
+        still: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Consent:
         """The consent as it stands after J-LIS answered; the same application again finds the same one.
 
-        ``received_at``: when the institution received it, where that was earlier than now.
+        ``received_at``: when the institution received it, where that was earlier than now. ``still``: raises
+        where it may not be taken any more; its locks hold until the consent is kept.
         """
-        consent, service_code = await self._receive(registration_id, signed, received_at)
+        consent, service_code = await self._receive(registration_id, signed, received_at, still)
         if consent.state in (ConsentState.RECEIVED, ConsentState.SENT):
             # Not inside a transaction: J-LIS may take seconds.
             reflection = await self._send(signed, consent, service_code)
@@ -92,7 +100,11 @@ class ConsentReceiver:
         return consent
 
     async def _receive(
-        self, registration_id: UUID, signed: SignedApplication, received_at: datetime | None
+        self,
+        registration_id: UUID,
+        signed: SignedApplication,
+        received_at: datetime | None,
+        still: Callable[[Connection], Awaitable[None]] | None,
     ) -> tuple[Consent, str]:
         """Verify everything and keep the consent as RECEIVED."""
         now = self.watcher.clock.now()
@@ -101,6 +113,8 @@ class ConsentReceiver:
             application = parse_application(signed.application)
             known = signer_of(signed, self.watcher, self.principal)
             async with tenant(self.pool, institution_id) as connection:
+                if still is not None:
+                    await still(connection)
                 registration = await registrations.find(connection, registration_id)
                 if registration is None:
                     raise not_found()

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from platform_api.consents.store import COLUMNS, read_consent
+
 if TYPE_CHECKING:
+    from platform_api.consents.model import Consent
     from platform_api.consents.store import IssuedApplication
     from platform_api.db.transactions import Connection
 
@@ -56,6 +59,16 @@ async def state_of(connection: Connection, application_number: UUID) -> str | No
         "SELECT state FROM consent WHERE application_number = $1", application_number
     )
     return found
+
+
+async def locked_consents(connection: Connection, numbers: Sequence[UUID]) -> dict[UUID, Consent]:
+    """The consents that came of these applications, by number; locked in one order."""
+    rows = await connection.fetch(
+        f"SELECT application_number, {COLUMNS} FROM consent"  # noqa: S608 - a constant of ours
+        " WHERE application_number = ANY ($1) ORDER BY consent_id FOR NO KEY UPDATE",
+        numbers,
+    )
+    return {row["application_number"]: read_consent(row) for row in rows}
 
 
 async def consent_of(connection: Connection, application_number: UUID) -> UUID | None:

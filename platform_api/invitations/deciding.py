@@ -1,5 +1,8 @@
 """What the institution decides: cancel an open invitation, confirm or reject who signed one.
 
+An invitation that its registration's own holder signed can be cancelled until J-LIS has answered; the consent
+stops with it.
+
 Confirming binds the application to a registration of the signer's certificate and hands the consent on, as of
 the moment when the holder signed. J-LIS may fail then: the decision stands, and the same request again
 goes on.
@@ -13,12 +16,13 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from platform_api.certificates.wire import refusals_as_problems
+from platform_api.changes.store import announce
 from platform_api.consents import accept
 from platform_api.consents.model import Consent
 from platform_api.consents.receiving import SignedApplication, signer_of
 from platform_api.db.transactions import tenant
 from platform_api.invitations import application_store, store
-from platform_api.invitations.expiring import forget_signer
+from platform_api.invitations.ending import end_all, forget_signer
 from platform_api.invitations.model import Act, Invitation, InvitationState
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store as registrations
@@ -34,19 +38,20 @@ if TYPE_CHECKING:
     from platform_api.invitations.tokens import LetterHashes
 
 _REMEDIES: Final = {
-    Act.CANCEL: "only an invitation that nobody signed can be cancelled; reject a signed one",
+    Act.CANCEL: "one that waits for your confirmation is rejected, not cancelled; an ended one stays so",
     Act.CONFIRM: "only an invitation that waits for your confirmation can be confirmed",
     Act.REJECT: "only an invitation that waits for your confirmation can be rejected",
 }
 
 
 async def end(connection: Connection, invitation_id: UUID, act: Act, now: datetime) -> Invitation:
-    """Cancel or reject. Done again, it stays done."""
+    """Cancel or reject. Done again, it stays done. Last in a transaction, because it announces."""
     invitation = await locked(connection, invitation_id, act, now)
     target = InvitationState.CANCELLED if act is Act.CANCEL else InvitationState.REJECTED
     if invitation.state is not target:
-        await store.end(connection, invitation_id, target, now)
-        await forget_signer(connection, invitation_id)
+        institution_id = invitation.institution_id
+        notices = await end_all(connection, institution_id, [(invitation, target)], now)
+        await announce(connection, institution_id, notices, now)
     return await _again(connection, invitation_id)
 
 

@@ -9,9 +9,8 @@ from uuid import UUID
 from platform_api.changes.model import Action, NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.db.transactions import tenant
-from platform_api.deliveries.model import DeliveryPurpose
-from platform_api.deliveries.store import delete_replaced
 from platform_api.invitations import store
+from platform_api.invitations.ending import answered, consents_of, end_all
 from platform_api.invitations.model import InvitationState
 
 if TYPE_CHECKING:
@@ -21,31 +20,34 @@ _PAGE: Final = 500
 
 
 async def expire(connection: Connection, institution_id: UUID, now: datetime) -> int:
-    """End those that are due, a page of them; last in a transaction, because it announces."""
+    """End those that are due, a page of them; last in a transaction, because it announces.
+
+    One that its registration's own holder signed is confirmed if J-LIS has answered: a crash came in between.
+    """
     found = await store.due(connection, now, _PAGE)
+    consents = await consents_of(connection, found)
+    over = []
     for invitation in found:
-        await store.end(connection, invitation.invitation_id, InvitationState.EXPIRED, now)
-        await forget_signer(connection, invitation.invitation_id)
-    await announce(
-        connection,
-        institution_id,
-        [
-            Notice(
-                NoticeType.INVITATION_EXPIRED,
-                registration_id=invitation.registration_id,
-                invitation_id=invitation.invitation_id,
-                action=Action.CONTACT_CUSTOMER,
-            )
-            for invitation in found
-        ],
-        now,
+        consent = consents.get(invitation.invitation_id)
+        if consent is not None and answered(consent):
+            await store.mark_confirmed(connection, invitation.invitation_id, consent.registration_id, now)
+            await store.set_consent(connection, invitation.invitation_id, consent.consent_id)
+        else:
+            over.append(invitation)
+    notices = await end_all(
+        connection, institution_id, [(invitation, InvitationState.EXPIRED) for invitation in over], now
     )
+    notices += [
+        Notice(
+            NoticeType.INVITATION_EXPIRED,
+            registration_id=invitation.registration_id,
+            invitation_id=invitation.invitation_id,
+            action=Action.CONTACT_CUSTOMER,
+        )
+        for invitation in over
+    ]
+    await announce(connection, institution_id, notices, now)
     return len(found)
-
-
-async def forget_signer(connection: Connection, invitation_id: UUID) -> None:
-    """What still waits in the queue of who signed: nobody needs it any more."""
-    await delete_replaced(connection, DeliveryPurpose.CONSENT_SIGNER, None, invitation_id)
 
 
 async def expire_all(pool: Pool, institution_id: UUID, now: datetime) -> int:

@@ -138,8 +138,8 @@ async def get_invitation(request: web.Request) -> InvitationBody:
     response=InvitationBody,
     scope="invitations:write",
     writes=True,
-    summary_en="Cancel an invitation that nobody signed yet",
-    summary_ja="未署名の同意のご案内を取り消す",
+    summary_en="Cancel an invitation, unsigned or unanswered by J-LIS: a consent stops with it",
+    summary_ja="未署名、またはJ-LISの応答待ちの同意のご案内を取り消す(同意があれば停止する)",
 )
 async def cancel_invitation(request: web.Request) -> InvitationBody:
     return await _end(request, Act.CANCEL)

@@ -89,6 +89,8 @@ async def find_letter(request: web.Request) -> Letter:
         asking = await store.asking(connection, invitation)
         if invitation.due(now):
             await expire(connection, institution_id, now)
+            # As it was written down: J-LIS may have answered before the time ran out.
+            invitation = await store.find(connection, invitation_id) or invitation
     language = language_given(request, invitation.language)
     return Letter(institution_id, invitation, asking, token, language, now)
 

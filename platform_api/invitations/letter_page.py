@@ -18,6 +18,7 @@ from platform_api.invitations import application_store, store, text_store
 from platform_api.invitations import letter_view as view
 from platform_api.invitations.creating import application_of
 from platform_api.invitations.departing import LEAVE_WITHIN, depart, returned
+from platform_api.invitations.ending import end_all
 from platform_api.invitations.explanation import TEMPLATE, own_version
 from platform_api.invitations.letter_found import GUARD, Ends, Letter, find_letter, hashes_of, may_try, missed
 from platform_api.invitations.letter_guard import LetterGuard
@@ -121,7 +122,7 @@ async def agree(request: web.Request) -> web.StreamResponse:
 
 
 async def decline(request: web.Request) -> web.StreamResponse:
-    """One press, no signature, no second question."""
+    """One press, no signature, no second question; also after the holder signed, until J-LIS has answered."""
     letter = await find_letter(request)
     form = await form_of(request)
     if letter.ended or not letter.may_answer:
@@ -131,13 +132,14 @@ async def decline(request: web.Request) -> web.StreamResponse:
     async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
         found = await store.find(connection, letter.invitation.invitation_id, lock=True)
         if found is not None and found.after(Act.DECLINE, letter.now) is not None:
-            await store.end(connection, found.invitation_id, InvitationState.DECLINED, letter.now)
+            end = (found, InvitationState.DECLINED)
+            notices = await end_all(connection, letter.institution_id, [end], letter.now)
             notice = Notice(
                 NoticeType.INVITATION_DECLINED,
                 registration_id=found.registration_id,
                 invitation_id=found.invitation_id,
             )
-            await announce(connection, letter.institution_id, [notice], letter.now)
+            await announce(connection, letter.institution_id, [*notices, notice], letter.now)
     return _back(letter)
 
 

@@ -3,6 +3,7 @@
     CREATED → OPENED → PENDING_INSTITUTION_CONFIRMATION → CONFIRMED | REJECTED
                      → SIGNED → CONFIRMED               (the registration watches this very certificate)
     CREATED, OPENED → DECLINED | CANCELLED | EXPIRED    (so may the two in the middle expire)
+    SIGNED → DECLINED | CANCELLED                       (J-LIS has not answered: the consent stops with it)
 
 Opening again is fine until somebody has signed; signing happens once.
 """
@@ -64,8 +65,10 @@ TRANSITIONS: Final[Mapping[tuple[InvitationState, Act], InvitationState]] = Mapp
         (_S.REJECTED, Act.REJECT): _S.REJECTED,
         (_S.CREATED, Act.DECLINE): _S.DECLINED,
         (_S.OPENED, Act.DECLINE): _S.DECLINED,
+        (_S.SIGNED, Act.DECLINE): _S.DECLINED,
         (_S.CREATED, Act.CANCEL): _S.CANCELLED,
         (_S.OPENED, Act.CANCEL): _S.CANCELLED,
+        (_S.SIGNED, Act.CANCEL): _S.CANCELLED,
         (_S.CANCELLED, Act.CANCEL): _S.CANCELLED,
         (_S.CREATED, Act.EXPIRE): _S.EXPIRED,
         (_S.OPENED, Act.EXPIRE): _S.EXPIRED,

@@ -12,6 +12,7 @@ import hmac
 from base64 import b64encode
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -213,7 +214,12 @@ class Completing:
             raise not_found()
         receiver = self.receiver_for(asking.principal)
         try:
-            await receiver.take(invitation.registration_id, signed, received_at=invitation.signed_at)
+            await receiver.take(
+                invitation.registration_id,
+                signed,
+                received_at=invitation.signed_at,
+                still=partial(_still_signed, invitation_id=invitation_id),
+            )
         except Problem as problem:
             await note_consent(self.pool, institution_id, invitation)
             if problem.status >= 500:
@@ -231,6 +237,13 @@ class Completing:
     async def _refused(self, institution_id: UUID, invitation: Invitation) -> bool:
         async with tenant(self.pool, institution_id) as connection:
             return await application_store.state_of(connection, invitation.application_number) == "REFUSED"
+
+
+async def _still_signed(connection: Connection, *, invitation_id: UUID) -> None:
+    """In the transaction that keeps the consent: whoever ends the letter afterwards finds it and stops it."""
+    invitation = await store.find(connection, invitation_id, lock=True)
+    if invitation is None or invitation.state is not InvitationState.SIGNED:
+        raise ended()
 
 
 async def _ready(connection: Connection, invitation_id: UUID, now: datetime) -> tuple[Invitation, Asking]:

@@ -196,9 +196,11 @@ async def mark_signed(
 async def mark_confirmed(
     connection: Connection, invitation_id: UUID, registration_id: UUID, at: datetime
 ) -> None:
+    """Of one that somebody signed: one that ended while J-LIS was asked stays as it ended."""
     await connection.execute(
         "UPDATE consent_invitation SET state = 'CONFIRMED', registration_id = $2,"
-        " ended_at = coalesce(ended_at, $3) WHERE invitation_id = $1",
+        " ended_at = coalesce(ended_at, $3)"
+        " WHERE invitation_id = $1 AND state IN ('SIGNED', 'PENDING_INSTITUTION_CONFIRMATION')",
         invitation_id,
         registration_id,
         at,

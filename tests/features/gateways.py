@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -73,6 +73,8 @@ class FakeJlis:
     answer_lost: bool = False
     queries: list[FourInformationQuery] = field(default_factory=list)
     submissions: int = 0
+    #: Called while a consent is on its way, before J-LIS has it.
+    while_submitting: Callable[[], Awaitable[None]] | None = None
     #: What J-LIS has of withdrawals, in its order; a test may add one that came by J-LIS's own application.
     withdrawals: list[Withdrawal] = field(default_factory=list)
     polls: int = 0
@@ -97,6 +99,8 @@ class FakeJlis:
     async def submit_consent(self, submission: ConsentSubmission) -> ConsentReflection:
         self.submissions += 1
         self._reachable()
+        if self.while_submitting is not None:
+            await self.while_submitting()
         if self.refuse is not None:
             raise GatewayRefused(self.refuse, expected="a", got="b", remedy="c")
         application = parse_application(submission.application)
