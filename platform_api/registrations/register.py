@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 
 from platform_api.certificates.chain import KnownCertificate
 from platform_api.changes.model import RegistrationState
+from platform_api.deliveries.model import DeliveryPurpose
+from platform_api.deliveries.store import delete_replaced
 from platform_api.problems import Problem, not_found
 from platform_api.registrations import store
 from platform_api.registrations.model import (
@@ -93,9 +95,14 @@ async def promote(work: WatchTransaction, pending: Watched) -> RegistrationState
 
 
 async def _leave(work: WatchTransaction, registration: Registration) -> None:
-    """The former certificate is no longer this customer's: its tags go, a pending successor with them."""
+    """The former certificate is no longer this customer's: its tags go, a pending successor with them, and
+    the successor's items that wait in the queue. They are older than the certificate shown, or a stranger's.
+    """
     await store.delete_watched(work.connection, registration.registration_id, CURRENT)
     await store.delete_watched(work.connection, registration.registration_id, PENDING)
+    await delete_replaced(
+        work.connection, DeliveryPurpose.FOUR_INFORMATION, registration.registration_id, None
+    )
 
 
 def _not_yet_valid() -> Problem:
