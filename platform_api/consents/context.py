@@ -10,7 +10,7 @@ from platform_api.consents import store, withdrawal_store
 from platform_api.consents.bodies import ConsentBody, consent_body
 from platform_api.consents.receiving import ConsentReceiver
 from platform_api.consents.withdrawing import ConsentWithdrawer
-from platform_api.db.transactions import tenant
+from platform_api.db.transactions import one_moment
 from platform_api.jlis.presence import gateway_of
 from platform_api.keys import CLOCK, JLIS, POOL, RECEIPTS
 from platform_api.operations import principal_of
@@ -38,7 +38,7 @@ def withdrawer_of(request: web.Request) -> ConsentWithdrawer:
 async def body_of(request: web.Request, consent_id: UUID) -> ConsentBody:
     """The consent as it stands, as an answer; 404 where there is none for this caller."""
     app = request.config_dict
-    async with tenant(app[POOL], principal_of(request).institution_id) as connection:
+    async with one_moment(app[POOL], principal_of(request).institution_id) as connection:
         consent = await store.find(connection, consent_id)
         withdrawal = await withdrawal_store.find(connection, consent_id)
     if consent is None:

@@ -27,7 +27,7 @@ from platform_api.consents.bodies import (
 )
 from platform_api.consents.context import body_of
 from platform_api.consents.receipts import PROOF_TYPE, proof_claims
-from platform_api.db.transactions import acquired, tenant
+from platform_api.db.transactions import acquired, one_moment, tenant
 from platform_api.keys import CLOCK, POOL, RECEIPTS
 from platform_api.operations import (
     RequestModel,
@@ -151,7 +151,8 @@ async def get_consent_history(request: web.Request) -> HistoryResponse:
 async def get_consent_proof(request: web.Request) -> ProofResponse:
     consent_id = path_uuid(request, "consent_id")
     app, institution_id = request.config_dict, principal_of(request).institution_id
-    async with tenant(app[POOL], institution_id) as connection:
+    async with one_moment(app[POOL], institution_id) as connection:
+        now = app[CLOCK].now()
         consent = await store.find(connection, consent_id)
         if consent is None:
             raise not_found()
@@ -163,10 +164,11 @@ async def get_consent_proof(request: web.Request) -> ProofResponse:
             history=await history_store.history(connection, consent_id),
             withdrawal=await withdrawal_store.find(connection, consent_id),
             polled_at=(await poll_store.read_up_to(connection, institution_id)).polled_at,
-            now=app[CLOCK].now(),
+            now=now,
         )
-        # The key that signs is published before anybody sees what it signed.
-        await receipt_store.publish(connection, app[RECEIPTS], app[CLOCK].now())
+    # The key that signs is published before anybody sees what it signed.
+    async with tenant(app[POOL], institution_id) as connection:
+        await receipt_store.publish(connection, app[RECEIPTS], now)
     return ProofResponse(consent_id=consent_id, receipt=receipt, proof=app[RECEIPTS].sign(PROOF_TYPE, claims))
 
 

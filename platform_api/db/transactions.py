@@ -52,6 +52,17 @@ async def tenant(pool: Pool, institution_id: UUID) -> AsyncIterator[Connection]:
         yield connection
 
 
+@asynccontextmanager
+async def one_moment(pool: Pool, institution_id: UUID) -> AsyncIterator[Connection]:
+    """One institution's rows as they were at one moment, read only: no statement sees a later commit."""
+    async with (
+        acquired(pool) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await set_tenant(connection, institution_id)
+        yield connection
+
+
 async def set_tenant(connection: Connection, institution_id: UUID) -> None:
     """Choose the tenant for the rest of the open transaction (the detector does so once per institution)."""
     if not connection.is_in_transaction():
