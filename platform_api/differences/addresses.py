@@ -15,7 +15,7 @@ from platform_api.differences import address_table as table
 from platform_api.differences.characters import clean, marked, unrepeated
 from platform_api.differences.model import Compared, Difference, Note, Text
 from platform_api.differences.numerals import NUMERALS, with_digits
-from platform_api.differences.substitutes import matches, proven
+from platform_api.differences.substitutes import covers, matches, proven
 from platform_api.differences.variants import NOTES, Level, folded
 
 _NUMBER: Final = re.compile("[0-9]+")
@@ -23,6 +23,9 @@ _NUMBER: Final = re.compile("[0-9]+")
 _NUMERALS_BEFORE_UNIT: Final = re.compile(f"(?<![{NUMERALS}])[{NUMERALS}]++(?={table.UNIT.pattern})")
 _SPACED_HYPHEN: Final = re.compile(" *- *")
 _ROOM: Final = re.compile(r"(?:^|(?<=[^0-9A-Z-]))([A-Z]?[0-9]+(?:-[0-9]+)*)$")
+
+#: A building that is more than a name: it says which room, floor, wing or branch of the lot (12番地イ).
+_TELLS_APART: Final = re.compile(r"[0-9]|(?:^|[^A-Z])[A-Z]$|^.$|[棟室階号]$|[別新本]館$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,8 @@ def _compared(old: Text, new: Text) -> Compared:
     for level in Level:
         if _same_place(_at(ours, level), _at(theirs, level)):
             return Compared(Difference.NOTATION_ONLY, omitted + NOTES[level])
-    our_marks, their_marks = (_at(_read(_marked(text)), Level.INTERCHANGED) for text in (old, new))
-    if _match(our_marks, their_marks):
+    our_marks, their_marks = _marks(old, ours), _marks(new, theirs)
+    if _match(_at(our_marks, Level.INTERCHANGED), _at(their_marks, Level.INTERCHANGED)):
         return Compared(Difference.SUBSTITUTE_CHARACTER_ONLY, omitted)
     ours, theirs = _at(ours, Level.INTERCHANGED), _at(theirs, Level.INTERCHANGED)
     same_block = _same_town(ours, theirs) and ours.block == theirs.block and ours.block != ()
@@ -167,14 +170,22 @@ def _same_regions(ours: _Address, theirs: _Address) -> bool:
 
 
 def _same_place(ours: _Address, theirs: _Address) -> bool:
-    """Where one side leaves the building's name out, all numbers decide: 12-7-202 is メゾン 202 on 12-7."""
-    if not _same_town(ours, theirs) or ours.numbers != theirs.numbers:
+    if not _same_town(ours, theirs) or not _same_numbers(ours, theirs):
         return False
     return ours.building == theirs.building or not (ours.building and theirs.building)
 
 
+def _same_numbers(ours: _Address, theirs: _Address) -> bool:
+    """Where one side leaves the building's name out, all numbers decide: 12-7-202 is メゾン 202 on 12-7. More
+    than a name cannot be left out: メゾンA-101 on 12-7 is not 12-7."""
+    if ours.building and theirs.building:
+        return ours.block == theirs.block and ours.room == theirs.room
+    left_out = not _TELLS_APART.search(ours.building or theirs.building)
+    return left_out and ours.numbers == theirs.numbers
+
+
 def _match(ours: _Address, theirs: _Address) -> bool:
-    if not _same_regions(ours, theirs) or ours.numbers != theirs.numbers:
+    if not _same_regions(ours, theirs) or not _same_numbers(ours, theirs):
         return False
     buildings = not (ours.building and theirs.building) or matches(ours.building, theirs.building)
     return buildings and proven(ours.town, theirs.town) and matches(ours.town, theirs.town)
@@ -189,5 +200,17 @@ def _omitted(ours: _Address, theirs: _Address) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _marked(text: Text) -> str:
-    return marked(text.value, text.substitute_characters if text.reliable else None)
+def _marks(text: Text, address: _Address) -> _Address:
+    """The address with its substitutes marked; where flags change what is a number and what a name, without
+    marks."""
+    if not text.reliable:
+        return address
+    found = _read(marked(text.value, text.substitute_characters))
+    same = (found.prefecture, found.county, found.block, found.room) == (
+        address.prefecture,
+        address.county,
+        address.block,
+        address.room,
+    )
+    covered = covers(found.town, address.town) and covers(found.building, address.building)
+    return found if same and covered else address

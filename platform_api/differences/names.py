@@ -11,7 +11,7 @@ from typing import Final
 
 from platform_api.differences.characters import clean, is_kana, katakana, marked, unrepeated
 from platform_api.differences.model import Compared, Difference, Note, Text, greatest
-from platform_api.differences.substitutes import matches, proven
+from platform_api.differences.substitutes import covers, matches, proven
 from platform_api.differences.variants import NOTES, Level, folded
 
 #: NFKC has made ［］ and （） of these; the others are seen in registers.
@@ -66,7 +66,7 @@ def _compared(old: Text, new: Text) -> Compared:
         chosen_anew = old.reliable and new.reliable and old.substitute_characters != new.substitute_characters
         return Compared(Difference.SUBSTITUTE_CHARACTER_ONLY if chosen_anew else Difference.UNCHANGED)
     ours, theirs = _read(old.value), _read(new.value)
-    our_marks, their_marks = _read(_marked(old)), _read(_marked(new))
+    our_marks, their_marks = _marks(old, ours), _marks(new, theirs)
     parts = _compared_parts(ours.parts, theirs.parts, our_marks.parts, their_marks.parts)
     if parts is None:
         renamed = Compared(Difference.RENAMED)
@@ -98,8 +98,14 @@ def _read(text: str) -> _Name:
     return _Name(tuple(text.split()), former, reading)
 
 
-def _marked(text: Text) -> str:
-    return marked(text.value, text.substitute_characters if text.reliable else None)
+def _marks(text: Text, name: _Name) -> _Name:
+    """The name with its substitutes marked, part by part; where flags join or break parts, without marks."""
+    if not text.reliable:
+        return name
+    found = _read(marked(text.value, text.substitute_characters))
+    pairs = zip((*found.parts, found.former), (*name.parts, name.former), strict=False)
+    same = len(found.parts) == len(name.parts) and all(covers(mark, part) for mark, part in pairs)
+    return found if same else name
 
 
 def _key(part: str, level: Level) -> str:
@@ -121,7 +127,7 @@ def _compared_parts(
         if [_key(part, level) for part in ours] == [_key(part, level) for part in theirs]:
             return Compared(Difference.NOTATION_ONLY, notes + NOTES[level])
     most = Level.INTERCHANGED
-    for one, other, our_mark, their_mark in zip(ours, theirs, our_marks, their_marks, strict=False):
+    for one, other, our_mark, their_mark in zip(ours, theirs, our_marks, their_marks, strict=True):
         if _key(one, most) != _key(other, most) and not _match(our_mark, their_mark):
             return None
     return Compared(Difference.SUBSTITUTE_CHARACTER_ONLY, notes)

@@ -31,6 +31,13 @@ def matches(ours: str, theirs: str) -> bool:
     return False
 
 
+def covers(marks: str, text: str) -> bool:
+    """Is it the text with some characters marked? A flag on a space or a bracket makes another text of it."""
+    return len(marks) == len(text) and all(
+        mark in (MARK, char) for mark, char in zip(marks, text, strict=True)
+    )
+
+
 def proven(ours: str, theirs: str) -> bool:
     """Is enough of it no mark? Two texts of marks alone match, and prove nothing."""
     return all(_literals(text) >= max(1, text.count(MARK)) for text in (ours, theirs))
