@@ -217,7 +217,7 @@ def looked_at(task: Task, facts: Facts, policy: Policy, now: datetime) -> Looked
     if task.state is TaskState.ASKING and not task.due(now):
         return Looked(task)
     if task.state is TaskState.DELIVERED:
-        return _delivery(task, facts, now)
+        return _delivery(task, facts, policy, now)
     if facts.current_id != task.certificate_id:
         return Looked(ended(task, TaskState.CANCELLED, "REGISTRATION_MOVED_ON", now))
     wanted = facts.cause is not None and any(
@@ -237,7 +237,7 @@ def looked_at(task: Task, facts: Facts, policy: Policy, now: datetime) -> Looked
     return Looked(task)
 
 
-def _delivery(task: Task, facts: Facts, now: datetime) -> Looked:
+def _delivery(task: Task, facts: Facts, policy: Policy, now: datetime) -> Looked:
     if facts.acknowledged:
         return Looked(ended(task, TaskState.DONE, "ACKNOWLEDGED", now))
     if facts.current_id != task.certificate_id:
@@ -251,9 +251,13 @@ def _delivery(task: Task, facts: Facts, now: datetime) -> Looked:
     if facts.delivery_waits:
         return Looked(task)
     again = replace(task, state=TaskState.WAITING, next_at=now, changed_at=now, last_code="DELIVERY_LOST")
+    # While the policy is switched off nobody asks again, and the institution must not wait for it.
+    off = not policy.enabled
     if task.delivered_until is None or now < task.delivered_until:
-        return Looked(again, withdraw_data=True)  # gone before its time: a crash of the database (UNLOGGED)
+        # Gone before its time: a crash of the database (UNLOGGED).
+        return Looked(again, withdraw_data=True, tell_unavailable=off)
     if task.untaken + 1 >= MOST_UNTAKEN:
         over = ended(task, TaskState.HANDED_OVER, "DELIVERIES_NOT_TAKEN", now)
         return Looked(replace(over, untaken=task.untaken + 1), withdraw_data=True, tell_unavailable=True)
-    return Looked(replace(again, untaken=task.untaken + 1, last_code="NOT_TAKEN"), withdraw_data=True)
+    again = replace(again, untaken=task.untaken + 1, last_code="NOT_TAKEN")
+    return Looked(again, withdraw_data=True, tell_unavailable=off)

@@ -61,11 +61,13 @@ class Passing:
         await self._maintain(institution_id, report)
         report.consent_steps += await expire_all(self.pool, institution_id, clock.now())
         async with tenant(self.pool, institution_id) as connection:
-            policies = await store.enabled_policies(connection)
+            policies = await store.policies(connection)
         for stored in policies:
             if self.stopped():
                 break
             await reconcile(self.pool, institution_id, stored, clock, report, stopped=self.stopped)
+            if not stored.policy.enabled:
+                continue
             asker = Asker(
                 self.pool,
                 self.watcher,

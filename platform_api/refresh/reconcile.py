@@ -40,8 +40,9 @@ async def reconcile(
     stopped: Callable[[], bool] = lambda: False,
     page: int = PAGE,
 ) -> None:
-    """One service: missing tasks first, then a look at all open ones."""
-    after: UUID | None = _FIRST
+    """One service: missing tasks first, then a look at all open ones. While its policy is switched off, a
+    look at those delivered: nothing begins or goes on, and nobody is left waiting for what is gone."""
+    after: UUID | None = _FIRST if stored.policy.enabled else None
     while after is not None and not stopped():
         async with tenant(pool, institution_id) as connection:
             after = await _create(connection, institution_id, stored, clock.now(), after, page, report)
@@ -88,8 +89,11 @@ async def _look(
     page: int,
     report: InstitutionReport,
 ) -> UUID | None:
-    found = await task_store.open_tasks(connection, stored.service_id, stored.policy.items, after, page, now)
-    looks = [(task, looked_at(task, facts, stored.policy, now)) for task, facts in found]
+    policy = stored.policy
+    found = await task_store.open_tasks(
+        connection, stored.service_id, policy.items, after, page, now, delivered_only=not policy.enabled
+    )
+    looks = [(task, looked_at(task, facts, policy, now)) for task, facts in found]
     changed = [(before, look) for before, look in looks if look.task is not before]
     # Registrations before tasks, in the order of everybody (registrations.watching). One that was
     # acknowledged since we looked keeps what it has.

@@ -71,9 +71,10 @@ async def find_policy(connection: Connection, service_id: UUID) -> StoredPolicy 
     return None if row is None else _stored(row)
 
 
-async def enabled_policies(connection: Connection) -> list[StoredPolicy]:
+async def policies(connection: Connection) -> list[StoredPolicy]:
+    """Those that are switched off, too: what was delivered by them has still to come to an end."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM refresh_policy WHERE enabled ORDER BY service_id"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM refresh_policy ORDER BY service_id"  # noqa: S608
     )
     return [_stored(row) for row in rows]
 

@@ -111,7 +111,14 @@ async def create(connection: Connection, institution_id: UUID, tasks: Sequence[T
 
 
 async def open_tasks(
-    connection: Connection, service_id: UUID, items: Sequence[str], after: UUID, limit: int, now: datetime
+    connection: Connection,
+    service_id: UUID,
+    items: Sequence[str],
+    after: UUID,
+    limit: int,
+    now: datetime,
+    *,
+    delivered_only: bool = False,
 ) -> list[tuple[Task, Facts]]:
     """Open tasks above ``after`` with what is true of their registrations.
 
@@ -136,12 +143,14 @@ async def open_tasks(
         " AND $5 < c.valid_until + interval '1 second') AS e"
         " WHERE t.service_id = $1 AND t.registration_id > $3"
         " AND t.state IN ('WAITING', 'ASKING', 'DELIVERED', 'BLOCKED_BY_CONSENT')"
+        " AND (NOT $6 OR t.state = 'DELIVERED')"
         " ORDER BY t.registration_id LIMIT $4",
         service_id,
         list(items),
         after,
         limit,
         now,
+        delivered_only,
     )
     return [(_task(row), _facts(row)) for row in rows]
 
