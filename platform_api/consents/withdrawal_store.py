@@ -89,19 +89,35 @@ async def find(connection: Connection, consent_id: UUID) -> WithdrawalRecord | N
     return WithdrawalRecord(**(dict(row) | {"forwarding": Forwarding(row["forwarding"])}))
 
 
+async def handed_in(
+    connection: Connection, issued: IssuedWithdrawal, signature_sha256: bytes
+) -> WithdrawalRecord | None:
+    """The record of a consent whose newest withdrawal is this very one, with this very signature."""
+    same: bool | None = await connection.fetchval(
+        "SELECT application_number = $2 AND signature_sha256 = $3 FROM consent_withdrawal"
+        " WHERE consent_id = $1",
+        issued.consent_id,
+        issued.application_number,
+        signature_sha256,
+    )
+    return await find(connection, issued.consent_id) if same else None
+
+
 async def hand_in(
     connection: Connection,
     institution_id: UUID,
     issued: IssuedWithdrawal,
+    signature_sha256: bytes,
     received_at: datetime,
     forwarding: Forwarding,
 ) -> None:
     """A signed withdrawal came; a newer one takes the place of one that J-LIS never got."""
     await connection.execute(
         "INSERT INTO consent_withdrawal (consent_id, institution_id, application_number, application_sha256,"
-        " received_at, forwarding) VALUES ($1, $2, $3, $4, $5, $6)"
+        " received_at, forwarding, signature_sha256) VALUES ($1, $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT (consent_id) DO UPDATE SET application_number = excluded.application_number,"
         " application_sha256 = excluded.application_sha256, received_at = excluded.received_at,"
+        " signature_sha256 = excluded.signature_sha256,"
         " forwarding = excluded.forwarding, forwarding_code = NULL"
         " WHERE consent_withdrawal.forwarding IN ('PENDING', 'REFUSED', 'NO_REFERENCE')",
         issued.consent_id,
@@ -110,6 +126,7 @@ async def hand_in(
         issued.sha256,
         received_at,
         forwarding.value,
+        signature_sha256,
     )
 
 

@@ -7,6 +7,7 @@ request in again; until it did, or J-LIS's own list shows it, the maintenance pa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,8 +85,6 @@ class ConsentWithdrawer:
                 number = await withdrawal_store.consent_application_number(connection, consent_id)
                 if service_code is None or number is None:
                     raise not_found()
-                slots = await self.watcher.open_slots(connection, institution_id, consent.registration_id)
-                accept_withdrawal.check_holder(known, slots, consent)
                 issued = accept_withdrawal.check_content(
                     application,
                     signed.application,
@@ -95,6 +94,13 @@ class ConsentWithdrawer:
                     institution_code=str(institution_id),
                     service_code=service_code,
                 )
+                signature = hashlib.sha256(signed.signature).digest()
+                again = await withdrawal_store.handed_in(connection, issued, signature)
+                if again is not None:
+                    # What was checked when it was taken stays so, whatever became of the card since.
+                    return Withdrawn(consent, again, service_code)
+                slots = await self.watcher.open_slots(connection, institution_id, consent.registration_id)
+                accept_withdrawal.check_holder(known, slots, consent)
                 self._check_status(known, now)
                 state = consent.state_at(now)
                 if state is not ConsentState.WITHDRAWN and not may_follow(state, ConsentState.WITHDRAWN):
@@ -104,7 +110,7 @@ class ConsentWithdrawer:
                     step = Step(ConsentState.WITHDRAWN, now, Who.HOLDER)
                     notices = await life.withdraw(connection, institution_id, [(consent, step)], now)
                 forwarding = Forwarding.NO_REFERENCE if consent.consent_ref is None else Forwarding.PENDING
-                await withdrawal_store.hand_in(connection, institution_id, issued, now, forwarding)
+                await withdrawal_store.hand_in(connection, institution_id, issued, signature, now, forwarding)
                 await announce(connection, institution_id, notices, now)
                 return await _found(connection, consent_id, service_code)
 

@@ -34,7 +34,7 @@ from tests.features.consenting import (
 )
 from tests.features.crashing import until_it_lives
 from tests.features.gateways import FakeJlis, successor
-from tests.features.service import Service, serving
+from tests.features.service import Service, b64, serving
 from tests.features.world import everything
 from tests.revocation import sets
 
@@ -119,6 +119,46 @@ async def test_jlis_down_while_withdrawing(
     assert done["withdrawal"]["forwarding"] == "FORWARDED"
     assert len(jlis.withdrawals) == 1
     assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
+
+
+async def test_the_same_withdrawal_goes_on_after_the_card_has_ended(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """Taken in the evening with J-LIS closed; that night the card is listed and another customer's is
+    registered: the very same request is still forwarded, once, and its receipt is that of the evening."""
+    card = make_card(sets.ca())
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    jlis.down = True
+    await withdraw(service, institution, consent_id, signed, expect=503)
+    evening = await service.call(institution, "GET", f"/v1/consents/{consent_id}")
+    await next_day(service, {card.serial: 3})
+    await put(service, institution, make_card(sets.ca()))
+    await withdraw(service, institution, consent_id, signed, expect=503)
+    jlis.down = False
+    for _ in range(2):
+        gone = await withdraw(service, institution, consent_id, signed)
+        assert gone["withdrawal"]["forwarding"] == "FORWARDED"
+        assert gone["withdrawal"]["received_at"] == evening["withdrawal"]["received_at"]
+    assert len(jlis.withdrawals) == 1
+    assert await consent_events(service, institution) == ["consent.effective", "consent.withdrawn"]
+
+
+async def test_only_what_the_holder_signed_goes_on(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """The form of a withdrawal that was taken, signed by another: not forwarded in the holder's name."""
+    card, stranger = make_card(sets.ca()), make_card(sets.ca(), key=pki.key("p256", 91))
+    _, consent_id = await effective(service, institution, card)
+    signed = await withdrawal(service, institution, consent_id, card)
+    jlis.down = True
+    await withdraw(service, institution, consent_id, signed, expect=503)
+    jlis.down = False
+    form = base64.b64decode(signed["application"])
+    by_another = signed | {"signature": b64(stranger.sign(form)), "certificate": b64(stranger.der)}
+    refused = await withdraw(service, institution, consent_id, by_another, expect=422)
+    assert refused["code"] == "WITHDRAWAL_HOLDER_MISMATCH"
+    assert jlis.withdrawals == []
 
 
 async def test_jlis_took_the_withdrawal_and_its_answer_was_lost(
