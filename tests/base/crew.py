@@ -27,6 +27,7 @@ from platform_api.config import load_settings
 from platform_api.key_set import open_keys
 from revocation.authorities import Authorities, Authority
 from revocation.snapshot.store import SnapshotStore
+from tests.base.eventually import HANG_S
 from tests.revocation.sets import ca, every_list, world
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
         self._connection.connect()
 
     @property
@@ -126,7 +127,7 @@ class Service:
     def get(self, path: str, *, admin: bool = False) -> tuple[int, str]:
         port = self.admin_port if admin else self.port
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=HANG_S) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:
@@ -149,7 +150,7 @@ class Service:
         """One client of each living worker."""
         found: dict[int, Client] = {}
         workers = self.workers()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG_S
         while found.keys() != workers:
             assert time.monotonic() < deadline, "no connection to one of the workers"
             client = Client(self.port)
@@ -174,7 +175,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], *, seconds: float = HANG_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
@@ -209,7 +210,7 @@ def crew(folder: Path, log: Path, *words: str, **variables: str) -> Iterator[Ser
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=60)
+            process.communicate(timeout=HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests import pki
+from tests.base.eventually import HANG_S
 from tests.revocation.ocsp_world import responder_certificate
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 THIS_UPDATE = NOW - timedelta(hours=1)
 DAY = timedelta(days=1)
 REVOKED, HELD, GOOD = 5, 6, 9
-WAIT_S = 30.0
+WAIT_S = HANG_S
 
 
 def pem(certificate: x509.Certificate) -> bytes:

@@ -29,7 +29,6 @@ from tests.responder.running import (
     words,
 )
 
-pytestmark = pytest.mark.timeout(180)
 _SUCCESSFUL = ocsp.OCSPResponseStatus.SUCCESSFUL
 
 
