@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.base.eventually import HANG_S
 
 
 def test_a_busy_callback_fails_its_test_and_a_waiting_one_does_not() -> None:
@@ -14,7 +17,8 @@ def test_a_busy_callback_fails_its_test_and_a_waiting_one_does_not() -> None:
     samples = Path(__file__).with_name("blocking_samples.py")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--no-header", str(samples)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
+        cwd=Path(__file__).parents[2], env=os.environ | {"TEST_SLOW_S": "2"},
+        capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
     assert "1 failed, 3 passed, 2 errors" in done.stdout
     ended = [line.split(" - ")[0].rpartition("::")[2] for line in done.stdout.splitlines()[-4:-1]]
