@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -21,11 +22,12 @@ from tests.base.crew import (
     Service,
     command_of,
     crew,
+    lives,
     request_for,
     wait_for,
 )
+from tests.base.eventually import HANG_S
 
-pytestmark = pytest.mark.timeout(180)
 _SUCCESSFUL = ocsp.OCSPResponseStatus.SUCCESSFUL
 
 
@@ -43,7 +45,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(publisher: Publisher, log: Path) -> Iterator[Service]:
-    with crew(publisher.folder, log, JPKI_SNAPSHOT_FLIP_WAIT_S="3") as running:
+    # Longer than a busy host makes a worker stall, which would rightly be left behind; one test waits it out.
+    with crew(publisher.folder, log, JPKI_SNAPSHOT_FLIP_WAIT_S="12") as running:
         yield running
 
 
@@ -80,15 +83,17 @@ def test_t63_sets_change_and_no_answer_goes_back(service: Service, publisher: Pu
         for client in clients.values():
             client.close()
 
-    threads = [threading.Thread(target=ask_all_the_time, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=ask_all_the_time, args=(number,), daemon=True) for number in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(sets):
-        at = publisher.publish().timestamp()
-        wait_for(partial(_reached, told, at))
-    stop.set()
-    for thread in threads:
-        thread.join(30)
+    try:
+        for _ in range(sets):
+            at = publisher.publish().timestamp()
+            wait_for(partial(_reached, told, at))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(HANG_S)
     assert not failed
     assert len({at for _, _, at in told}) >= sets
     newest = 0.0
@@ -133,10 +138,12 @@ def test_one_worker_is_killed(service: Service, log: Path) -> None:
     """T11, T44: under a trickle of new connections only those that it had taken fail; the other one answers,
     a new one comes, and nothing that was counted is lost."""
     stop = threading.Event()
-    asked, failed = [], []
+    asked: list[float] = []
+    failed: list[tuple[float, float]] = []
 
     def trickle() -> None:
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 client = Client(service.port)
                 try:
@@ -144,26 +151,28 @@ def test_one_worker_is_killed(service: Service, log: Path) -> None:
                     asked.append(time.monotonic())
                 finally:
                     client.close()
-            except OSError:
-                failed.append(time.monotonic())
+            except (OSError, http.client.HTTPException):
+                failed.append((began, time.monotonic()))
 
     before = service.workers()
     victim = min(before)
     counted = service.metric('jpki_ocsp_answers_total{answer="good"}')
     starts = service.metric("jpki_worker_starts_total")
-    thread = threading.Thread(target=trickle)
+    thread = threading.Thread(target=trickle, daemon=True)
     thread.start()
     try:
         wait_for(lambda: len(asked) >= 5)
+        before_kill = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        killed = time.monotonic()
+        wait_for(lambda: not lives(victim))
+        gone = time.monotonic()
         wait_for(lambda: victim not in service.workers() and len(asked) >= 25)
         wait_for(lambda: service.metric("jpki_worker_starts_total") == starts + 1)
         wait_for(lambda: service.metric('jpki_workers{state="serving"}') == 2)
     finally:
         stop.set()
-        thread.join(30)
-    assert all(killed - 5 < at < killed + 5 for at in failed)
+        thread.join(HANG_S)
+    assert all(began < gone and before_kill < ended for began, ended in failed)
     assert len(failed) <= 2
     assert len(service.workers()) == len(service.workers() | before) - 1 == 2
     for client in service.clients().values():  # the new one answers from the same set
