@@ -13,6 +13,7 @@ from platform_api.faults import AlreadyRunning, SetupRefused
 from platform_api.refresh.guard import one_refresh
 from platform_api.refresh.report import InstitutionReport, PassOutcome, RefreshReport
 from revocation.exits import Exit
+from tests.base.eventually import HANG_S
 from tests.features.world import new_id
 
 
@@ -26,29 +27,31 @@ async def signalled(number: int) -> None:
 async def test_the_first_signal_asks_the_second_cuts_off(tmp_path: Path, number: int) -> None:
     """After the first the body goes on and sees the event; after the second it is cancelled where it stands;
     either way the next refresh finds the lock free and its handlers its own."""
-    at_work = asyncio.Event()
+    begun, at_work = asyncio.Event(), asyncio.Event()
 
     async def refresh() -> None:
         async with one_refresh(tmp_path) as stop:
+            begun.set()
             await stop.wait()
             at_work.set()
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
 
     running = asyncio.create_task(refresh())
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(begun.wait(), HANG_S)
     with pytest.raises(AlreadyRunning, match="REFRESH_RUNNING"):
         async with one_refresh(tmp_path):
             pass
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+    begun.clear()
     running = asyncio.create_task(refresh())
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(begun.wait(), HANG_S)
     await signalled(number)
-    await asyncio.wait_for(at_work.wait(), 5)
+    await asyncio.wait_for(at_work.wait(), HANG_S)
     assert not running.done()
     await signalled(number)
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, HANG_S)
     async with one_refresh(tmp_path) as stop:
         assert not stop.is_set()
 
