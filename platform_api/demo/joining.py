@@ -54,11 +54,13 @@ async def _told(world: World, arguments: list[str]) -> dict[str, Any]:
 
 
 async def set_up_delivery(institutions: list[Institution]) -> None:
-    """Every institution but the one that asks itself: its key, and what is refreshed for it. Repeatable."""
+    """Everybody's key: who signs a letter is told encrypted. And what is refreshed for every institution but
+    the one that asks itself. Repeatable.
+    """
     for number, institution in enumerate(institutions):
+        await institution.put_delivery_key(KID)
         if number == ASKS:
             continue
-        await institution.put_delivery_key(KID)
         await institution.put_refresh_policy(
             {
                 "enabled": True,

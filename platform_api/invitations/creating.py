@@ -47,7 +47,8 @@ async def create(
     if service_code is None:
         raise not_found()
     registration_id = await _registration(connection, wish)
-    if registration_id is None and not await has_key(connection, institution_id):
+    # Whoever it is for: a registration's customer may sign with a card that nobody has seen yet.
+    if not await has_key(connection, institution_id):
         raise _delivery_key_missing()
     application = Application(
         institution_code=str(institution_id),
@@ -131,7 +132,8 @@ def _delivery_key_missing() -> Problem:
     return Problem(
         409,
         "DELIVERY_KEY_MISSING",
-        en="Who signed can only be told to you encrypted: add a delivery key first, or name a"
-        " registration_id.",
-        ja="署名者の情報は暗号化してお渡しします。配信用の公開鍵を登録するか、registration_idを指定してください。",
+        en="Who signed can only be told to you encrypted: add a delivery key first, with"
+        " PUT /v1/delivery-keys/{kid}.",
+        ja="署名者の情報は暗号化してお渡しします。先に配信用の公開鍵を登録してください"
+        "(PUT /v1/delivery-keys/{kid})。",
     )

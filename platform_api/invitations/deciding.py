@@ -140,12 +140,16 @@ async def note_consent(pool: Pool, institution_id: UUID, invitation: Invitation)
 
 
 async def _references(connection: Connection, invitation: Invitation) -> tuple[str, str]:
-    """The institution's own references of the registration to be."""
-    if invitation.registration_ref is not None and invitation.customer_ref is not None:
-        return invitation.registration_ref, invitation.customer_ref
-    if invitation.registration_id is None:
-        raise AssertionError("expected an invitation for a registration or a reference, got neither")
-    found = await registrations.find(connection, invitation.registration_id)
+    """References of the registration to be; one that there is already keeps those that it has now."""
+    ref, customer = invitation.registration_ref, invitation.customer_ref
+    registration_id = invitation.registration_id
+    if registration_id is None:
+        if ref is None or customer is None:
+            raise AssertionError("expected an invitation for a registration or references, got neither")
+        registration_id = await store.registration_of(connection, invitation.service_id, ref)
+        if registration_id is None:
+            return ref, customer
+    found = await registrations.find(connection, registration_id, lock=True)
     if found is None:
         raise not_found()
     return found.registration_ref, found.customer_ref

@@ -14,6 +14,7 @@ from platform_api.changes.model import NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.consents import store as consents
 from platform_api.db.transactions import tenant
+from platform_api.deliveries.queue import has_key
 from platform_api.invitations import application_store, store, text_store
 from platform_api.invitations import letter_view as view
 from platform_api.invitations.creating import application_of
@@ -100,6 +101,8 @@ async def agree(request: web.Request) -> web.StreamResponse:
             errors.append("app")
     if errors:
         return await _ask(request, letter, errors, read=form.get("read") == "yes", status=422)
+    if not await _can_be_told(request, letter):
+        return view.closed(letter.asking, letter.path, letter.language)
     holder_app = app[HOLDER_APPS][form["app"]]
     if letter.asking is None:
         raise AssertionError("expected who asks of a letter that may be answered, got nobody")
@@ -119,6 +122,16 @@ async def agree(request: web.Request) -> web.StreamResponse:
         secure=_by_tls(request),
     )
     return response
+
+
+async def _can_be_told(request: web.Request, letter: Letter) -> bool:
+    """Is there a key to encrypt to? Asked before anybody enters a PIN. The known holder who signs again
+    needs none.
+    """
+    if letter.invitation.state is InvitationState.SIGNED:
+        return True
+    async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
+        return await has_key(connection, letter.institution_id)
 
 
 async def decline(request: web.Request) -> web.StreamResponse:

@@ -165,12 +165,19 @@ async def test_expired_while_signing(
 
 async def test_no_key_any_more(service: Service, institution: TestInstitution, visitor: Visitor) -> None:
     """The institution retired its last delivery key: who signed can be told to nobody, so nothing is
-    taken.
+    taken, and nobody is sent to the app to enter his PIN for nothing; declining needs no key.
     """
-    made = await letter(service, institution)
+    made, other = await letter(service, institution), await letter(service, institution)
+    state = await visitor.leave(made)
     await service.call(institution, "POST", "/v1/delivery-keys/key-1:retire")
-    page = await visitor.sign(made, make_card(sets.ca()))
+    page = await visitor.come_back(state=state, code=visitor.app.sign(state, make_card(sets.ca())))
     assert JA["error_refused"] in page.alert
+    page = await visitor.agree(made)
+    assert (page.status, page.title) == (410, JA["title_closed"])
+    assert len(visitor.app.requests) == 1
+    form = await visitor.form(other, "declining")
+    page = await visitor.get(await visitor.post(f"{other.path}/decline", form))
+    assert page.title == JA["title_declined"]
     assert (await shown(service, institution, made.invitation_id))["state"] == "OPENED"
 
 

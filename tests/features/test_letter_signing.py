@@ -30,7 +30,7 @@ from tests.features.inviting import (
     taken,
     told,
 )
-from tests.features.service import Service
+from tests.features.service import Service, b64
 from tests.features.visiting import Visitor
 from tests.features.world import everything
 from tests.revocation import sets
@@ -183,6 +183,45 @@ async def test_a_registration_signed_by_another_certificate(
     body, _ = await taken(service, institution, seen["delivery_id"])
     answer = await act(service, institution, made.invitation_id, "confirm", body=body)
     assert answer["registration_id"] == registration_id
+
+
+@pytest.mark.parametrize("by", ["registration_id", "references", "made_later"])
+async def test_references_that_changed_meanwhile(
+    service: Service, institution: TestInstitution, visitor: Visitor, by: str
+) -> None:
+    """The registration's customer_ref is its own: confirming a letter never writes back the letter's."""
+    card = make_card(sets.ca())
+    if by == "made_later":
+        made = await letter(service, institution)
+        registration_id = await onboard(service, institution, card, "account-1")
+    else:
+        registration_id = await onboard(service, institution, card, "account-1")
+        wish = {"registration_id": registration_id} if by == "registration_id" else {}
+        made = await letter(service, institution, **wish)
+    await visitor.sign(made, make_card(sets.ca()))
+    path = f"/v1/services/{institution.service_id}/registrations/account-1"
+    moved = {"certificate": b64(card.der), "customer_ref": "customer-of-today"}
+    await service.call(institution, "PUT", path, moved)
+    seen = await shown(service, institution, made.invitation_id)
+    body, _ = await taken(service, institution, seen["delivery_id"])
+    answer = await act(service, institution, made.invitation_id, "confirm", body=body)
+    assert answer["registration_id"] == registration_id
+    registration = await service.call(institution, "GET", f"/v1/registrations/{registration_id}")
+    assert registration["customer_ref"] == "customer-of-today"
+
+
+async def test_a_known_holder_signs_again_without_a_delivery_key(
+    service: Service, institution: TestInstitution, visitor: Visitor, jlis: FakeJlis
+) -> None:
+    """Nothing is to be delivered of him: a key that was retired meanwhile stops nobody from completing."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    made = await letter(service, institution, registration_id=registration_id)
+    jlis.down = True
+    await visitor.sign(made, card)
+    await service.call(institution, "POST", "/v1/delivery-keys/key-1:retire")
+    jlis.down = False
+    assert (await visitor.sign(made, card)).title == JA["title_confirmed"]
 
 
 async def test_j_lis_does_not_answer(
