@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from platform_api.certificates.four_items import FourInformation, TextItem
+from platform_api.certificates.refusals_in_japanese import in_japanese
 from platform_api.differences import normalised_address, normalised_name
 from platform_api.operations import ResponseModel
 from platform_api.problems import Problem
@@ -122,5 +123,5 @@ def refusals_as_problems() -> Iterator[None]:
             422,
             refused.code,
             en=f"Expected {refused.expected}; got {refused.got}; {refused.remedy}.",
-            ja="送られたデータを受け付けられません。コードと英語の説明を参照してください。",
+            ja=in_japanese(refused),
         ) from None
