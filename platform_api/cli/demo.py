@@ -111,6 +111,8 @@ def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: boo
         ("changes that the institutions were told", truth["detected"]),
         ("missed", truth["missed"]),
         ("false alarms", truth["false_alarms"]),
+        ("numbers missing in the feeds, or given twice", truth["gaps"]),
+        ("events in another institution's feed", truth["misplaced"]),
         ("four items due / delivered", f"{four['due']} / {four['delivered']}"),
         ("wrong items", four["wrong_items"]),
         ("delivered without consent", four["without_consent"]),

@@ -14,10 +14,12 @@ registrations.jsonl  who was on-boarded where, with which certificate; "items" a
                      gave them (nested); "consented": the items that the customer signed for
 consents.jsonl       each consent as J-LIS has it: items, from when, until when, withdrawn when
 links.jsonl          renewals of which J-LIS said the successor: from which set on it is watched
+nights.jsonl         the refresh after each set's night: set_seq and the sandbox's time when it had ended
 events-N.jsonl       the feed of institution N, as received through GET /v1/events
 fetches.jsonl        every question for four items with outcome and items as received, written flat as in the
                      life log (name, name_substitute_characters, ...); "way": response of the own call, or a
-                     delivery (asked by jpki refresh, handed over encrypted)
+                     delivery (asked by jpki refresh, handed over encrypted); outcome UNASKED: it came without
+                     any question that the institution was told of
 report.json          the demo's own report over the above
 
 Everything here is synthetic. With real people these files would be personal data.
@@ -34,6 +36,7 @@ def export(
     fetches: list[dict[str, Any]],
     consents: list[dict[str, Any]],
     links: list[dict[str, Any]],
+    nights: list[dict[str, Any]],
     report: dict[str, Any],
 ) -> None:
     """Write all files, replacing those of an earlier export."""
@@ -43,6 +46,7 @@ def export(
     _lines(folder / "fetches.jsonl", fetches)
     _lines(folder / "consents.jsonl", consents)
     _lines(folder / "links.jsonl", links)
+    _lines(folder / "nights.jsonl", nights)
     for number, feed in enumerate(feeds, start=1):
         _lines(folder / f"events-{number}.jsonl", feed)
     (folder / "sets.json").write_text(json.dumps(sets, indent=1))

@@ -63,6 +63,7 @@ class LifeLog:
         self._releases: dict[CertificateKey, list[datetime]] = {}
         self._partitions: dict[CertificateKey, int] = {}
         self._lives: dict[str, list[dict[str, Any]]] = {}
+        self._successors: dict[CertificateKey, CertificateKey] = {}
         for entry in entries:
             self._read(entry)
 
@@ -76,6 +77,8 @@ class LifeLog:
                 Revocation(moment(revoked["revoked_at"]), int(revoked["reason_code"]))
             )
             self._partitions[key] = int(revoked["partition"])
+            if (issued := entry["issued"]) is not None:
+                self._successors[key] = CertificateKey(issued["issuer_key"], issued["serial_number"])
         for released in entry.get("released", ()):
             key = CertificateKey(released["issuer_key"], released["serial_number"])
             self._releases.setdefault(key, []).append(at)
@@ -134,6 +137,10 @@ class LifeLog:
     def partition(self, key: CertificateKey) -> int | None:
         """Which list speaks of it; known of what was ever listed."""
         return self._partitions.get(key)
+
+    def successor(self, key: CertificateKey) -> CertificateKey | None:
+        """The certificate issued in the very act that ended this one."""
+        return self._successors.get(key)
 
     def holder(self, key: CertificateKey) -> str | None:
         return self._holder.get(key)

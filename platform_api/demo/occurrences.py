@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from platform_api.demo.lifelog import CertificateKey, LifeLog
-from platform_api.demo.truth import RELEASED, PublishedSet, Transition, Watch
+from platform_api.demo.cast import IS_DELIVERED_TO
+from platform_api.demo.following import Link
+from platform_api.demo.lifelog import REVOKED, LifeLog, moment
+from platform_api.demo.truth import RELEASED, Change, PublishedSet
+from revocation.reasons import CRLReason
 
 #: Codes of RFC 5280 section 5.3.1 that JPKI uses for people.
 REASONS: Final = (1, 3, 4, 5, 6)
@@ -22,40 +25,42 @@ _FROM_THE_FIRST_DAY: Final = (
     "customer_of_both_institutions",
     "customer_with_two_services",
     "phone_held",
+    "linked",
 )
 #: These take a second day: first it must be held, and a list can be missing only where one was before.
 _FROM_THE_SECOND_DAY: Final = ("phone_released", "partial_set")
+#: By then the back-off of a day is over for whom the first night asked about in vain, whenever a night runs.
+_FROM_THE_THIRD_DAY: Final = ("delivered_later",)
 
 
 def must_occur(days: int) -> tuple[str, ...]:
     """What a run of so many days must show."""
-    return _FROM_THE_FIRST_DAY + (_FROM_THE_SECOND_DAY if days > 1 else ())
+    second = _FROM_THE_SECOND_DAY if days > 1 else ()
+    return _FROM_THE_FIRST_DAY + second + (_FROM_THE_THIRD_DAY if days > 2 else ())
 
 
 def occurred(
     log: LifeLog,
     customers: Iterable[dict[str, Any]],
     sets: list[PublishedSet],
-    watches: Iterable[Watch],
-    expected: set[Transition],
+    nights: Iterable[dict[str, Any]],
+    changes: set[Change],
+    links: set[Link],
     fetches: Iterable[dict[str, Any]],
 ) -> dict[str, int]:
     """Counts of what befell registered customers, from the life log and what was answered."""
+    asked = list(fetches)
     people = {c["registration_id"]: c for c in customers}
     residents = {c["resident_id"] for c in people.values()}
     found: Counter[str] = Counter()
-    keys: dict[str, list[CertificateKey]] = {}
-    for watch in watches:
-        keys.setdefault(watch.registration_id, []).append(watch.key)
-    by_number = {one.set_seq: one for one in sets}
-    for registration_id, set_seq, transition in expected:
-        if people[registration_id]["kind"] == "mobile-sign":
-            found["phone_released"] += transition == RELEASED
-            found["phone_held"] += transition == "ON_HOLD"
-        for key in keys[registration_id]:
-            reason = log.reason(key, by_number[set_seq].spoken_at(log, key))
-            if reason in REASONS and transition != RELEASED:
-                found[f"reason_{reason}"] += 1
+    for change in changes:
+        if people[change.registration_id]["kind"] == "mobile-sign":
+            found["phone_released"] += change.transition == RELEASED
+            found["phone_held"] += change.transition == "ON_HOLD"
+        if change.reason in REASONS and change.transition != RELEASED:
+            found[f"reason_{change.reason}"] += 1
+    found["linked"] = len(links)
+    found["delivered_later"] = delivered_later(log, people, nights, changes, asked)
     for before, after in itertools.pairwise(sets):
         for resident_id in residents:
             moves = [
@@ -65,7 +70,7 @@ def occurred(
             found["two_moves_between_lists"] += len(moves) > 1
             found["moved_without_reissue"] += any(e["issued"] is None for e in moves)
         found["partial_set"] += bool(after.carried)
-    for fetch in fetches:
+    for fetch in asked:
         if fetch["outcome"].startswith("CONSENT_"):
             found[fetch["outcome"].lower()] += 1
     places = {(c["resident_id"], c["institution"], c["service"]) for c in people.values()}
@@ -76,3 +81,24 @@ def occurred(
         len({(i, s) for r, i, s in places if r == resident and i == 0}) > 1 for resident in residents
     )
     return dict(sorted(found.items()))
+
+
+def delivered_later(
+    log: LifeLog,
+    people: Mapping[str, dict[str, Any]],
+    nights: Iterable[dict[str, Any]],
+    changes: Iterable[Change],
+    fetches: Iterable[dict[str, Any]],
+) -> int:
+    """Whose new card was not there yet in the night of the change, and who was asked about once more."""
+    refreshed = {n["set_seq"]: moment(n["refreshed_at"]) for n in nights}
+    data = {(f["registration_id"], f["set_seq"]) for f in fetches if f["outcome"] == "DATA"}
+    waited = {
+        (c.registration_id, c.set_seq)
+        for c in changes
+        if (c.transition, c.reason) == (REVOKED, CRLReason.affiliation_changed)
+        and people[c.registration_id]["institution"] == IS_DELIVERED_TO
+        and c.set_seq in refreshed
+        and not log.newest_certificate(people[c.registration_id]["resident_id"], refreshed[c.set_seq])
+    }
+    return sum(any(one == other and later > at for other, later in data) for one, at in waited)

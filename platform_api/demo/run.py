@@ -128,7 +128,7 @@ class Demo:
             nights=self.state.data["nights"],
             customers=received["customers"],
             consents=received["consents"],
-            events=[e for feed in received["feeds"] for e in feed],
+            feeds=received["feeds"],
             fetches=received["fetches"],
             links=received["links"],
             openssl=openssl,
@@ -156,14 +156,17 @@ class Demo:
         """Everything written down, each event once (a crash may have read a page twice)."""
         feeds = []
         for number in range(len(self.state.data["institutions"])):
-            by_seq = {e["seq"]: e for e in self.state.read(f"events-{number + 1}")}
-            feeds.append([by_seq[seq] for seq in sorted(by_seq)])
+            once = {(e["seq"], e["event_id"]): e for e in self.state.read(f"events-{number + 1}")}
+            feeds.append([once[key] for key in sorted(once)])
         return {
             "customers": list(self.state.read("customers")),
             "feeds": feeds,
             "fetches": list(self.state.read("fetches")),
             "links": list(self.state.read("links")),
             "consents": self.state.data.get("consents", []),
+            "nights": [
+                {name: n[name] for name in ("set_seq", "refreshed_at")} for n in self.state.data["nights"]
+            ],
         }
 
     async def _consents(self, sandbox: SandboxClient) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from typing import Any
 from platform_api.demo.lifelog import moment
 from revocation.errors import InputRefused
 
-VERSION = 1
+#: Goes up where an older folder's records or report lack what this program reads.
+VERSION = 2
 
 
 class DemoState:

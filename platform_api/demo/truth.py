@@ -76,27 +76,38 @@ class Fetch:
     items: dict[str, Any] | None
 
 
-Transition = tuple[str, int, str]
 RELEASED: Final = "RELEASED"
+#: What an outcome is called where items came that nobody had asked for.
+UNASKED: Final = "UNASKED"
 
 
-def expected_transitions(log: LifeLog, watches: list[Watch], sets: list[PublishedSet]) -> set[Transition]:
-    """Distinct (registration, set, transition): entering REVOKED or ON_HOLD, or a hold's release.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A registration's certificate enters REVOKED or ON_HOLD in this set, or is released, under this code."""
+
+    registration_id: str
+    key: CertificateKey
+    set_seq: int
+    transition: str
+    reason: int | None
+
+
+def expected_changes(log: LifeLog, watches: list[Watch], sets: list[PublishedSet]) -> set[Change]:
+    """Everything that a registration must be told of.
 
     The first set is day 0. What has once been revoked is never told of again, whatever its list says later.
     """
-    found: set[Transition] = set()
+    found: set[Change] = set()
     for before, after in itertools.pairwise(sets):
         for watch in watches:
             if after.set_seq <= watch.from_set:
                 continue
             was, now = before.state(log, watch.key), after.state(log, watch.key)
-            if now == was:
+            if now == was or (now == GOOD and was != ON_HOLD):
                 continue
-            if now != GOOD:
-                found.add((watch.registration_id, after.set_seq, now))
-            elif was == ON_HOLD:
-                found.add((watch.registration_id, after.set_seq, RELEASED))
+            transition = RELEASED if now == GOOD else now
+            reason = log.reason(watch.key, after.spoken_at(log, watch.key))
+            found.add(Change(watch.registration_id, watch.key, after.set_seq, transition, reason))
     return found
 
 
@@ -155,13 +166,16 @@ class FourInformationResult:
 
 
 def judge_fetches(log: LifeLog, fetches: list[Fetch]) -> FourInformationResult:
-    """Each fetch against the truth of its moment. A right outcome with other items is a wrong item."""
+    """Each fetch against the truth of its moment. A right outcome with other items is a wrong item.
+
+    Items that came are judged whatever they were called: a refusal that hands them over is a delivery.
+    """
     result = FourInformationResult()
     for fetch in fetches:
         outcome, items = expected_outcome(log, fetch)
         result.by_outcome[fetch.outcome] += 1
-        result.due += outcome == "DATA"
-        if fetch.outcome == "DATA":
+        result.due += outcome == "DATA" and fetch.outcome != UNASKED
+        if fetch.outcome == "DATA" or fetch.items is not None:
             result.delivered += 1
             result.without_consent += outcome.startswith("CONSENT_")
             result.wrong_items += outcome != "DATA" or fetch.items != items

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import sys
@@ -52,13 +53,26 @@ class World:
         past = [code for moment, code in self.listed.get(key, []) if moment <= when]
         return past[-1] if past and past[-1] != -1 else None
 
-    def state(self, key: Key, one_set: dict[str, Any]) -> str:
+    def listed_as(self, key: Key, one_set: dict[str, Any]) -> int | None:
+        """The code under which a set's list has it."""
         when = at(one_set["this_update"])
         for carried in one_set["carried"]:
             if carried["issuer_key"] == key[0] and carried["partition"] == self.place.get(key):
                 when = at(carried["this_update"])
-        code = self.code(key, when)
+        return self.code(key, when)
+
+    def state(self, key: Key, one_set: dict[str, Any]) -> str:
+        code = self.listed_as(key, one_set)
         return "GOOD" if code is None else "ON_HOLD" if code == 6 else "REVOKED"
+
+    def successor(self, key: Key, one_set: dict[str, Any], who: str, when: datetime) -> Key | None:
+        """The card that took a renewed one's place, where the list says "renewed" and it is the newest."""
+        if self.listed_as(key, one_set) != 4:
+            return None
+        renewed = max(moment for moment, _ in self.listed[key])
+        newest = self.card(who, when)
+        taken_over = [key for moment, key, _ in self.cards[who] if moment == renewed]
+        return newest if newest in taken_over else None
 
     def card(self, who: str, when: datetime) -> Key | None:
         """The newest card that was issued to somebody, if it is in force."""
@@ -92,48 +106,90 @@ def right(items: dict[str, Any], register: dict[str, Any], consented: list[str])
     return items == wanted
 
 
-def recomputed(folder: Path) -> dict[str, int]:
-    world = World(folder)
-    sets = sorted(json.loads((folder / "sets.json").read_text()), key=lambda s: s["set_seq"])
+#: What the feed calls each code of RFC 5280 section 5.3.1, and what kind of event each is.
+WORDS = {
+    1: ("KEY_COMPROMISED", "certificate.revoked"),
+    2: ("CA_INCIDENT", "certificate.revoked"),
+    3: ("CONTENT_CHANGED", "certificate.revoked"),
+    4: ("RENEWED", "certificate.renewed"),
+    5: ("ENDED_CAUSE_UNKNOWN", "certificate.revoked"),
+    6: ("HOLD", "certificate.on_hold"),
+    None: ("HOLD", "certificate.hold_released"),
+}
+Event = tuple[Any, ...]
+
+
+def walked(
+    world: World, folder: Path, sets: dict[int, dict[str, Any]], count: dict[str, int]
+) -> list[tuple[str, Key, int]]:
+    """Fetches and nights in order of time: who stood for which card, from which set on."""
     people = {r["registration_id"]: r for r in lines(folder / "registrations.jsonl")}
     consents = {c["registration_id"]: c for c in lines(folder / "consents.jsonl")}
     current = {i: (r["issuer_key"], r["serial_number"]) for i, r in people.items()}
     watched = [(i, key, people[i]["set_seq"]) for i, key in current.items()]
-    count = dict.fromkeys(("due", "delivered", "wrong_items", "without_consent"), 0)
-    steps = lines(folder / "fetches.jsonl") + lines(folder / "links.jsonl")
-    for step in sorted(steps, key=lambda s: s["at"]):
-        registration, when = step["registration_id"], at(step["at"])
+    steps = [(at(f["at"]), f) for f in lines(folder / "fetches.jsonl")]
+    steps += [(at(n["refreshed_at"]), n) for n in lines(folder / "nights.jsonl")]
+    for when, step in sorted(steps, key=lambda s: s[0]):
+        if "refreshed_at" in step:
+            for registration, person in people.items():
+                if person["linkage_agreed"] and person["institution"] == 1:
+                    one_set = sets[step["set_seq"]]
+                    next_one = world.successor(current[registration], one_set, person["resident_id"], when)
+                    if next_one is not None:
+                        current[registration] = next_one
+                        watched.append((registration, next_one, step["set_seq"]))
+                        count["linked"] += 1
+            continue
+        registration = step["registration_id"]
         who = people[registration]["resident_id"]
         newest = world.card(who, when)
         allowed = allows(consents.get(registration), when)
-        due = "outcome" in step and allowed and newest not in (None, current[registration])
-        count["due"] += due
-        if step.get("outcome") == "DATA":
+        due = allowed and newest not in (None, current[registration])
+        count["due"] += due and step["outcome"] != "UNASKED"
+        if step["outcome"] == "DATA" or step["items"] is not None:
             count["delivered"] += 1
             count["without_consent"] += not allowed
             count["wrong_items"] += not due or not right(
                 step["items"], world.register(who, when), consents[registration]["items"]
             )
-        if step.get("outcome", "DATA") == "DATA" and newest is not None and newest != current[registration]:
+        if step["outcome"] == "DATA" and newest is not None and newest != current[registration]:
             current[registration] = newest
             watched.append((registration, newest, step["set_seq"]))
-    expected = set()
+    return watched
+
+
+def recomputed(folder: Path) -> dict[str, int]:
+    world = World(folder)
+    sets = sorted(json.loads((folder / "sets.json").read_text()), key=lambda s: s["set_seq"])
+    count = dict.fromkeys(("due", "delivered", "wrong_items", "without_consent", "linked"), 0)
+    watched = walked(world, folder, {s["set_seq"]: s for s in sets}, count)
+    home = {r["registration_id"]: r["institution"] for r in lines(folder / "registrations.jsonl")}
+    expected: collections.Counter[Event] = collections.Counter()
     for before, after in itertools.pairwise(sets):
         for registration, key, since in watched:
             was, now = world.state(key, before), world.state(key, after)
             if after["set_seq"] > since and now != was and (now != "GOOD" or was == "ON_HOLD"):
-                expected.add((registration, after["set_seq"], "RELEASED" if now == "GOOD" else now))
-    told = {
-        (e["registration_id"], e["set_seq"], e["transition"])
-        for path in sorted(folder.glob("events-*.jsonl"))
-        for e in lines(path)
-        if e["transition"] is not None and e["set_seq"] > sets[0]["set_seq"]
-    }
+                code = world.listed_as(key, after)
+                words = WORDS.get(code, ("UNSPECIFIED", "certificate.revoked"))
+                transition = "RELEASED" if now == "GOOD" else now
+                expected[home[registration], registration, after["set_seq"], transition, *words] += 1
+    told: collections.Counter[Event] = collections.Counter()
+    gaps = misplaced = 0
+    for number in sorted(set(home.values())):
+        feed = lines(folder / f"events-{number + 1}.jsonl")
+        for nth, e in enumerate(feed, start=1):
+            gaps += e["seq"] != nth
+            misplaced += e["registration_id"] is not None and home.get(e["registration_id"]) != number
+            if e["transition"] is not None or e["type"].startswith("certificate."):
+                words = (e["cause"], e["type"])
+                told[number, e["registration_id"], e["set_seq"], e["transition"], *words] += 1
     return {
-        "changed": len(expected),
-        "detected": len(told),
-        "missed": len(expected - told),
-        "false_alarms": len(told - expected),
+        "changed": expected.total(),
+        "detected": told.total(),
+        "missed": (expected - told).total(),
+        "false_alarms": (told - expected).total(),
+        "gaps": gaps,
+        "misplaced": misplaced,
         **count,
     }
 

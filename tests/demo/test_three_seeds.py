@@ -14,7 +14,7 @@ from platform_api.demo.occurrences import must_occur
 from tests.demo.test_demo_whole import free_ports
 
 OUTSIDER = Path(__file__).with_name("outside.py")
-COUNTED = ("changed", "detected", "missed", "false_alarms")
+COUNTED = ("changed", "detected", "missed", "false_alarms", "gaps", "misplaced")
 FOUR = ("due", "delivered", "wrong_items", "without_consent")
 
 
@@ -61,6 +61,7 @@ def judge(report: dict[str, Any], export: Path, *, days: int) -> None:
     outside = recomputed(export)
     assert {name: outside[name] for name in COUNTED} == {name: truth[name] for name in COUNTED}
     assert {name: outside[name] for name in FOUR} == {name: four[name] for name in FOUR}
+    assert outside["linked"] == report["occurred"]["linked"]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -2,145 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from platform_api.demo.lifelog import CertificateKey, LifeLog
 from platform_api.demo.occurrences import must_occur
-from platform_api.demo.report import build, clean, missing
-
-T0 = datetime(2026, 1, 10, tzinfo=UTC)
-DAY = timedelta(days=1)
-OLD, NEW, HELD = "0a", "0b", "0c"
-KEY = "aa"
-ITEMS = {
-    "name": "山田　花子",
-    "name_substitute_characters": "00000",
-    "address": "東京都千代田区１－１",
-    "address_substitute_characters": "0000000000",
-    "date_of_birth": "419900101",
-    "gender": "2",
-}
-
-
-def z(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def entry(at: datetime, resident: str, **given: Any) -> dict[str, Any]:
-    return {
-        "seq": 1, "at": z(at), "day": 0, "resident_id": resident, "event": "x",
-        "revoked": [], "issued": None, "items": None, **given,
-    }  # fmt: skip
-
-
-def revoked(serial: str, at: datetime, reason: int) -> dict[str, Any]:
-    return {
-        "ca_id": "card-sign", "issuer_key": KEY, "serial_number": serial, "partition": "1",
-        "reason_code": reason, "revoked_at": z(at),
-    }  # fmt: skip
-
-
-def issued(serial: str) -> dict[str, Any]:
-    return {
-        "ca_id": "card-sign", "issuer_key": KEY, "serial_number": serial, "partition": "1",
-        "not_before": z(T0), "not_after": z(T0 + 1000 * DAY),
-    }  # fmt: skip
-
-
-LIFE = [
-    entry(
-        T0 + DAY / 2,
-        "r-1",
-        revoked=[revoked(OLD, T0 + DAY / 2, 3)],
-        issued=issued(NEW),
-        items=ITEMS,
-    ),
-    entry(T0 + DAY / 2, "r-2", revoked=[revoked(HELD, T0 + DAY / 2, 6)]),
-    entry(T0 + DAY * 3 / 2, "r-2", revoked=[revoked(HELD, T0 + DAY * 3 / 2, 1)]),
-]
-SETS = [{"day": d, "set_seq": d + 1, "this_update": z(T0 + d * DAY)} for d in range(3)]
-
-
-def customer(registration: str, resident: str, serial: str, institution: int = 0) -> dict[str, Any]:
-    return {
-        "institution": institution,
-        "service": 0,
-        "kind": "card-sign",
-        "registration_id": registration,
-        "resident_id": resident,
-        "issuer_key": KEY,
-        "serial_number": serial,
-        "set_seq": 1,
-    }
-
-
-def consent(registration: str, **given: Any) -> dict[str, Any]:
-    return {
-        "registration_id": registration,
-        "items": ["name", "address", "date_of_birth", "gender"],
-        "valid_from": z(T0),
-        "valid_until": z(T0 + 3650 * DAY),
-        "withdrawn_at": None,
-    } | given
-
-
-CUSTOMERS = [customer("R1", "r-1", OLD), customer("R2", "r-2", HELD)]
-CONSENTS = [consent("R1")]
-NIGHTS = [{"set_seq": n, "refreshed_at": z(T0 + (n - 1) * DAY)} for n in (2, 3)]
-RETENTION = {"hits": 0, "controls": 20, "controls_found": 20}
-
-
-def event(registration: str, set_seq: int, transition: str) -> dict[str, Any]:
-    return {"registration_id": registration, "set_seq": set_seq, "transition": transition}
-
-
-EVENTS = [event("R1", 2, "REVOKED"), event("R2", 2, "ON_HOLD"), event("R2", 3, "REVOKED")]
-
-
-def fetch(registration: str, outcome: str, items: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {
-        "registration_id": registration,
-        "set_seq": 2,
-        "at": z(T0 + DAY),
-        "outcome": outcome,
-        "items": items,
-        "way": "response",
-    }
-
-
-FETCHES = [fetch("R1", "DATA", ITEMS), fetch("R2", "CONSENT_MISSING")]
-
-
-def report(**given: Any) -> dict[str, Any]:
-    """Of the small world above, with some of it changed."""
-    return build(
-        **{
-            "seed": 1,
-            "life_log": LIFE,
-            "sets": SETS,
-            "nights": NIGHTS,
-            "customers": CUSTOMERS,
-            "consents": CONSENTS,
-            "events": EVENTS,
-            "fetches": FETCHES,
-            "links": [],
-            "openssl": {"asked": 1, "agreed": 1},
-            "retention": RETENTION,
-        }
-        | given
-    )
-
-
-def true(found: dict[str, Any]) -> bool:
-    """Clean, but for what a world of two people cannot show."""
-    return clean(found | {"days": [{}], "occurred": dict.fromkeys(must_occur(1), 1)})
+from platform_api.demo.report import clean, missing
+from tests.demo.small_world import (
+    DAY,
+    EVENTS,
+    FETCHES,
+    HELD,
+    ITEMS,
+    KEY,
+    LIFE,
+    NEW,
+    OLD,
+    RETENTION,
+    SETS,
+    T0,
+    consent,
+    entry,
+    event,
+    fetch,
+    issued,
+    report,
+    revoked,
+    true,
+    z,
+)
 
 
 def test_a_true_and_complete_feed_is_clean() -> None:
     """Three transitions (one move, a hold, a hold that became a revocation), all told: clean."""
     found = report()
-    assert found["truth"] == {"changed": 3, "detected": 3, "missed": 0, "false_alarms": 0}
+    assert found["truth"] == {
+        "changed": 3,
+        "detected": 3,
+        "missed": 0,
+        "false_alarms": 0,
+        "gaps": 0,
+        "misplaced": 0,
+    }
     assert found["four_information"]["due"] == found["four_information"]["delivered"] == 1
     assert true(found)
 
@@ -205,7 +105,7 @@ def test_a_list_that_was_carried_over_tells_a_day_later() -> None:
     """What the missing list would have said is expected with the set that has it; before, it is false."""
     carried = {"issuer_key": KEY, "partition": 1, "this_update": z(T0)}
     sets = [SETS[0], SETS[1] | {"carried": [carried]}, SETS[2]]
-    late = [event("R1", 3, "REVOKED"), event("R2", 3, "REVOKED")]
+    late = [event("R1", 3, "REVOKED"), event("R2", 3, "REVOKED", cause="KEY_COMPROMISED")]
     for told, missed, false_alarms in ((late, 0, 0), (EVENTS, 1, 2)):
         found = report(sets=sets, events=told)
         assert (found["truth"]["missed"], found["truth"]["false_alarms"]) == (missed, false_alarms)
@@ -267,41 +167,28 @@ def test_consents_are_judged_as_j_lis_has_them() -> None:
     assert true(report(consents=late)), "withdrawn after the answer"
 
 
-def test_who_is_served_automatically_must_be_asked_about() -> None:
-    """A move whose new items were to be had, and nobody asked in that night: due, and not delivered."""
-    served = [customer("R1", "r-1", OLD, institution=1), CUSTOMERS[1]]
-    assert true(report(customers=served))
-    found = report(customers=served, fetches=[FETCHES[1]])
-    assert (found["four_information"]["due"], found["four_information"]["delivered"]) == (1, 0)
+def test_items_under_a_refusal_are_judged_too() -> None:
+    """Items that came beside a refusal, or beside any other outcome, are a delivery: wrong, unconsented."""
+    found = report(fetches=[FETCHES[0], fetch("R2", "CONSENT_MISSING", ITEMS)])
+    four = found["four_information"]
+    assert (four["delivered"], four["wrong_items"], four["without_consent"]) == (2, 1, 1)
+    assert not four["surprises"]
     assert not true(found)
-    assert true(report(customers=served, consents=[], fetches=[FETCHES[1]])), "without consent nobody asks"
+    withdrawn = [consent("R1", withdrawn_at=z(T0 + DAY))]
+    found = report(consents=withdrawn, fetches=[fetch("R1", "CONSENT_WITHDRAWN", ITEMS), FETCHES[1]])
+    assert found["four_information"]["without_consent"] == 1
+    assert not true(found)
+    found = report(fetches=[fetch("R1", "NO_NEW_CERTIFICATE", ITEMS), FETCHES[1]])
+    assert not true(found), "the right items under a wrong name"
 
 
-def test_a_renewal_after_a_move_is_nobodys_question() -> None:
-    """Delivered after the move; that the next card is then renewed calls for no automatic question."""
-    life = [
-        *LIFE,
-        entry(
-            T0 + DAY * 3 / 2,
-            "r-1",
-            revoked=[revoked(NEW, T0 + DAY * 3 / 2, 4)],
-            issued=issued("0d"),
-            items=ITEMS,
-        ),
-    ]
-    served = [customer("R1", "r-1", OLD, institution=1), CUSTOMERS[1]]
-    events = [*EVENTS, event("R1", 3, "REVOKED")]
-    assert true(report(life_log=life, customers=served, events=events))
-    moved = [*life[:-1], life[-1] | {"revoked": [revoked(NEW, T0 + DAY * 3 / 2, 3)]}]
-    found = report(life_log=moved, customers=served, events=events)
-    assert (found["four_information"]["due"], found["four_information"]["delivered"]) == (2, 1)
-
-
-def test_a_link_moves_the_watch_on() -> None:
-    """After J-LIS named the successor of a renewal, that one's revocation must be told."""
-    links = [{"registration_id": "R1", "set_seq": 2, "at": z(T0 + DAY)}]
-    life = [*LIFE, entry(T0 + DAY * 3 / 2, "r-1", revoked=[revoked(NEW, T0 + DAY * 3 / 2, 4)])]
-    assert report(life_log=life, fetches=[FETCHES[1]], links=links)["truth"]["missed"] == 1
+def test_items_that_nobody_asked_for_are_a_surprise() -> None:
+    """A delivery without a question is not due, and never clean, be its items right or wrong."""
+    again = fetch("R1", "UNASKED", ITEMS)
+    found = report(fetches=[*FETCHES, again])
+    assert (found["four_information"]["due"], found["four_information"]["delivered"]) == (1, 2)
+    assert sum(found["four_information"]["surprises"].values()) == 1
+    assert not true(found)
 
 
 def test_what_lies_about_spoils_the_report() -> None:
@@ -312,9 +199,9 @@ def test_what_lies_about_spoils_the_report() -> None:
 
 def test_what_must_be_seen_must_be_seen() -> None:
     """Each occurrence that is missing makes the run unclean, and is named."""
-    found = report() | {"days": [{}, {}], "occurred": dict.fromkeys(must_occur(2), 1)}
+    found = report() | {"days": [{}, {}, {}], "occurred": dict.fromkeys(must_occur(3), 1)}
     assert clean(found)
-    for name in must_occur(2):
+    for name in must_occur(3):
         less = found | {"occurred": found["occurred"] | {name: 0}}
         assert missing(less) == [name]
         assert not clean(less)
