@@ -20,6 +20,7 @@ from platform_api.refresh.model import Answer
 from platform_api.refresh.reach import Reach
 from platform_api.refresh.reconcile import reconcile
 from platform_api.refresh.report import InstitutionReport
+from platform_api.refresh.retention import forget_ended
 from revocation.errors import OutsideFailed
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Passing:
                 self.rules,
             )
             await asker.ask_due()
+        await forget_ended(self.pool, institution_id, clock, stopped=self.stopped)
         return report
 
     async def _poll(self, institution_id: UUID, report: InstitutionReport) -> None:
