@@ -29,8 +29,9 @@ def refresh(data: Data = DEFAULT_DATA, institution: Institution = None, as_json:
     Purges deliveries past their time, reads withdrawals, turns consents, makes and looks at tasks, asks for
     those that are due, hands over those whose time is over. Safe to run again at any time; what cannot be
     done now waits. For running it again and again see jpki worker. Exit code 0: done; 3: nothing to do;
-    4: some must wait (a cap, a missing key, withdrawals not read for a day); 6: J-LIS could not be asked, or
-    the database; 130: told to stop, and stopped between two customers.
+    4: some must wait (a cap, a missing key, withdrawals not read for a day, a withdrawal or a consent that
+    J-LIS has not got); 6: J-LIS could not be asked, or the database; 130: told to stop, and stopped between
+    two customers.
     Example: jpki refresh --data jpki-data --json
     """
     from platform_api.config import load_settings
@@ -67,6 +68,9 @@ def show(out: Console, found: dict[str, Any]) -> None:
         ("waiting for later", found["postponed"]),
         ("deliveries past their time", found["purged"]),
         ("withdrawals", found["withdrawals"]),
+        ("withdrawals that J-LIS has not got", found["unforwarded_withdrawals"]),
+        ("consents that J-LIS has not got", found["unsent_consents"]),
+        ("J-LIS's answers on consents that cannot be used", found["unusable_answers"]),
         ("seconds", found["seconds"]),
     ):
         table.add_row(name, str(value))

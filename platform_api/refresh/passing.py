@@ -103,5 +103,4 @@ class Passing:
         if self.stopped():
             return
         gateway = None if self.reach.away is not None else self.gateway
-        done = await maintain(self.pool, institution_id, self.watcher.clock, gateway=gateway)
-        report.consent_steps = done.told + done.reflected
+        report.maintained(await maintain(self.pool, institution_id, self.watcher.clock, gateway=gateway))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from revocation.exits import Exit
+
+if TYPE_CHECKING:
+    from platform_api.consents.maintenance import MaintenanceReport
 
 
 class PassOutcome(StrEnum):
@@ -16,7 +19,8 @@ class PassOutcome(StrEnum):
 
     DONE = "DONE"
     NOTHING_NEW = "NOTHING_NEW"
-    #: A cap was reached, a key is missing, or withdrawals were not polled: some must wait.
+    #: A cap was reached, a key is missing, withdrawals were not polled, or J-LIS has not got what a holder
+    #: signed: some must wait.
     PARTIAL = "PARTIAL"
     #: J-LIS could not be asked.
     JLIS_AWAY = "JLIS_AWAY"
@@ -42,6 +46,12 @@ class InstitutionReport:
     withdrawals: int = 0
     #: Steps of consents that the clock or J-LIS brought.
     consent_steps: int = 0
+    #: Withdrawn with us, and J-LIS has not got it: the institution hands the same request in again.
+    unforwarded_withdrawals: int = 0
+    #: Consents that were never known to have reached J-LIS, for an hour and longer: likewise.
+    unsent_consents: int = 0
+    #: Consents of which J-LIS said what cannot be used.
+    unusable_answers: int = 0
     created: int = 0
     #: Tasks by what the look at their registrations made of them.
     looked: Counter[str] = field(default_factory=Counter)
@@ -64,12 +74,32 @@ class InstitutionReport:
         if code not in self.problems:
             self.problems.append(code)
 
+    def maintained(self, done: MaintenanceReport) -> None:
+        """What the consents' daily work did, and what it cannot do: each of that is a problem."""
+        self.consent_steps += done.told + done.reflected
+        self.unforwarded_withdrawals = done.unforwarded_withdrawals
+        self.unsent_consents = done.unsent_consents
+        self.unusable_answers = done.implausible
+        if done.unforwarded_withdrawals:
+            self.problem("WITHDRAWALS_NOT_FORWARDED")
+        if done.unsent_consents:
+            self.problem("CONSENTS_NOT_SENT")
+        if done.implausible:
+            self.problem("CONSENT_ANSWERS_UNUSABLE")
+        if done.jlis_failure is not None:
+            self.problem(done.jlis_failure)
+        elif not done.complete:
+            self.problem("CONSENTS_LEFT_OVER")
+
     def as_json(self) -> dict[str, Any]:
         return {
             "institution_id": str(self.institution_id),
             "purged": self.purged,
             "withdrawals": self.withdrawals,
             "consent_steps": self.consent_steps,
+            "unforwarded_withdrawals": self.unforwarded_withdrawals,
+            "unsent_consents": self.unsent_consents,
+            "unusable_answers": self.unusable_answers,
             "created": self.created,
             "looked": dict(sorted(self.looked.items())),
             "asked": self.asked,
@@ -119,6 +149,9 @@ class RefreshReport:
         names = (
             "purged",
             "withdrawals",
+            "unforwarded_withdrawals",
+            "unsent_consents",
+            "unusable_answers",
             "created",
             "asked",
             "delivered",

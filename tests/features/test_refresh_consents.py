@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
+from platform_api.cli.refresh import show
+from platform_api.consents.maintenance import MaintenanceReport
 from platform_api.jlis.gateway import LinkageAnswer, LinkageOutcome, SuccessorCertificate
+from platform_api.refresh.report import InstitutionReport, PassOutcome, RefreshReport
 from revocation.status import Validity
 from tests.features.cards import make_card
-from tests.features.consenting import next_day
+from tests.features.consenting import consent, next_day, withdraw, withdrawal
 from tests.features.gateways import successor
 from tests.features.refreshing import (
     AVAILABLE,
@@ -117,6 +124,66 @@ async def test_withdrawals_must_have_been_read_within_a_day(refresher: Refresher
     report = await refresher.run()
     assert (report.asked, report.problems, report.postponed) == (0, ["WITHDRAWALS_NOT_POLLED"], 2)
     assert first.registration_id != second.registration_id
+
+
+async def test_what_jlis_has_not_got_is_told_until_it_has(refresher: Refresher) -> None:
+    """A withdrawal and a consent, handed in while J-LIS was away: every pass is PARTIAL and counts both, for
+    a person and in JSON, until the same requests have come again."""
+    service, institution, jlis = refresher.service, refresher.institution, refresher.jlis
+    await refresher.begin()
+    (one,) = await refresher.customers(1)
+    (given,) = (await service.call(institution, "GET", "/v1/consents"))["consents"]
+    form = await withdrawal(service, institution, given["consent_id"], one.card)
+    unsent: dict[str, Any] = {}
+    jlis.down = True
+    await withdraw(service, institution, given["consent_id"], form, expect=503)
+    await consent(service, institution, one.card, one.registration_id, expect=503, keep=unsent)
+    jlis.down = False
+    refresher.clock.advance(timedelta(hours=1, seconds=1))
+    for _ in range(2):
+        report = RefreshReport([await refresher.run()])
+        assert report.outcome is PassOutcome.PARTIAL
+        found = report.as_json()
+        assert (found["unforwarded_withdrawals"], found["unsent_consents"]) == (1, 1)
+        (listed,) = found["institutions"]
+        assert listed["problems"] == ["WITHDRAWALS_NOT_FORWARDED", "CONSENTS_NOT_SENT"]
+        assert (listed["unforwarded_withdrawals"], listed["unsent_consents"]) == (1, 1)
+        told = Console(file=StringIO(), width=200)
+        show(told, found)
+        assert "WITHDRAWALS_NOT_FORWARDED" in told.file.getvalue()  # type: ignore[attr-defined]
+    await withdraw(service, institution, given["consent_id"], form)
+    await service.call(institution, "POST", "/v1/consents", unsent, expect=201)
+    found = RefreshReport([await refresher.run()]).as_json()
+    assert (found["unforwarded_withdrawals"], found["unsent_consents"]) == (0, 0)
+    assert found["outcome"] != PassOutcome.PARTIAL.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({}, []),
+        ({"implausible": 2}, ["CONSENT_ANSWERS_UNUSABLE"]),
+        ({"jlis_failure": "JLIS_CLOSED", "complete": False}, ["JLIS_CLOSED"]),
+        ({"complete": False}, ["CONSENTS_LEFT_OVER"]),
+    ],
+)
+def test_what_the_daily_work_could_not_do(changes: dict[str, Any], problems: list[str]) -> None:
+    """An answer of no use, J-LIS away, the pass's own bounds: each has its code."""
+    nothing = MaintenanceReport(
+        turned=0,
+        told=0,
+        asked=0,
+        reflected=0,
+        implausible=0,
+        jlis_failure=None,
+        unforwarded_withdrawals=0,
+        unsent_consents=0,
+        complete=True,
+    )
+    report = InstitutionReport(uuid4())
+    report.maintained(replace(nothing, **changes))
+    assert report.problems == problems
+    assert report.unusable_answers == changes.get("implausible", 0)
 
 
 async def agree(refresher: Refresher, one: Customer, *, agreed: bool = True) -> dict[str, Any]:
