@@ -6,6 +6,7 @@ import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from platform_api.consents.accept import UNDETERMINED
 from platform_api.consents.receiving import ConsentReceiver
 from platform_api.db.transactions import tenant
 from platform_api.holder_apps.port import HolderApp, HolderAppFailed, SigningRequest
@@ -123,7 +124,7 @@ async def _finish(
     try:
         result = await completing.complete(institution_id, invitation_id, signed)
     except Problem as problem:
-        if problem.status >= 500:
+        if problem.status >= 500 and problem.code != UNDETERMINED:
             raise
         app[LOG].warning("letter.refused", institution_id=institution_id, code=problem.code)
         return _notice_of(problem)
@@ -134,6 +135,8 @@ async def _finish(
 def _notice_of(problem: Problem) -> str | None:
     if problem.code == "INVITATION_ENDED":
         return None  # the page says how it ended
+    if problem.code == UNDETERMINED:
+        return "undetermined"  # no word against the card: the letter waits
     if problem.code in ("CONSENT_CERTIFICATE_NOT_GOOD", "CONSENT_KIND", "ISSUER_UNKNOWN"):
         return "certificate"
     return "refused"

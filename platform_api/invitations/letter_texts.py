@@ -129,6 +129,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The signature could not be accepted with this certificate; it may be expired or revoked. If you have"
         " a newer card, please try that one.",
     ),
+    "error_undetermined": (
+        "電子証明書の有効性を、ただいま確認できません。しばらくしてからもう一度お試しください。",
+        "We cannot check the certificate at the moment. Please try again in a little while.",
+    ),
     "error_browser": (
         "署名を始めたブラウザーに戻れませんでした。このご案内のQRコードからもう一度お試しください。",
         "We could not return to the browser in which you began. Please scan the letter's QR code again.",
@@ -226,5 +230,5 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"ja": _of(0), 
 
 #: What may stand behind ``?notice=``, set by us when a browser comes back; anything else is ignored.
 NOTICES: Final = frozenset(
-    ("app_failed", "cancelled", "pin", "certificate", "browser", "again", "refused", "form")
+    ("app_failed", "cancelled", "pin", "certificate", "undetermined", "browser", "again", "refused", "form")
 )

@@ -63,6 +63,32 @@ async def test_certificates_that_cannot_consent(
     assert (await visitor.sign(made, make_card(sets.ca()))).title == JA["title_pending"]
 
 
+async def test_lists_that_cannot_say(
+    service: Service, institution: TestInstitution, visitor: Visitor
+) -> None:
+    """Our lists are too old to say anything: that is no word against the card. Customer and institution are
+    asked to try again later, and the letter waits for it.
+    """
+    made, other = await letter(service, institution), await letter(service, institution)
+    card = make_card(sets.ca())
+    await visitor.sign(other, card)
+    seen = await shown(service, institution, other.invitation_id)
+    body, _ = await taken(service, institution, seen["delivery_id"])
+    service.world.clock.set(service.world.clock.now() + timedelta(days=3))
+    page = await visitor.sign(made, card)
+    assert (page.status, page.title) == (200, JA["title_ask"])
+    assert JA["error_undetermined"] in page.alert
+    assert (await shown(service, institution, made.invitation_id))["state"] == "OPENED"
+    later = await act(service, institution, other.invitation_id, "confirm", body=body, expect=503)
+    assert later["code"] == "CONSENT_CERTIFICATE_UNDETERMINED"
+    assert (await shown(service, institution, other.invitation_id))["state"] == PENDING
+    for _ in range(4):
+        await next_day(service)
+    assert (await visitor.sign(made, card)).title == JA["title_pending"]
+    answer = await act(service, institution, other.invitation_id, "confirm", body=body)
+    assert answer["state"] == "REFLECTED"
+
+
 async def test_another_application_was_signed(
     service: Service, institution: TestInstitution, visitor: Visitor, jlis: FakeJlis
 ) -> None:
