@@ -77,6 +77,8 @@ class NoticeType(StrEnum):
     """Types of events that no list causes (design section 8); the consent's own states are their names."""
 
     CONSENT_PENDING_CONFIRMATION = "consent.pending_confirmation"
+    #: Who signed a letter was not taken in time, or lost in a crash; the letter is open again.
+    CONSENT_SIGNER_LOST = "consent.signer_lost"
     CONSENT_EFFECTIVE = "consent.effective"
     CONSENT_REFUSED = "consent.refused"
     CONSENT_REMINDER_DUE = "consent.reminder_due"

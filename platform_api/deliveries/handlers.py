@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from platform_api.db.transactions import tenant
 from platform_api.deliveries import queue, store
 from platform_api.deliveries.model import DeliveryPurpose, Waiting
 from platform_api.four_information.acknowledging import acknowledge_answer
+from platform_api.invitations.signer_store import mark_taken
 from platform_api.keys import CLOCK, POOL
 from platform_api.operations import (
     RequestModel,
@@ -25,6 +26,9 @@ from platform_api.operations import (
 from platform_api.page_tokens import PageToken, page_of, read_page_token
 from platform_api.problems import Problem
 from platform_api.registrations.context import watcher_of
+
+if TYPE_CHECKING:
+    from platform_api.db.transactions import Connection
 
 
 class DeliveriesQuery(RequestModel):
@@ -115,6 +119,9 @@ async def take_delivery(request: web.Request) -> TakenDelivery:
         found = await store.find(connection, delivery_id, now)
     if found is None:
         raise _gone()
+    async with tenant(request.config_dict[POOL], institution_id) as connection:
+        if not await _signer_taken(connection, found[0], now):
+            raise _gone()
     return TakenDelivery(delivery=_body(found[0]), jwe=found[1].decode("ascii"))
 
 
@@ -144,9 +151,21 @@ async def acknowledge_delivery(request: web.Request) -> AcknowledgedDelivery:
             # Locks the registration, as everybody does before its delivery.
             registration = await acknowledge_answer(work, waiting.registration_id, waiting.query_id)
             state = registration.state.value
+        await _signer_taken(work.connection, waiting, work.now)
         if not await store.delete(work.connection, delivery_id, work.now):
             raise _gone()
     return AcknowledgedDelivery(delivery_id=delivery_id, registration_id=waiting.registration_id, state=state)
+
+
+async def _signer_taken(connection: Connection, waiting: Waiting, now: datetime) -> bool:
+    """Before the answer: once who signed may be with the institution, its letter never opens again by itself.
+    False where the letter has meanwhile ended, or opened again.
+
+    Locks the letter, and so comes before any row of the queue is (as in ``invitations/expiring.py``).
+    """
+    if waiting.invitation_id is None or waiting.purpose is not DeliveryPurpose.CONSENT_SIGNER:
+        return True
+    return await mark_taken(connection, waiting.invitation_id, waiting.delivery_id, now)
 
 
 def _body(waiting: Waiting) -> DeliveryBody:
@@ -169,6 +188,8 @@ def _gone() -> Problem:
         410,
         "DELIVERY_GONE",
         en="This delivery does not wait here: it was acknowledged, replaced by a newer one, or its time is "
-        "over. Look at GET /v1/deliveries, or fetch again.",
-        ja="この配信はありません(受領確認済み、新しい配信に置換、または期限切れ)。一覧を確認するか、再度取得してください。",
+        "over. Look at GET /v1/deliveries, or fetch again. Who signed a letter cannot be fetched again: see "
+        "the state of the invitation.",
+        ja="この配信はありません(受領確認済み、新しい配信に置換、または期限切れ)。一覧を確認するか、再度取得してください。"
+        "ご案内の署名者の情報は再取得できません。招待の状態を確認してください。",
     )

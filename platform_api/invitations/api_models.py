@@ -74,12 +74,13 @@ class InvitationBody(ResponseModel):
     expires_at: datetime
     opened_at: datetime | None
     signed_at: datetime | None
-    #: While PENDING_INSTITUTION_CONFIRMATION: when it expires.
+    #: While PENDING_INSTITUTION_CONFIRMATION: when it expires. Before you take the delivery: by when you must
+    #: take it; otherwise the letter is OPENED again, and the customer has to sign once more.
     confirm_by: datetime | None
     ended_at: datetime | None
     #: What came of it, once J-LIS was asked; whether it took the consent is the consent's own state.
     consent_id: UUID | None
-    #: The delivery (purpose consent_signer) with what was signed and by whom; it waits 72 hours.
+    #: The delivery (purpose consent_signer) with what was signed and by whom; it waits 72 hours at most.
     delivery_id: UUID | None
     #: Other invitations of this service that the same person signed.
     same_person_as: list[UUID]

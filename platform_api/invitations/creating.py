@@ -79,6 +79,7 @@ async def create(
         delivery_id=None,
         certificate_hash=None,
         signed_hash=None,
+        signer_taken_at=None,
     )
     token = new_token()
     await store.insert(connection, invitation, hashes.token(token))

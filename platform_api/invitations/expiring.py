@@ -9,8 +9,8 @@ from uuid import UUID
 from platform_api.changes.model import Action, NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.db.transactions import tenant
-from platform_api.invitations import store
-from platform_api.invitations.ending import answered, consents_of, end_all
+from platform_api.invitations import signer_store, store
+from platform_api.invitations.ending import answered, consents_of, end_all, forget_signer
 from platform_api.invitations.model import InvitationState
 
 if TYPE_CHECKING:
@@ -23,15 +23,20 @@ async def expire(connection: Connection, institution_id: UUID, now: datetime) ->
     """End those that are due, a page of them; last in a transaction, because it announces.
 
     One that its registration's own holder signed is confirmed if J-LIS has answered: a crash came in between.
+    One of whose signer the institution can never learn opens again, if there is time for another signature.
     """
     found = await store.due(connection, now, _PAGE)
     consents = await consents_of(connection, found)
-    over = []
+    over, lost = [], []
     for invitation in found:
         consent = consents.get(invitation.invitation_id)
         if consent is not None and answered(consent):
             await store.mark_confirmed(connection, invitation.invitation_id, consent.registration_id, now)
             await store.set_consent(connection, invitation.invitation_id, consent.consent_id)
+        elif invitation.untaken and now < invitation.expires_at:
+            await forget_signer(connection, invitation.invitation_id)
+            await signer_store.reopen(connection, invitation.invitation_id)
+            lost.append(invitation)
         else:
             over.append(invitation)
     notices = await end_all(
@@ -39,12 +44,13 @@ async def expire(connection: Connection, institution_id: UUID, now: datetime) ->
     )
     notices += [
         Notice(
-            NoticeType.INVITATION_EXPIRED,
+            kind,
             registration_id=invitation.registration_id,
             invitation_id=invitation.invitation_id,
             action=Action.CONTACT_CUSTOMER,
         )
-        for invitation in over
+        for kind, told in ((NoticeType.INVITATION_EXPIRED, over), (NoticeType.CONSENT_SIGNER_LOST, lost))
+        for invitation in told
     ]
     await announce(connection, institution_id, notices, now)
     return len(found)

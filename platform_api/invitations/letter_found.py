@@ -87,9 +87,9 @@ async def find_letter(request: web.Request) -> Letter:
         if invitation is None:
             raise _unknown(request)
         asking = await store.asking(connection, invitation)
-        if invitation.due(now):
+        if invitation.due(now) or invitation.untaken:
             await expire(connection, institution_id, now)
-            # As it was written down: J-LIS may have answered before the time ran out.
+            # As it was written down: J-LIS may have answered before the time ran out, or who signed is lost.
             invitation = await store.find(connection, invitation_id) or invitation
     language = language_given(request, invitation.language)
     return Letter(institution_id, invitation, asking, token, language, now)

@@ -4,8 +4,9 @@
                      → SIGNED → CONFIRMED               (the registration watches this very certificate)
     CREATED, OPENED → DECLINED | CANCELLED | EXPIRED    (so may the two in the middle expire)
     SIGNED → DECLINED | CANCELLED                       (J-LIS has not answered: the consent stops with it)
+    PENDING_INSTITUTION_CONFIRMATION → OPENED           (who signed was lost before the institution took it)
 
-Opening again is fine until somebody has signed; signing happens once.
+Opening again is fine until somebody has signed; a signature that can still count happens once.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Act(StrEnum):
     REJECT = "REJECT"
     DECLINE = "DECLINE"
     CANCEL = "CANCEL"
+    #: Nobody can be told any more who signed: it is as if nobody had.
+    LOSE_SIGNER = "LOSE_SIGNER"
     EXPIRE = "EXPIRE"
 
 
@@ -70,6 +73,7 @@ TRANSITIONS: Final[Mapping[tuple[InvitationState, Act], InvitationState]] = Mapp
         (_S.OPENED, Act.CANCEL): _S.CANCELLED,
         (_S.SIGNED, Act.CANCEL): _S.CANCELLED,
         (_S.CANCELLED, Act.CANCEL): _S.CANCELLED,
+        (_S.PENDING, Act.LOSE_SIGNER): _S.OPENED,
         (_S.CREATED, Act.EXPIRE): _S.EXPIRED,
         (_S.OPENED, Act.EXPIRE): _S.EXPIRED,
         (_S.SIGNED, Act.EXPIRE): _S.EXPIRED,
@@ -83,9 +87,10 @@ FINAL: Final = frozenset((_S.CONFIRMED, _S.REJECTED, _S.DECLINED, _S.EXPIRED, _S
 SIGNED_STATES: Final = frozenset((_S.SIGNED, _S.PENDING, _S.CONFIRMED))
 
 MOST_DAYS: Final = 90
-#: How long the institution may take to confirm who signed.
+#: How long after the signature the institution may take to confirm who signed, once it has taken that.
 CONFIRM_WITHIN: Final = timedelta(days=14)
-#: The ciphertext of who signed waits this long in the queue, the most that the queue allows.
+#: The ciphertext of who signed waits this long in the queue, the most that the queue allows; so does the
+#: letter until it is taken.
 DELIVERY_KEEP: Final = timedelta(hours=72)
 
 
@@ -120,6 +125,8 @@ class Invitation:
     #: Keyed hashes of the certificate, and of everything that the holder signed and with what.
     certificate_hash: bytes | None
     signed_hash: bytes | None
+    #: When the institution first took the delivery of who signed.
+    signer_taken_at: datetime | None
 
     def due(self, now: datetime) -> bool:
         """Has its time run out, whether or not that is written down yet?"""
@@ -129,7 +136,14 @@ class Invitation:
         return end is not None and now >= end
 
     def state_at(self, now: datetime) -> InvitationState:
-        return _S.EXPIRED if self.due(now) else self.state
+        if not self.due(now):
+            return self.state
+        return _S.OPENED if self.untaken and now < self.expires_at else _S.EXPIRED
+
+    @property
+    def untaken(self) -> bool:
+        """Is what was signed nowhere but in the queue?"""
+        return self.state is _S.PENDING and self.signer_taken_at is None
 
     def after(self, act: Act, now: datetime) -> InvitationState | None:
         """What the act leads to as of now: nothing but expiring befalls what has expired."""

@@ -26,10 +26,9 @@ from platform_api.consents.receiving import signer_of
 from platform_api.db.transactions import tenant
 from platform_api.deliveries.model import DeliveryPurpose
 from platform_api.deliveries.queue import enqueue
-from platform_api.invitations import application_store, store
+from platform_api.invitations import application_store, signer_store, store
 from platform_api.invitations.deciding import note_consent
 from platform_api.invitations.model import (
-    CONFIRM_WITHIN,
     DELIVERY_KEEP,
     SIGNED_STATES,
     Act,
@@ -148,12 +147,12 @@ class Completing:
                 invitation_id=invitation.invitation_id,
             )
         ppid, tag = await self._person(connection, invitation, signed.ppid)
-        await store.mark_signed(
+        await signer_store.mark_signed(
             connection,
             invitation.invitation_id,
             target,
             signed_at=now,
-            confirm_by=now + CONFIRM_WITHIN if target is InvitationState.PENDING else None,
+            confirm_by=now + DELIVERY_KEEP if target is InvitationState.PENDING else None,
             certificate_hash=certificate_hash,
             signed_hash=self.hashes.signed(invitation.invitation_id, signed.application),
             delivery_id=delivery_id,

@@ -21,7 +21,7 @@ _COLUMNS = (
     "invitation_id, institution_id, service_id, key_id, registration_id, registration_ref, customer_ref,"
     " application_number, language, state, created_at, expires_at, opened_at, signed_at, confirm_by,"
     " ended_at,"
-    " consent_id, delivery_id, certificate_hash, signed_hash"
+    " consent_id, delivery_id, certificate_hash, signed_hash, signer_taken_at"
 )
 
 
@@ -164,35 +164,6 @@ async def mark_read(connection: Connection, invitation_id: UUID, at: datetime) -
     )
 
 
-async def mark_signed(
-    connection: Connection,
-    invitation_id: UUID,
-    state: InvitationState,
-    *,
-    signed_at: datetime,
-    confirm_by: datetime | None,
-    certificate_hash: bytes,
-    signed_hash: bytes,
-    delivery_id: UUID | None,
-    ppid: bytes | None,
-    ppid_tag: bytes | None,
-) -> None:
-    await connection.execute(
-        "UPDATE consent_invitation SET state = $2, signed_at = coalesce(signed_at, $3), confirm_by = $4,"
-        " certificate_hash = $5, signed_hash = $6, delivery_id = $7, ppid = $8, ppid_tag = $9"
-        " WHERE invitation_id = $1",
-        invitation_id,
-        state.value,
-        signed_at,
-        confirm_by,
-        certificate_hash,
-        signed_hash,
-        delivery_id,
-        ppid,
-        ppid_tag,
-    )
-
-
 async def mark_confirmed(
     connection: Connection, invitation_id: UUID, registration_id: UUID, at: datetime
 ) -> None:
@@ -226,11 +197,15 @@ async def end(connection: Connection, invitation_id: UUID, state: InvitationStat
 
 
 async def due(connection: Connection, now: datetime, limit: int) -> list[Invitation]:
-    """Invitations whose time has run out, locked; those that somebody else is ending are his."""
+    """Invitations whose time has run out, locked; those that somebody else is ending are his. And those whose
+    signer nobody can be told of any more: not taken, and gone from the queue.
+    """
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM consent_invitation"  # noqa: S608 - a constant of ours
         " WHERE (state IN ('CREATED', 'OPENED', 'SIGNED') AND expires_at <= $1)"
-        " OR (state = 'PENDING_INSTITUTION_CONFIRMATION' AND confirm_by <= $1)"
+        " OR (state = 'PENDING_INSTITUTION_CONFIRMATION' AND (confirm_by <= $1"
+        " OR (signer_taken_at IS NULL AND NOT EXISTS (SELECT FROM delivery AS waiting"
+        " WHERE waiting.delivery_id = consent_invitation.delivery_id AND waiting.expires_at > $1))))"
         " ORDER BY expires_at, invitation_id LIMIT $2 FOR UPDATE SKIP LOCKED",
         now,
         limit,

@@ -23,6 +23,7 @@ from platform_api.invitations.explanation import (
 from platform_api.invitations.letter_guard import LetterGuard
 from platform_api.invitations.model import (
     CONFIRM_WITHIN,
+    DELIVERY_KEEP,
     FINAL,
     SIGNED_STATES,
     Act,
@@ -58,6 +59,7 @@ def invitation(**changes: object) -> Invitation:
         delivery_id=None,
         certificate_hash=None,
         signed_hash=None,
+        signer_taken_at=None,
     )
     return replace(made, **changes)
 
@@ -80,14 +82,22 @@ class Life(RuleBasedStateMachine):
     def happens(self, act: Act) -> None:
         before = self.letter.state_at(self.now)
         target = self.letter.after(act, self.now)
-        if target is None:
+        if target is None or (act is Act.LOSE_SIGNER and not self.letter.untaken):
             return
         changes: dict[str, object] = {"state": target}
+        if act is Act.LOSE_SIGNER or before is not self.letter.state:
+            self.signed -= 1  # as if nobody had
         if act in (Act.SIGN, Act.SIGN_AS_HOLDER) and before is InvitationState.OPENED:
             self.signed += 1
         if target is InvitationState.PENDING:
-            changes["confirm_by"] = self.now + CONFIRM_WITHIN
+            changes |= {"confirm_by": self.now + DELIVERY_KEEP, "signer_taken_at": None}
         self.letter = replace(self.letter, **changes)
+
+    @rule()
+    def the_institution_takes_it(self) -> None:
+        if self.letter.untaken and not self.letter.due(self.now):
+            later = self.now + CONFIRM_WITHIN
+            self.letter = replace(self.letter, signer_taken_at=self.now, confirm_by=later)
 
     @rule(days=st.integers(0, 20))
     def time_passes(self, days: int) -> None:
@@ -124,9 +134,13 @@ def test_time_ends_what_waits() -> None:
     made = invitation()
     assert made.state_at(made.expires_at - timedelta(seconds=1)) is InvitationState.CREATED
     assert made.state_at(made.expires_at) is InvitationState.EXPIRED
-    waiting = invitation(state=InvitationState.PENDING, confirm_by=NOW + timedelta(days=40))
-    assert waiting.state_at(made.expires_at) is InvitationState.PENDING
+    pending = InvitationState.PENDING
+    waiting = invitation(state=pending, confirm_by=NOW + timedelta(days=40), signer_taken_at=NOW)
+    assert waiting.state_at(made.expires_at) is pending
     assert waiting.state_at(NOW + timedelta(days=40)) is InvitationState.EXPIRED
+    untaken = invitation(state=pending, confirm_by=NOW + DELIVERY_KEEP)
+    assert untaken.state_at(NOW + DELIVERY_KEEP) is InvitationState.OPENED
+    assert untaken.state_at(made.expires_at) is InvitationState.EXPIRED
     for state in FINAL:
         assert invitation(state=state).state_at(NOW + timedelta(days=900)) is state
     assert InvitationState.EXPIRED not in SIGNED_STATES

@@ -354,6 +354,7 @@ async def test_nobody_confirms_in_time(
 ) -> None:
     """After 14 days the letter is over: announced, and what was known of the signer is gone."""
     made = await _pending(service, institution, visitor)
+    await taken(service, institution, (await shown(service, institution, made.invitation_id))["delivery_id"])
     service.world.clock.set(service.world.clock.now() + CONFIRM_WITHIN)
     seen = await shown(service, institution, made.invitation_id)
     assert seen["state"] == "EXPIRED"
