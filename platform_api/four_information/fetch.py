@@ -74,6 +74,10 @@ class Fetched:
     differences: Differences = NOT_COMPUTED
 
 
+#: Called with what keeps an answer with items, or throws it away; it may be called again after it raised.
+Keeping: TypeAlias = Callable[[Callable[[], Awaitable[Fetched]]], Awaitable[Fetched]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """What the first transaction found: whom to ask about, and with which consent."""
@@ -100,6 +104,8 @@ class Fetcher:
     institution_id: UUID
     on_data: OnData | None = None
     rules: FetchRules = DEFAULT_RULES
+    #: Does what follows from an answer with items, which was paid for; a batch may do it again.
+    keeping: Keeping | None = None
 
     async def fetch(
         self,
@@ -127,7 +133,7 @@ class Fetcher:
         outcome = Outcome(answer.outcome.value)
         if outcome is not Outcome.DATA:
             return await self._without_items(query_id, question, outcome, None)
-        return await self._data(query_id, question, answer, known)
+        return await self._paid(query_id, question, lambda: self._data(query_id, question, answer, known))
 
     async def _question(
         self,
@@ -180,8 +186,15 @@ class Fetcher:
             raise cap_reached(now)
 
     async def _without_items(
-        self, query_id: UUID, question: _Question, outcome: Outcome, code: str | None
+        self,
+        query_id: UUID,
+        question: _Question,
+        outcome: Outcome,
+        code: str | None,
+        *,
+        with_items: bool = False,
     ) -> Fetched:
+        """``with_items``: there were some, and they are thrown away."""
         registration_id = question.registration.registration_id
         now = self.watcher.clock.now()
         async with tenant(self.pool, self.institution_id) as connection:
@@ -209,10 +222,34 @@ class Fetcher:
                 now,
                 outcome,
                 code,
+                with_items=with_items,
             )
             registration = await registrations.find(connection, registration_id) or registration
             await announce(connection, self.institution_id, notices, now)
         return Fetched(query_id, outcome, None, registration, code)
+
+    async def _paid(
+        self, query_id: UUID, question: _Question, keep: Callable[[], Awaitable[Fetched]]
+    ) -> Fetched:
+        """An answer with items that could not be kept stands in the log, and counts."""
+        try:
+            return await (keep() if self.keeping is None else self.keeping(keep))
+        except Exception:
+            registration_id, now = question.registration.registration_id, self.watcher.clock.now()
+            async with tenant(self.pool, self.institution_id) as connection:
+                if await registrations.find(connection, registration_id) is not None:
+                    await self._log(
+                        connection,
+                        query_id,
+                        registration_id,
+                        question.consent.consent_id,
+                        question.items,
+                        now,
+                        Outcome.TEMPORARY,
+                        "ANSWER_NOT_KEPT",
+                        with_items=True,
+                    )
+            raise
 
     async def _data(
         self, query_id: UUID, question: _Question, answer: FourInformationAnswer, known: Person | None
@@ -226,11 +263,13 @@ class Fetcher:
             person_check=self.rules.person_check,
         )
         if code is not None or answer.certificate is None or answer.items is None:
-            return await self._without_items(query_id, question, Outcome.TEMPORARY, code)
+            return await self._without_items(query_id, question, Outcome.TEMPORARY, code, with_items=True)
         items = restricted(answer.items, question.items)
         compared = NOT_COMPUTED if known is None else differences(known, person_of(items))
         if compared.overall is Difference.PERSON_MISMATCH:
-            return await self._without_items(query_id, question, Outcome.TEMPORARY, PERSON_MISMATCH)
+            return await self._without_items(
+                query_id, question, Outcome.TEMPORARY, PERSON_MISMATCH, with_items=True
+            )
         registration_id = question.registration.registration_id
         async with self.watcher.transaction(self.pool, self.institution_id) as work:
             registration = await registrations.find(work.connection, registration_id, lock=True)
@@ -257,6 +296,7 @@ class Fetcher:
                 work.now,
                 outcome,
                 detail,
+                with_items=True,
             )
             registration = await registrations.find(work.connection, registration_id) or registration
             if passed is None:
@@ -307,6 +347,8 @@ class Fetcher:
         asked_at: datetime,
         outcome: Outcome,
         detail_code: str | None,
+        *,
+        with_items: bool = False,
     ) -> None:
         await queries.log_query(
             connection,
@@ -318,4 +360,5 @@ class Fetcher:
             asked_at=asked_at,
             outcome=outcome.value,
             detail_code=detail_code,
+            with_items=with_items,
         )

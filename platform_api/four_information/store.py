@@ -36,10 +36,14 @@ async def log_query(
     asked_at: datetime,
     outcome: str,
     detail_code: str | None,
+    with_items: bool,
 ) -> None:
+    """``with_items``: J-LIS answered with items, whatever became of them. A query that is in the log stays as
+    it is: the COMMIT that seemed to fail did not."""
     await connection.execute(
         "INSERT INTO four_information_query (query_id, institution_id, registration_id, consent_id, items,"
-        " asked_at, outcome, detail_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        " asked_at, outcome, detail_code, with_items) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " ON CONFLICT (query_id) DO NOTHING",
         query_id,
         institution_id,
         registration_id,
@@ -48,6 +52,7 @@ async def log_query(
         asked_at,
         outcome,
         detail_code,
+        with_items,
     )
 
 
@@ -61,12 +66,14 @@ async def acknowledge(connection: Connection, query_id: UUID, at: datetime) -> N
 
 
 async def count_data(connection: Connection, service_id: UUID, since: datetime, most: int) -> int:
-    """DATA answers of a service since then, counted up to ``most``."""
+    """Answers with items of a service since then, also those that were thrown away: J-LIS gave them.
+    Counted up to ``most``."""
     return int(
         await connection.fetchval(
             "SELECT count(*) FROM (SELECT 1 FROM four_information_query AS q"
             " JOIN registration AS r ON r.registration_id = q.registration_id"
-            " WHERE q.outcome = 'DATA' AND q.asked_at >= $2 AND r.service_id = $1 LIMIT $3) AS found",
+            " WHERE (q.outcome = 'DATA' OR q.with_items) AND q.asked_at >= $2 AND r.service_id = $1"
+            " LIMIT $3) AS found",
             service_id,
             since,
             most,

@@ -77,6 +77,44 @@ async def test_more_than_the_daily_cap_is_refused(
         assert (await fetch(capped, institution, registration_id))["outcome"] == "DATA"
 
 
+async def test_answers_that_are_thrown_away_count_for_the_cap(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """J-LIS gave another person's items, twice: the third time it is not asked."""
+    registration_id = await _moved(service, jlis, institution)
+    async with serving(service.world, jlis, state=CAPPED) as capped:
+        other = {"date_of_birth": "1970-01-01", "gender": "1"}
+        for _ in range(2):
+            got = await fetch(capped, institution, registration_id, compare_with=other)
+            assert (got["outcome"], got["detail_code"]) == ("TEMPORARY", "PERSON_MISMATCH")
+        path = f"/v1/registrations/{registration_id}/four-information:fetch"
+        refused = await capped.call(institution, "POST", path, {"items": ALL}, expect=429)
+        assert (refused["code"], len(jlis.queries)) == ("FOUR_INFORMATION_CAP", 2)
+
+
+async def test_an_answer_that_could_not_be_kept_is_in_the_log(
+    service: Service, jlis: FakeJlis, institution: TestInstitution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night detects a set that this process has not opened: 503, and one row says that J-LIS was asked and
+    gave items."""
+    registration_id = await _moved(service, jlis, institution)
+
+    async def night() -> None:
+        await service.world.day(adopt=False)
+        await service.world.night()
+
+    async def in_vain(*_: Any) -> bool:
+        return False
+
+    jlis.meanwhile = night
+    monkeypatch.setattr("platform_api.registrations.watching.caught_up", in_vain)
+    path = f"/v1/registrations/{registration_id}/four-information:fetch"
+    refused = await service.call(institution, "POST", path, {"items": ALL}, expect=503)
+    assert refused["code"] == "SNAPSHOT_BEHIND"
+    (row,) = (await everything(service.world.database))["four_information_query"]
+    assert (row["outcome"], row["detail_code"], row["with_items"]) == ("TEMPORARY", "ANSWER_NOT_KEPT", True)
+
+
 def test_the_wait_is_never_nothing() -> None:
     """A moment before midnight one waits a second, at midnight a whole day."""
     midnight = sets.T0.replace(hour=15, minute=0, second=0, microsecond=0)
