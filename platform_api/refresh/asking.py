@@ -1,8 +1,8 @@
 """Ask J-LIS for due tasks of one service: claim, ask, and write how it ended.
 
 The caps are kept by the claim: under the lock of the day's row no more is claimed than may still bring data,
-with what is on its way counted as if it did. A DATA answer is kept, encrypted, queued, counted and announced
-in the one transaction of its successor (``Fetcher.on_data``): all of it or nothing.
+with what is on its way counted as if it did. What one question is, and what a DATA answer is kept as, says
+``question.py``.
 """
 
 from __future__ import annotations
@@ -12,49 +12,38 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import asyncpg
-
-from platform_api.certificates.wire import four_information_body
-from platform_api.changes.model import Action, NoticeType
-from platform_api.changes.store import Notice, announce
+from platform_api.changes import store as feed
 from platform_api.consents.model import jst_date
 from platform_api.consents.polling import polled_within
 from platform_api.db.transactions import tenant
-from platform_api.deliveries.model import DeliveryPurpose
-from platform_api.deliveries.queue import enqueue, has_key
-from platform_api.four_information.fetch import Fetcher
-from platform_api.four_information.model import Outcome
+from platform_api.deliveries.queue import has_key
 from platform_api.four_information.rules import DEFAULT_RULES, FetchRules
-from platform_api.problems import Problem
 from platform_api.refresh import store, task_store
-from platform_api.refresh.linkage import LinkageAsker
 from platform_api.refresh.model import (
+    LONGEST_QUESTION,
     NOTHING_SENT,
-    SERVER_CAP,
+    SNAPSHOT_BEHIND,
+    STOPS_SERVICE,
     Answer,
     Task,
-    TaskLost,
     TaskState,
     after_answer,
     claimed,
-    delivered,
 )
-from platform_api.refresh.reach import Reach
+from platform_api.refresh.question import Question
+from platform_api.refresh.reach import AWAY_AFTER, Reach
+from platform_api.status.catch_up import caught_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from platform_api.certificates.four_items import FourInformation
     from platform_api.db.transactions import Connection, Pool
     from platform_api.jlis.gateway import Gateway
     from platform_api.refresh.report import InstitutionReport
     from platform_api.refresh.store import StoredPolicy
-    from platform_api.registrations.model import Registration
     from platform_api.registrations.watching import Watcher
 
-#: The database was asked at a bad moment (a night detects and holds its locks): again later.
-BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 #: Questions on their way at once, of one pass.
 CONCURRENCY: Final = 8
 #: Tasks claimed in one transaction.
@@ -63,7 +52,7 @@ BATCH: Final = 32
 POLL_AGE: Final = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """Asks for one service of one institution."""
 
@@ -76,9 +65,14 @@ class Asker:
     reach: Reach
     stopped: Callable[[], bool]
     rules: FetchRules = DEFAULT_RULES
+    #: Nothing more of this service in this pass.
+    _over: bool = False
+    #: Answers in a row that somebody must mend; until there was a good one, one question at a time.
+    _to_mend: int = 0
+    _proven: bool = False
 
     async def ask_due(self) -> None:
-        """Until nothing is due, a cap is reached, J-LIS is away, or we are told to stop."""
+        """Until nothing is due, a cap is reached, J-LIS is away or refuses all, or we are told to stop."""
         while self._goes_on():
             batch = await self._claim()
             if not batch:
@@ -92,7 +86,7 @@ class Asker:
             self.report.postponed += await task_store.count_due(connection, self.stored.service_id, now)
 
     def _goes_on(self) -> bool:
-        return self.reach.away is None and SERVER_CAP not in self.report.problems and not self.stopped()
+        return self.reach.away is None and not self._over and not self.stopped()
 
     async def _claim(self) -> list[tuple[Task, bool]]:
         now = self.watcher.clock.now()
@@ -107,7 +101,7 @@ class Asker:
             room = min(
                 policy.daily_cap - used.data - on_their_way,
                 policy.daily_questions_cap - used.questions,
-                BATCH if self.reach.proven else 1,
+                BATCH if self.reach.proven and self._proven else 1,
             )
             if room <= 0:
                 return []
@@ -125,104 +119,55 @@ class Asker:
             return "DELIVERY_KEY_MISSING"
         if not await polled_within(connection, self.institution_id, now, POLL_AGE):
             return "WITHDRAWALS_NOT_POLLED"
+        if not await caught_up(self.watcher.snapshots, await feed.cursor(connection)):
+            return SNAPSHOT_BEHIND  # a paid answer could not be kept
         return None
 
     async def _in_turn(self, turns: asyncio.Semaphore, task: Task, linkage_agreed: bool) -> None:
         async with turns:
-            if not self._goes_on():
+            # Who waited too long for the turn is claimed anew: an answer after the lease is thrown away.
+            in_time = self.watcher.clock.now() + LONGEST_QUESTION <= task.next_at
+            if not (in_time and self._goes_on()):
                 await self._give_back(task)
                 return
             await self._ask(task, linkage_agreed)
 
     async def _ask(self, task: Task, linkage_agreed: bool) -> None:
         self.report.asked += 1
-        answer = await self._answer(task, linkage_agreed)
+        question = Question(
+            self.pool,
+            self.watcher,
+            self.gateway,
+            self.institution_id,
+            self.stored.policy,
+            task,
+            self.report,
+            self.rules,
+        )
+        answer = await question.answer(linkage_agreed)
         self.reach.tell(answer)
+        self._tell(answer)
         self.report.by_outcome[answer.name] += 1
-        if answer.written:
+        if answer.written and not answer.unkept:
             return
         async with tenant(self.pool, self.institution_id) as connection:
             now = self.watcher.clock.now()
-            await task_store.save(connection, [after_answer(task, answer, self.stored.policy, now)])
-            if answer.code in NOTHING_SENT and task.asked_day is not None:
-                await store.use(connection, task.service_id, task.asked_day, questions=-1)
+            if not answer.written:
+                await task_store.save(connection, [after_answer(task, answer, self.stored.policy, now)])
+            questions, data = -(answer.code in NOTHING_SENT), int(answer.unkept)
+            if task.asked_day is not None and (questions or data):
+                await store.use(connection, task.service_id, task.asked_day, questions=questions, data=data)
 
-    async def _answer(self, task: Task, linkage_agreed: bool) -> Answer:
-        """By the items where that is wanted and permitted: they miss no move that came after a renewal.
-        Else by linkage, where the customer agreed."""
-        links = self.stored.policy.links(task.cause, linkage_agreed=linkage_agreed)
-        if task.cause in self.stored.policy.refresh_on or not links:
-            answer = await self._fetched(task)
-            if not (links and answer.refused_by_us):
-                return answer
-        asker = LinkageAsker(self.pool, self.watcher, self.gateway, self.institution_id, self.rules)
-        return await asker.ask(task, self.report)
-
-    async def _fetched(self, task: Task) -> Answer:
-        async def on_data(
-            connection: Connection, items: FourInformation, query_id: UUID, registration: Registration
-        ) -> None:
-            await self._deliver(connection, task, items, query_id, registration)
-
-        fetcher = Fetcher(self.pool, self.watcher, self.gateway, self.institution_id, on_data, self.rules)
-        try:
-            found = await fetcher.fetch(task.registration_id, self.stored.policy.items, None)
-        except TaskLost:
-            return Answer(Outcome.TEMPORARY, "TASK_LOST", written=True)
-        except BUSY:
-            return Answer(Outcome.TEMPORARY, "DATABASE_BUSY", reached=False)
-        except Problem as problem:
-            # Between two transactions: erased, its key retired, or today's lists are being taken in. Or the
-            # operator's own cap.
-            if problem.code == SERVER_CAP:
-                self.report.problem(problem.code)
-            return Answer(Outcome.TEMPORARY, problem.code, reached=False)
-        if found.outcome is Outcome.DATA:
-            self.report.delivered += 1
-            return Answer(Outcome.DATA, written=True)
-        return Answer(found.outcome, found.detail_code, found.reached)
-
-    async def _deliver(
-        self,
-        connection: Connection,
-        task: Task,
-        items: FourInformation,
-        query_id: UUID,
-        registration: Registration,
-    ) -> None:
-        """Inside the transaction that keeps the successor, and last in it."""
-        now, keep = self.watcher.clock.now(), self.stored.policy.keep
-        if now >= task.next_at:
-            raise TaskLost
-        delivery_id = await enqueue(
-            connection,
-            self.institution_id,
-            purpose=DeliveryPurpose.FOUR_INFORMATION,
-            payload={
-                "registration_ref": registration.registration_ref,
-                "customer_ref": registration.customer_ref,
-                "four_information": four_information_body(items).model_dump(mode="json"),
-            },
-            now=now,
-            keep=keep,
-            registration_id=task.registration_id,
-            query_id=query_id,
-        )
-        consent_id = await task_store.consent_of_query(connection, query_id)
-        done = delivered(
-            task, query_id=query_id, consent_id=consent_id, delivery_id=delivery_id, until=now + keep, now=now
-        )
-        if not await task_store.save(connection, [done]):
-            raise TaskLost
-        assert task.asked_day is not None  # noqa: S101 - every claimed task has one, and 0009 says so
-        await store.use(connection, task.service_id, task.asked_day, data=1)
-        notice = Notice(
-            NoticeType.FOUR_INFORMATION_AVAILABLE,
-            registration_id=task.registration_id,
-            delivery_id=delivery_id,
-            action=Action.TAKE_DELIVERY,
-        )
-        await announce(connection, self.institution_id, [notice], now)
+    def _tell(self, answer: Answer) -> None:
+        """What the next question of this service would meet too ends its part of the pass. A refusal for the
+        operator to mend may be one customer's: only as many in a row as for a J-LIS that is away."""
+        if answer.code in STOPS_SERVICE or answer.to_mend:
+            self.report.problem(str(answer.code))
+        if answer.to_mend:
+            self._to_mend += 1
+        elif answer.reached and not answer.refused_before:
+            self._to_mend, self._proven = 0, True
+        self._over = self._over or answer.code in STOPS_SERVICE or self._to_mend >= AWAY_AFTER
 
     async def _give_back(self, task: Task) -> None:
         """Claimed and not asked: as it was, and not counted."""

@@ -46,7 +46,7 @@ _MOVED_ON: Final = Answer(Outcome.TEMPORARY, "REGISTRATION_MOVED_ON")
 
 @dataclass(frozen=True, slots=True)
 class LinkageAsker:
-    """Asks for one institution; each use looks at the agreement again."""
+    """Asks for one institution; each use looks at the agreement again. What it raises, ``Question`` knows."""
 
     pool: Pool
     watcher: Watcher
@@ -78,10 +78,7 @@ class LinkageAsker:
         refusal = self._implausible(current, found.certificate)
         if refusal is not None:
             return Answer(Outcome.TEMPORARY, refusal)
-        try:
-            return await self._linked(task, found.certificate, report)
-        except TaskLost:
-            return Answer(Outcome.TEMPORARY, "TASK_LOST", written=True)
+        return await self._linked(task, found.certificate, report)
 
     def _implausible(self, current: Watched, new: SuccessorCertificate) -> str | None:
         """The rules of an answer with items, of which there are none here."""

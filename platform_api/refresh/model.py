@@ -15,21 +15,38 @@ from uuid import UUID
 
 from platform_api.consents.model import jst_date
 from platform_api.four_information.model import Outcome
+from platform_api.jlis.error_codes import OURS_TO_MEND
 from platform_api.refresh.policy import Policy, RefreshCause
 from revocation.status import Validity
 
-#: Longer than any question takes with all its attempts. Who dies over one leaves it to others after this.
+#: The longest that one question takes: calls of a whole round one after another, where batches have a single
+#: line (``jlis_batch_concurrency``), 60 seconds each at most (``jlis_call_timeout_s``).
+LONGEST_QUESTION: Final = timedelta(minutes=8)
+#: Longer than that, for the waiting before it. Who dies over one leaves it to others after this.
 LEASE: Final = timedelta(minutes=10)
 #: J-LIS could not be asked: again after this, twice as long each time, up to the second.
 FIRST_RETRY: Final = timedelta(minutes=5)
 LONGEST_RETRY: Final = timedelta(hours=4)
+#: What somebody must mend begins in the same way; most often it is one customer's by then, so once a day.
+LONGEST_MENDING: Final = timedelta(days=1)
 #: The operator's own cap of a service (``four_information.cap``), above the policy's.
 SERVER_CAP: Final = "FOUR_INFORMATION_CAP"
+#: A night publishes and detects, and this process has not opened the set, or waits for a lock.
+SNAPSHOT_BEHIND: Final = "SNAPSHOT_BEHIND"
+DATABASE_BUSY: Final = "DATABASE_BUSY"
+#: The answer came after the lease.
+TASK_LOST: Final = "TASK_LOST"
+#: The next question of the service would meet the same.
+STOPS_SERVICE: Final = frozenset((SERVER_CAP, SNAPSHOT_BEHIND, DATABASE_BUSY, TASK_LOST))
 #: Codes with which the gateway sent nothing: J-LIS is closed, or left alone after failures. It will not be
 #: open for the next question either.
-NOTHING_SENT: Final = frozenset(
+LINE_CLOSED: Final = frozenset(
     ("JLIS_CLOSED", "JLIS_CLOSED_BY_J_LIS", "JLIS_PAUSED", "JLIS_NO_TURN", SERVER_CAP)
 )
+#: By our own records there was no permission, before J-LIS was asked.
+_REFUSED_BEFORE: Final = frozenset(("REFUSED_BY_US", "CONSENT_OF_FORMER_HOLDER"))
+#: With these no question was asked: it is given back to the day.
+NOTHING_SENT: Final = LINE_CLOSED | _REFUSED_BEFORE
 #: Refused by us though a consent seemed effective: looked at again after this.
 BLOCKED_RETRY: Final = timedelta(hours=1)
 #: Deliveries of one task that may run out untaken before it is the institution's turn.
@@ -62,7 +79,7 @@ _NO_PERMISSION: Final = frozenset(
     )
 )
 #: Detail codes with which it is we who say no: by our own records there is no permission now.
-_OUR_REFUSAL: Final = frozenset(("REFUSED_BY_US", "CONSENT_OF_FORMER_HOLDER", "ANSWER_AFTER_CONSENT_ENDED"))
+_OUR_REFUSAL: Final = _REFUSED_BEFORE | {"ANSWER_AFTER_CONSENT_ENDED"}
 #: The registration changed under the question; the next look says what that means.
 _CHANGED_MEANWHILE: Final = frozenset(("REGISTRATION_MOVED_ON", "ANSWER_AFTER_CONSENT_NARROWED"))
 
@@ -115,6 +132,20 @@ class Answer:
     reached: bool = True
     #: The task is written already, in the transaction of what the answer brought (or it is another's).
     written: bool = False
+    #: A promise of ours is broken; nothing is known of J-LIS.
+    fault: bool = False
+    #: J-LIS answered with items, none of which were kept: it counts for the day like one that was.
+    unkept: bool = False
+
+    @property
+    def refused_before(self) -> bool:
+        """We said no before J-LIS was asked."""
+        return self.code in _REFUSED_BEFORE
+
+    @property
+    def to_mend(self) -> bool:
+        """Says nothing of the customer: once the operator has mended it, the same question is answered."""
+        return self.fault or self.code in OURS_TO_MEND
 
     @property
     def name(self) -> str:
@@ -198,16 +229,18 @@ def after_answer(task: Task, answer: Answer, policy: Policy, now: datetime) -> T
     """What an answer without data makes of an ASKING task."""
     code = answer.outcome.value if answer.code is None else answer.code
     waiting = replace(task, state=TaskState.WAITING, last_code=code, changed_at=now)
-    if answer.code in NOTHING_SENT:
+    if answer.code in LINE_CLOSED:
         return replace(waiting, next_at=now + FIRST_RETRY)
-    if not answer.reached:
-        retry = min(FIRST_RETRY * 2 ** min(task.unreached, 16), LONGEST_RETRY)
+    if answer.to_mend or not answer.reached:
+        longest = LONGEST_MENDING if answer.to_mend else LONGEST_RETRY
+        retry = min(FIRST_RETRY * 2 ** min(task.unreached, 16), longest)
         return replace(waiting, unreached=task.unreached + 1, next_at=now + retry)
     if answer.code in _CHANGED_MEANWHILE:
         return replace(waiting, unreached=0, next_at=now + FIRST_RETRY)
     if answer.refused_by_us:
         return replace(waiting, state=TaskState.BLOCKED_BY_CONSENT, unreached=0, next_at=now + BLOCKED_RETRY)
-    # Nothing new, a refusal of J-LIS's, or an answer that cannot be: the same question brings the same today.
+    # Nothing new, a refusal of J-LIS's that is the customer's, or an answer that cannot be: the same question
+    # brings the same today.
     days = policy.back_off[min(task.step, len(policy.back_off) - 1)]
     return replace(waiting, unreached=0, step=task.step + 1, next_at=now + days)
 

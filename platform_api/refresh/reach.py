@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from platform_api.refresh.model import NOTHING_SENT, Answer
+from platform_api.refresh.model import LINE_CLOSED, Answer
 
 #: J-LIS not reached this often in a row: the rest waits for the next pass.
 AWAY_AFTER: Final = 3
@@ -28,9 +28,11 @@ class Reach:
         return self.last if self.in_a_row and not self.proven else self.away
 
     def tell(self, answer: Answer) -> None:
+        if answer.refused_before:
+            return  # J-LIS was not asked
         if answer.reached:
             self.proven, self.in_a_row = True, 0
         elif answer.code is not None and answer.code.startswith("JLIS_"):
             self.in_a_row, self.last = self.in_a_row + 1, answer.code
-            if answer.code in NOTHING_SENT or self.in_a_row >= AWAY_AFTER:
+            if answer.code in LINE_CLOSED or self.in_a_row >= AWAY_AFTER:
                 self.away = answer.code

@@ -27,14 +27,12 @@ from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
 from platform_api.provisioning import prepare
-from platform_api.refresh.asking import BUSY
 from platform_api.refresh.passing import Passing, purge_deliveries
+from platform_api.refresh.published import PublishedSets
+from platform_api.refresh.question import BUSY
 from platform_api.refresh.report import InstitutionReport, RefreshReport
 from platform_api.registrations.watching import Watcher
 from platform_api.sealing import Sealer
-from platform_api.snapshots import CurrentSnapshot
-from revocation.authorities import Authorities
-from revocation.clock import jst_day
 from revocation.errors import OutsideFailed
 from revocation.snapshot.store import SnapshotStore
 
@@ -53,15 +51,14 @@ _POOL: Final = 10
 
 @dataclass(slots=True)
 class Refreshing:
-    """What passes need, opened once; each pass takes today's set and authorities anew."""
+    """What passes need, opened once; each institution begins with the set and authorities of the moment."""
 
     settings: Settings
     keys: KeySet
     database: Database
     gateway: Gateway
     clock: Clock
-    store: SnapshotStore
-    snapshots: CurrentSnapshot
+    published: PublishedSets
 
     async def run(
         self, *, progress: Progress, only: UUID | None = None, stopped: Callable[[], bool] = lambda: False
@@ -125,12 +122,9 @@ class Refreshing:
 
     async def _watcher(self) -> Watcher:
         """With the set published last: a night may have run since the last institution."""
-        accepted = await asyncio.to_thread(Authorities.load, self.settings.authorities_file)
-        authorities = accepted.on(jst_day(self.clock.now()))
-        self.snapshots.adopt(await asyncio.to_thread(self.store.current), authorities)
-        return Watcher(
-            authorities, self.snapshots, Sealer(self.keys.key_provider), self.keys.tagger, self.clock
-        )
+        await self.published.look()
+        sealer = Sealer(self.keys.key_provider)
+        return Watcher(self.published.authorities, self.published, sealer, self.keys.tagger, self.clock)
 
 
 @contextmanager
@@ -180,7 +174,8 @@ async def refreshing(settings: Settings, *, progress: Progress) -> AsyncIterator
         ) as database:
             await require_known_keys(database, settings.keys_dir)
             batches = for_batches(gateway)
-            yield Refreshing(settings, keys, database, batches, clock, store, CurrentSnapshot())
+            published = PublishedSets(store, settings.authorities_file, clock)
+            yield Refreshing(settings, keys, database, batches, clock, published)
 
 
 async def run_refresh(

@@ -122,7 +122,8 @@ async def open_tasks(
 ) -> list[tuple[Task, Facts]]:
     """Open tasks above ``after`` with what is true of their registrations.
 
-    Which consents hold is asked here for many at once, and decided for each question by ``Fetcher``.
+    Which consents hold is asked here for many at once, and decided for each question by ``Fetcher``, with
+    the same rule (``four_information.model.permission``): the newest effective one of this holder decides.
     """
     rows = await connection.fetch(
         f"SELECT {_COLUMNS}, r.state AS registration_state, r.linkage_agreed,"  # noqa: S608
@@ -136,7 +137,7 @@ async def open_tasks(
         " LEFT JOIN watched_certificate AS p"
         " ON p.registration_id = t.registration_id AND p.slot = 'pending_successor'"
         " LEFT JOIN four_information_query AS q ON q.query_id = t.query_id"
-        " CROSS JOIN LATERAL (SELECT bool_or(c.items && $2) AS consented,"
+        " CROSS JOIN LATERAL (SELECT (array_agg(c.items && $2 ORDER BY c.received_at DESC))[1] AS consented,"
         " bool_or(c.consent_id = t.consent_id) AS permitted FROM consent AS c"
         " WHERE c.registration_id = t.registration_id AND c.holder_id = w.holder_id"
         " AND c.state = 'REFLECTED' AND c.valid_from <= $5 AND coalesce(c.stops_at, 'infinity') > $5"

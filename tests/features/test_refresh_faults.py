@@ -174,19 +174,21 @@ async def test_a_cap_holds_with_two_passes_at_once(refresher: Refresher) -> None
 
 
 async def test_an_answer_after_the_lease_is_thrown_away(refresher: Refresher) -> None:
-    """A host that slept over its question: its answer is not kept beside the one of who asked after it."""
+    """A host that slept over its question: its answer is not kept beside the one of who asked after
+    it, counts all the same, and is not asked for again and again."""
     await refresher.begin()
     (one,) = await refresher.customers(1)
     await refresher.move([one])
     refresher.reissue([one])
     refresher.jlis.meanwhile = lambda: refresher.clock.advance(LEASE)
-    await refresher.run()
+    report = await refresher.run()
+    assert (report.problems, len(refresher.jlis.queries)) == (["TASK_LOST"], 1)
     assert (await refresher.deliveries(), await refresher.told()) == ([], [])
     assert await refresher.state(one) == "CHANGED_AWAITING_REISSUE"
     refresher.jlis.meanwhile = None
     await refresher.run()
     assert await refresher.told() == [AVAILABLE]
-    await whole(refresher)
+    assert (await refresher.policy())["today"]["data"] == 2  # J-LIS answered twice
 
 
 async def test_an_institution_without_contract_purpose_or_key_asks_nothing(

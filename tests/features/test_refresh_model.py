@@ -15,13 +15,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from platform_api.consents.model import jst_date
 from platform_api.faults import DatabaseFailed
 from platform_api.four_information.model import Outcome
+from platform_api.jlis.error_codes import OURS_TO_MEND
 from platform_api.refresh.model import (
     BLOCKED_RETRY,
     FIRST_RETRY,
     LEASE,
+    LINE_CLOSED,
+    LONGEST_MENDING,
     LONGEST_RETRY,
     MOST_UNTAKEN,
-    NOTHING_SENT,
     OPEN,
     Answer,
     Facts,
@@ -58,7 +60,7 @@ NOTHING = st.sampled_from(
         Answer(Outcome.CERTIFICATE_UNKNOWN),
         Answer(Outcome.CONSENT_MISSING),  # J-LIS's own word
         Answer(Outcome.TEMPORARY, "PERSON_MISMATCH"),
-        Answer(Outcome.TEMPORARY, "JLIS_REFUSED"),
+        Answer(Outcome.TEMPORARY, "JLIS_ITEMS_REFUSED"),
     ]
 )
 
@@ -155,7 +157,9 @@ class Refreshing(RuleBasedStateMachine):
             if not one.consented:
                 assert one.task.state is not TaskState.WAITING, "would be asked without a consent"
 
-    @rule(how=st.sampled_from(["data", "nothing", "away", "closed", "dies", "refused"]), nothing=NOTHING)
+    @rule(
+        how=st.sampled_from(["data", "nothing", "away", "mend", "closed", "dies", "refused"]), nothing=NOTHING
+    )
     def ask(self, how: str, nothing: Answer) -> None:
         today = jst_date(self.now)
         on_their_way = sum(
@@ -207,12 +211,13 @@ class Refreshing(RuleBasedStateMachine):
             one.failures = 0
             one.not_before = self.now + days * DAY
             one.task = after_answer(one.task, nothing, POLICY, self.now)
-        elif how == "away":
-            minutes = min(5 * 2**one.failures, 240)
+        elif how in ("away", "mend"):
+            minutes = min(5 * 2**one.failures, 240 if how == "away" else 24 * 60)
             one.failures += 1
             one.not_before = self.now + timedelta(minutes=minutes)
             away = Answer(Outcome.TEMPORARY, "JLIS_TIMEOUT", reached=False)
-            one.task = after_answer(one.task, away, POLICY, self.now)
+            mend = Answer(Outcome.TEMPORARY, "JLIS_SERVICE_UNKNOWN")
+            one.task = after_answer(one.task, away if how == "away" else mend, POLICY, self.now)
         else:
             one.not_before = self.now + timedelta(minutes=5)
             closed = Answer(Outcome.TEMPORARY, "JLIS_CLOSED", reached=False)
@@ -268,7 +273,7 @@ Refreshing.TestCase.settings = settings(max_examples=120, stateful_step_count=40
 TestRefreshing = Refreshing.TestCase
 
 
-@pytest.mark.parametrize("code", sorted(NOTHING_SENT))
+@pytest.mark.parametrize("code", sorted(LINE_CLOSED))
 def test_what_was_not_sent_costs_no_patience(code: str) -> None:
     """However often: the next try is 5 minutes on, and neither counter moves."""
     found = claimed(task(step=2, unreached=3), START)
@@ -286,6 +291,23 @@ def test_an_outage_is_asked_about_at_growing_bounded_intervals() -> None:
     assert [pause // timedelta(minutes=1) for pause in pauses[:7]] == [5, 10, 20, 40, 80, 160, 240]
     assert set(pauses[6:]) == {LONGEST_RETRY}
     assert after_answer(found, Answer(Outcome.NO_NEW_CERTIFICATE), POLICY, START).unreached == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(Answer(Outcome.TEMPORARY, code) for code in sorted(OURS_TO_MEND)),
+        Answer(Outcome.TEMPORARY, "SEAL_BROKEN", reached=False, fault=True),
+    ],
+)
+def test_what_somebody_must_mend_is_asked_again_within_a_day(answer: Answer) -> None:
+    """5, 10, 20 … minutes, a day at most: no step of the back-off, however long it takes."""
+    found, pauses = task(step=2), []
+    for _ in range(100):
+        found = after_answer(found, answer, POLICY, START)
+        pauses.append(found.next_at - START)
+    assert pauses[:3] == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY]
+    assert (set(pauses[9:]), found.step) == ({LONGEST_MENDING}, 2)
 
 
 def test_our_own_refusal_is_not_looked_at_again_at_once() -> None:
