@@ -133,16 +133,6 @@ class ConsentReceiver:
                     institution_code=str(institution_id),
                     service_code=service_code,
                 )
-                snapshot = self.watcher.snapshots.current()
-                status = certificate_status(
-                    known.identity,
-                    authorities=self.watcher.authorities,
-                    snapshot=snapshot,
-                    now=now,
-                    partition=known.partition,
-                    validity=known.validity,
-                )
-                accept.check_status(status)
                 consent, is_new = await store.receive(
                     connection,
                     institution_id,
@@ -152,7 +142,18 @@ class ConsentReceiver:
                     received_at=received_at or now,
                 )
                 accept.check_own(consent, signed_by)
+                # One that came before was good then; whatever became of the card since, J-LIS has the word.
                 if is_new:
+                    snapshot = self.watcher.snapshots.current()
+                    status = certificate_status(
+                        known.identity,
+                        authorities=self.watcher.authorities,
+                        snapshot=snapshot,
+                        now=now,
+                        partition=known.partition,
+                        validity=known.validity,
+                    )
+                    accept.check_status(status)
                     claims = receipt_claims(
                         consent,
                         issued,

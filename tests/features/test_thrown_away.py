@@ -172,6 +172,22 @@ async def test_revoked_card_cannot_consent(
     assert jlis.submissions == 0
 
 
+async def test_a_consent_that_was_kept_goes_on_after_the_card_has_ended(
+    service: Service, jlis: FakeJlis, institution: TestInstitution
+) -> None:
+    """J-LIS took it and its answer was lost; that night the card is listed. The same request still learns
+    what became of it: whether the card was good was looked at when the consent was received."""
+    card = make_card(sets.ca())
+    registration_id = await onboard(service, institution, card)
+    body = await signed_consent(service, institution, card, registration_id)
+    jlis.answer_lost = True
+    await service.call(institution, "POST", "/v1/consents", body, expect=503)
+    jlis.answer_lost = False
+    await next_day(service, {card.serial: 3})
+    taken = await service.call(institution, "POST", "/v1/consents", body, expect=201)
+    assert (taken["state"], len(jlis.taken)) == ("EFFECTIVE", 1)
+
+
 async def test_a_card_of_which_our_lists_cannot_say_anything(
     service: Service, jlis: FakeJlis, institution: TestInstitution
 ) -> None:
