@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from revocation.clock import Clock
 
 KEPT: Final = timedelta(hours=24)
-#: Longer than any handler runs; after it a record without an answer belonged to a server that died.
+#: Longer than any handler runs (a batch begins calls to J-LIS for 20 seconds, the last one takes 60 at most,
+#: ``jlis.fields``); after it a record without an answer belonged to a server that died.
 LEASE: Final = timedelta(seconds=120)
 _SEALED_COLUMN: Final = "idempotency.body"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)

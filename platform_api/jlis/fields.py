@@ -45,7 +45,10 @@ def _known_code(code: str) -> str:
 
 TheirCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 ProviderCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Seconds = Annotated[float, Field(gt=0, le=600)]
+#: Seconds of one call. Whoever asked holds a lease meanwhile (``idempotency``, ``refresh.model``): after it the
+#: same is asked a second time, and paid for.
+LONGEST_CALL_S: Final = 60
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_CALL_S)]
 
 
 class JlisFields(BaseModel):
@@ -69,7 +72,8 @@ class JlisFields(BaseModel):
         default=5.0, description="Seconds for one attempt, connection included."
     )
     jlis_call_timeout_s: Seconds = Field(
-        default=15.0, description="Seconds for all attempts of one call, the waiting for a line included."
+        default=15.0,
+        description="Seconds for all attempts of one call, the waiting for a line included; 60 at most.",
     )
     jlis_attempts: int = Field(default=3, ge=1, le=10, description="Most attempts of one call.")
     jlis_resubmit: bool = Field(

@@ -12,10 +12,12 @@ import orjson
 import pytest
 from aiohttp import web
 
+from platform_api import idempotency
 from platform_api.config import Settings, load_settings
+from platform_api.four_information.batch import DEADLINE_S
 from platform_api.jlis.calls import Kind
 from platform_api.jlis.error_codes import MEANINGS, THEIR_CODES, Reaction, ours
-from platform_api.jlis.fields import JlisFields
+from platform_api.jlis.fields import LONGEST_CALL_S, JlisFields
 from platform_api.jlis.gateway import GatewayRefused
 from platform_api.jlis.http import HttpGateway
 from platform_api.jlis.observing import Observing
@@ -24,6 +26,8 @@ from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.jlis.settings import GatewaySettings
 from platform_api.logs import Dropped, make_log
 from platform_api.metrics import Metrics
+from platform_api.refresh.asking import CONCURRENCY
+from platform_api.refresh.model import LEASE, LONGEST_QUESTION
 from platform_api.workers.order import Order, handed_settings
 from revocation.clock import FixedClock, SystemClock
 from revocation.errors import OutsideFailed
@@ -50,6 +54,19 @@ def test_every_setting_of_j_lis_has_its_question() -> None:
     question = question_of("jlis_resubmit")
     assert question is not None
     assert question.number == 6
+
+
+def test_no_call_outlives_the_lease_under_which_it_is_made() -> None:
+    """The longest time that can be set: a batch of the API, and a round of the refresh on a single line, end
+    before somebody else may ask the same."""
+    longest = timedelta(seconds=LONGEST_CALL_S)
+    storing = timedelta(seconds=30)
+    assert timedelta(seconds=DEADLINE_S) + longest + storing < idempotency.LEASE
+    assert CONCURRENCY * longest <= LONGEST_QUESTION
+    assert LONGEST_QUESTION + storing < LEASE
+    Settings(mode="sandbox", jlis_call_timeout_s=LONGEST_CALL_S)
+    with pytest.raises(ValueError, match="less than or equal to 60"):
+        Settings(mode="sandbox", jlis_call_timeout_s=LONGEST_CALL_S + 1)
 
 
 def test_every_code_is_explained_in_two_languages() -> None:
