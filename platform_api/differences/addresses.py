@@ -21,6 +21,14 @@ from platform_api.differences.variants import NOTES, Level, folded
 _NUMBER: Final = re.compile("[0-9]+")
 #: From the beginning of a run only, and without going back: a long run that no unit follows is read once.
 _NUMERALS_BEFORE_UNIT: Final = re.compile(f"(?<![{NUMERALS}])[{NUMERALS}]++(?={table.UNIT.pattern})")
+#: 一番二, 一番二の五: inside the block too, though no unit follows.
+_AFTER_NUMBER: Final = "(?:(?<=[0-9番号])|(?<=丁目)|(?<=番地))"
+_AFTER_JOINT: Final = f"(?:(?<=[地番号{NUMERALS}0-9][のノ])|(?<=[0-9]-))"
+_NUMERALS_IN_BLOCK: Final = re.compile(f"(?:{_AFTER_NUMBER}|{_AFTER_JOINT})[{NUMERALS}]++(?=[のノ -]|$)")
+#: 3号三井ビル, 12-7三井ビル: a building follows.
+_NAME_AFTER_NUMBER: Final = re.compile(
+    f"{_AFTER_NUMBER}(?=[{NUMERALS}]++(?!{table.UNIT.pattern}|[のノ -]|$))"
+)
 _SPACED_HYPHEN: Final = re.compile(" *- *")
 _ROOM: Final = re.compile(r"(?:^|(?<=[^0-9A-Z-]))([A-Z]?[0-9]+(?:-[0-9]+)*)$")
 
@@ -46,8 +54,8 @@ class _Address:
 
 def normalised_address(text: str) -> str:
     """One spelling of digits, hyphens and the block; place names stay as they are."""
-    text = _SPACED_HYPHEN.sub("-", clean(text))
-    text = with_digits(text, _NUMERALS_BEFORE_UNIT)
+    text = _names_apart(_SPACED_HYPHEN.sub("-", clean(text)))
+    text = with_digits(with_digits(text, _NUMERALS_BEFORE_UNIT), _NUMERALS_IN_BLOCK)
     found = _block(text)
     if found is None:
         return text
@@ -89,7 +97,7 @@ def _read(text: str) -> _Address:
     text = text[prefecture.end() :].lstrip() if prefecture else text
     county = table.COUNTY.match(text)
     text = text[county.end() :].lstrip() if county else text
-    text = _SPACED_HYPHEN.sub("-", with_digits(text))
+    text = _SPACED_HYPHEN.sub("-", with_digits(_names_apart(text)))
     start, end, numbers = _block(text) or (len(text), len(text), ())
     building, room = _building(_phrases(text[end:].lstrip(" -")))
     return _Address(
@@ -100,6 +108,10 @@ def _read(text: str) -> _Address:
         unrepeated(building),
         room,
     )
+
+
+def _names_apart(text: str) -> str:
+    return _NAME_AFTER_NUMBER.sub(" ", text)
 
 
 def _phrases(text: str) -> str:

@@ -18,13 +18,13 @@ _RUN: Final = re.compile(f"[{NUMERALS}]+")
 
 def with_digits(text: str, runs: re.Pattern[str] = _RUN) -> str:
     """Every run of kanji numerals, or those that ``runs`` finds, in digits; one that touches digits is kept
-    apart from them by a hyphen."""
+    apart: after them by a hyphen (12番3一), before them by a space (南三12番)."""
 
     def replaced(found: re.Match[str]) -> str:
         before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
         digits = str(value(found[0])) if any(char in _TENS or char == "万" for char in found[0]) else ""
         digits = digits or "".join(str(_DIGITS[char]) for char in found[0])
-        return ("-" if before.isdecimal() else "") + digits + ("-" if after.isdecimal() else "")
+        return ("-" if before.isdecimal() else "") + digits + (" " if after.isdecimal() else "")
 
     return runs.sub(replaced, text)
 

@@ -64,4 +64,4 @@ def test_characters() -> None:
     assert unrepeated("佐々木いすゞさゝき") == "佐佐木いすずささき"
     assert unrepeated("々ゝ木ゝ") == "々ゝ木ゝ"
     assert katakana("やまだ・ﾀﾛｳ") == "ヤマダタロウ"
-    assert with_digits("十一1二3") == "11-1-2-3"
+    assert with_digits("十一1二3") == "11 1-2 3"

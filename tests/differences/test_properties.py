@@ -132,6 +132,11 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 @UNTIMED
 @given(items())
+@example(Text("3号百B"))
+@example(Text("3の3一B"))
+@example(Text("百3B3の3"))
+@example(Text("一番二 メゾン"))
+@example(Text("12番地三4"))
 def test_a_normal_form_is_another_notation(text: Text) -> None:
     """Comparing a text with its own normal form never says more than NOTATION_ONLY."""
     name = differences(Person(name=Text(text.value)), Person(name=Text(normalised_name(text.value)))).overall
