@@ -45,8 +45,8 @@ def _known_code(code: str) -> str:
 
 TheirCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 ProviderCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-#: Seconds of one call. Whoever asked holds a lease meanwhile (``idempotency``, ``refresh.model``): after it the
-#: same is asked a second time, and paid for.
+#: Seconds of one call. Whoever asks holds a lease meanwhile (``idempotency``, ``refresh.model``): after it
+#: the same is asked a second time, and paid for.
 LONGEST_CALL_S: Final = 60
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_CALL_S)]
 
