@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -23,10 +24,17 @@ RESIDENTS = 120
 OPENED: list[World] = []
 
 
+def _folder_of_the_run(prefix: str) -> Path:
+    """It goes with the process."""
+    folder = Path(mkdtemp(prefix=prefix))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def keys_file() -> Path:
     """Keys cost a second to make; every test world gets the same ones."""
-    path = Path(mkdtemp(prefix="sandbox-keys-")) / "keys.pem"
+    path = _folder_of_the_run("sandbox-keys-") / "keys.pem"
     found = profiles(ALL, phone_shares_ca=False)
     store_keys(path, make_keys({each.ca_id: algorithms(each, Algorithm.RSA) for each in found}))
     return path
@@ -53,7 +61,7 @@ def open_world(
 @cache
 def _template(played: tuple[datetime, ...]) -> Path:
     """A folder whose world lived through these publications; made once for the run."""
-    folder = Path(mkdtemp(prefix="sandbox-world-"))
+    folder = _folder_of_the_run("sandbox-world-")
     world = open_world(folder)
     for this_update in played:
         world.play(this_update)
