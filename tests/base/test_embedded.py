@@ -28,7 +28,7 @@ from platform_api.db.programs import SUPERUSER
 from platform_api.db.served import watch
 from platform_api.faults import DatabaseFailed
 from revocation.clock import SystemClock
-from tests.base.eventually import eventually
+from tests.base.eventually import HANG_S, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +56,7 @@ def holder(
         yield process, json.loads(line)
     finally:
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -174,7 +174,7 @@ async def test_the_pool_follows_a_server_that_was_killed(made: Path) -> None:
         assert await pool.fetchval("SELECT count(*) FROM institution") == 0
         pid = int(await asyncio.to_thread(lambda: (made / "postgres/postmaster.pid").read_text().split()[0]))
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG_S
         while True:
             try:
                 assert await pool.fetchval("SELECT count(*) FROM institution") == 0
@@ -192,7 +192,7 @@ async def test_a_survivor_takes_the_server_over(made: Path) -> None:
         async with open_database(data_dir=made, clock=SystemClock()) as database:
             pool = await database.app_pool(2)
             process.kill()
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + HANG_S
             while True:
                 try:
                     if await pool.fetchval("SELECT pg_postmaster_start_time() IS NOT NULL"):
@@ -365,7 +365,7 @@ def test_an_ordinary_user_can_run_it(tmp_path_factory: pytest.TempPathFactory) -
             input="",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
             check=False,
             env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         )

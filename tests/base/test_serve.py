@@ -21,6 +21,7 @@ import pytest
 from platform_api.config import load_settings
 from platform_api.faults import AlreadyRunning, SetupRefused
 from platform_api.serve import run
+from tests.base.eventually import HANG_S
 from tests.base.test_tls import SERVER
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def service(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str]
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -62,7 +63,7 @@ def service(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str]
 
 def _get(port: int, path: str) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=HANG_S) as response:
             return int(response.status)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -81,7 +82,7 @@ def test_it_serves_and_stops_cleanly(folder: Path, number: signal.Signals) -> No
         assert _get(port, "/healthz") == 200
         assert _get(port, "/readyz") == 503
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=HANG_S)
         assert process.returncode == 0, errors[-2000:]
         events = [json.loads(line)["event"] for line in errors.splitlines()]
         assert events[-1] == "serve.stopped"
@@ -132,13 +133,13 @@ def test_a_stop_while_starting_is_a_clean_stop(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     lock = tmp_path / "data" / "run" / "serve.lock"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + HANG_S
     while not lock.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.15)
     process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=HANG_S)
     assert process.returncode == 0, errors[-2000:]
     assert output == "" or json.loads(output)["serve"] == "ready"
     with service(tmp_path / "data") as (_, port):
@@ -163,7 +164,9 @@ def test_serves_https_with_the_files_of_the_settings(tmp_path: Path, monkeypatch
     monkeypatch.setenv("JPKI_TLS_KEY", str(key))
     trust = ssl.create_default_context(cafile=str(certificate))
     with service(tmp_path / "data") as (_, port):
-        with urllib.request.urlopen(f"https://127.0.0.1:{port}/healthz", context=trust, timeout=30) as answer:
+        with urllib.request.urlopen(
+            f"https://127.0.0.1:{port}/healthz", context=trust, timeout=HANG_S
+        ) as answer:
             assert json.load(answer)["status"] == "alive"
         with pytest.raises(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=HANG_S)

@@ -22,7 +22,7 @@ from revocation.clock import SystemClock
 from revocation.errors import OwnFault, RevocationError
 from revocation.snapshot.store import SnapshotStore
 from tests.base.application import RunningApp, running, settings_for
-from tests.base.eventually import eventually
+from tests.base.eventually import HANG_S, eventually
 from tests.base.postgres import TestDatabase
 from tests.revocation.sets import every_list, world
 
@@ -82,11 +82,11 @@ async def test_who_waits_for_a_newer_set_is_woken_by_it() -> None:
     """A waiter returns as soon as its set is there, and with the old one when its time is over."""
     current = CurrentSnapshot()
     assert await current.wait_newer(0, 0.01) is None
-    waiting = [asyncio.create_task(current.wait_newer(2, 10)) for _ in range(3)]
+    waiting = [asyncio.create_task(current.wait_newer(2, 2 * HANG_S)) for _ in range(3)]
     for seq in (1, 2, 3):
         await asyncio.sleep(0)
         current.adopt(_snapshot(seq))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         found = await asyncio.gather(*waiting)
     assert [snapshot.seq for snapshot in found if snapshot is not None] == [3, 3, 3]
 

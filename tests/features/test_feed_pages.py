@@ -92,12 +92,12 @@ async def test_long_poll_answers_when_something_comes(service: Service, institut
     started = asyncio.get_running_loop().time()
     idle = await service.call(institution, "GET", "/v1/events?after=1&wait=1")
     assert idle == {"events": [], "head_seq": 1, "next_after": 1}
-    assert 0.9 <= asyncio.get_running_loop().time() - started < 3
+    assert 0.9 <= asyncio.get_running_loop().time() - started < 15
     waiting = asyncio.create_task(service.call(institution, "GET", "/v1/events?after=1&wait=20"))
     await asyncio.sleep(0.1)
     await world.day()
     await world.night()
-    page = await asyncio.wait_for(waiting, 5)
+    page = await asyncio.wait_for(waiting, 15)
     assert [event["type"] for event in page["events"]] == ["day.completed"]
 
 

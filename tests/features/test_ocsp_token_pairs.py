@@ -14,7 +14,7 @@ from cryptography.x509 import ocsp
 
 from platform_api.signing.pairs import AGAIN_S, PairFolder
 from platform_api.signing.token_keys import AWAY, TokenKey
-from tests.base.eventually import eventually
+from tests.base.eventually import HANG_S, eventually
 from tests.base.responder_pairs import key_of, put_certificate, put_token_file
 from tests.features.ocsp_face import ROUTES
 from tests.features.test_ocsp_signers import HOUR, Serving, signed_by, signing
@@ -63,7 +63,7 @@ async def verified_by_openssl(service: Serving, route: str, folder: Path, serial
         issuer.write_bytes(ca().generations[0].certificate.public_bytes(Encoding.PEM))
         words = ("openssl", "ocsp", "-respin", str(folder / "answer.der"), "-issuer", str(issuer))
         trust = ("-sha256", "-serial", str(serial), "-VAfile", str(service.folder / "token.crt"))
-        done = subprocess.run([*words, *trust], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([*words, *trust], capture_output=True, text=True, timeout=HANG_S, check=False)
         return done.stdout + done.stderr
 
     return await asyncio.to_thread(ask)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.base.eventually import HANG_S
+
 PIN = "4711-test-pin"
 _MODULES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -69,5 +71,5 @@ class SoftHsm:
             ["softhsm2-util", "--module", str(self.module), *arguments],
             check=True,
             capture_output=True,
-            timeout=30,
+            timeout=HANG_S,
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from revocation.crl.decode import decode_certificate_list
 from revocation.reasons import REASON_ABSENT
 from tests import pki
+from tests.base.eventually import HANG_S
 from tests.pki import T0, entry, extension
 from tests.revocation.decoding import quick_signer
 
@@ -37,7 +38,7 @@ def by_openssl(der: bytes) -> list[Row]:
         input=der,
         capture_output=True,
         check=True,
-        timeout=20,
+        timeout=HANG_S,
     )
     rows: list[Row] = []
     for line in map(str.strip, done.stdout.decode().splitlines()):

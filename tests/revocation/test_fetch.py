@@ -20,6 +20,7 @@ from revocation.crl.fetch import (
     NotModified,
 )
 from revocation.errors import InputRefused, OutsideFailed
+from tests.base.eventually import HANG_S
 from tests.pki import T0
 from tests.revocation.fetching import QUICK, code, content, fetch, fetch_url, listing, retries, scope
 from tests.revocation.list_server import ListServer, list_server
@@ -185,7 +186,7 @@ async def test_cancelled_in_the_middle(server: ListServer, tmp_path: Path) -> No
     server.break_("/1.crl", "endless")
     limits = FetchLimits(max_octets=1 << 40)
     task = asyncio.create_task(fetch_one(server, tmp_path, limits=limits))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         while not await listing(tmp_path):  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.05)
     task.cancel()

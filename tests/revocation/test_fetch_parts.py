@@ -18,6 +18,7 @@ from revocation.crl import parts
 from revocation.crl.archive import ListArchive
 from revocation.crl.fetch import Fetched, HttpSource
 from revocation.crl.parts import Note, Part, Unfinished
+from tests.base.eventually import HANG_S
 from tests.revocation.fetching import (
     CUT,
     LIST,
@@ -57,7 +58,7 @@ async def test_ctrl_c_keeps_what_may_go_on(server: ListServer, tmp_path: Path) -
     server.break_("/1.crl", "endless_etag", times=1)
     limits = replace(ONE_TRY, max_octets=1 << 40)
     task = asyncio.create_task(fetch_url(server.url("/1.crl"), tmp_path, limits))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         while await listing(tmp_path) != PAIR:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.01)
     task.cancel()

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from revocation.ocsp.responder import TrustMode
+from tests.base.eventually import HANG_S
 from tests.revocation.ocsp_world import (
     CEILING,
     GOOD,
@@ -80,7 +81,7 @@ def run_openssl(
 
 def run(command: list[Any]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=30, check=False
+        [str(part) for part in command], capture_output=True, text=True, timeout=HANG_S, check=False
     )
 
 

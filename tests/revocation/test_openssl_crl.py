@@ -18,6 +18,7 @@ from revocation.crl.decode import decode_certificate_list
 from revocation.crl.verify import verify_list
 from revocation.errors import InputRefused
 from tests import pki
+from tests.base.eventually import HANG_S
 
 _SHA384, _SHA512 = hashes.SHA384(), hashes.SHA512()
 
@@ -67,7 +68,7 @@ def _openssl_verifies(der: bytes, ca: pki.CA, folder: Path) -> bool:
         input=der,
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=HANG_S,
     )
     said = done.stderr.decode()
     assert ("verify OK" in said) != ("verify failure" in said), said

@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests import pki
+from tests.base.eventually import HANG_S
 from tests.pki import der_oid, seq, tlv
 from tests.revocation.decoding import offset_of, quick_signer, refusal
 
@@ -51,7 +52,7 @@ def test_item_71_the_remedy_for_pem_works(der: bytes) -> None:
         input=_armoured(der),
         capture_output=True,
         check=True,
-        timeout=20,
+        timeout=HANG_S,
     )
     assert done.stdout == der
 

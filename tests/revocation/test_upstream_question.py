@@ -18,6 +18,7 @@ from revocation.ocsp.request import decode_request
 from revocation.ocsp.signing_keys import FileKey
 from revocation.ocsp.upstream_question import RequestSigner, can_be_asked, question_about
 from tests import pki
+from tests.base.eventually import HANG_S
 from tests.pki import Encoding
 from tests.revocation import forged_answers as forged
 from tests.revocation.forged_answers import SERIAL, asked, known_issuer
@@ -124,7 +125,7 @@ def test_openssl_reads_a_signed_request(tmp_path: Path) -> None:
         ["openssl", "ocsp", "-reqin", str(path), "-req_text"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG_S,
         check=False,
     )
     for word in ("CN = requestor", "Serial Number: BFCD", "OCSP Nonce", "ecdsa-with-SHA256"):

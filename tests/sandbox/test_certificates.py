@@ -28,6 +28,7 @@ from platform_api.sandbox.register import IssuedCertificate
 from platform_api.sandbox.settings import Chosen
 from platform_api.sandbox.world import World
 from revocation.clock import FixedClock
+from tests.base.eventually import HANG_S
 from tests.sandbox.worlds import NOW, RESIDENTS, folder_with_keys
 
 
@@ -253,7 +254,7 @@ def test_openssl_verifies_the_chain(world: World, tmp_path: Path) -> None:
             ["openssl", "verify", "-attime", str(int(now.timestamp())), "-CAfile", anchors, file],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=HANG_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -133,7 +133,7 @@ async def test_the_clock_wakes_who_waits_for_it(client: Client) -> None:
     assert not waiting.done()
     _, played = await _json(client, "POST", "/sandbox/v1/days:play", {"this_update": "2026-11-21T12:00:00Z"})
     assert (played["day"], played["lists"]) == (2, 240)
-    _, clock = await asyncio.wait_for(waiting, 5)
+    _, clock = await asyncio.wait_for(waiting, 15)
     assert (clock["version"], clock["offset_us"]) == (3, -86_400 * 1_000_000)
     assert (await _json(client, "GET", "/sandbox/v1/clock?after=3&wait=1"))[1]["version"] == 3
 

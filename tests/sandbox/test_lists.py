@@ -15,6 +15,7 @@ from platform_api.sandbox.ca import all_generations
 from platform_api.sandbox.municipalities import MUNICIPALITIES
 from platform_api.sandbox.publications import number_of_day
 from platform_api.sandbox.world import World
+from tests.base.eventually import HANG_S
 from tests.sandbox.worlds import DAY, RESIDENTS, all_lists, open_world, play_days
 
 
@@ -166,7 +167,9 @@ def test_openssl_agrees_with_the_lists(played: World, tmp_path: Path) -> None:
 
 
 def _openssl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        ["openssl", *arguments], capture_output=True, text=True, timeout=HANG_S, check=False
+    )
 
 
 def test_the_population_of_the_tests_is_small(played: World) -> None:
