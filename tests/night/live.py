@@ -9,16 +9,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from tests.base.crew import wait_for
+from tests.base.eventually import HANG_S
+
 JPKI = [sys.executable, "-m", "platform_api.cli"]
 DAY = timedelta(days=1)
-READY_S = 60
 
 
 def call(
@@ -29,7 +31,7 @@ def call(
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=HANG_S) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -43,25 +45,42 @@ class Server:
         self.process = subprocess.Popen(
             [*JPKI, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        said: list[str] = []
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            said.append(line)
-            if line.startswith("{") and json.loads(line).get(name) == "ready":
-                self.port = int(json.loads(line)["port"])
-                break
-        else:
-            raise AssertionError(f"{name} did not start: {said}")
+        try:
+            self.port = self._ready(name)
+        except BaseException:
+            self.process.kill()
+            self.process.communicate()
+            raise
         # Keep the pipe drained, or the server would block on its log.
         self._drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
 
+    def _ready(self, name: str) -> int:
+        """The port, when it says that it is ready."""
+        said: list[str] = []
+        for line in self.process.stdout or ():
+            said.append(line)
+            if line.startswith("{") and json.loads(line).get(name) == "ready":
+                return int(json.loads(line)["port"])
+        raise AssertionError(f"{name} did not start: {said}")
+
     def stop(self, number: int = signal.SIGTERM) -> int:
+        """The exit code; who does not end is killed, and that is said."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._drain.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        try:
+            code = self.process.wait(HANG_S)
+            self._drain.wait(HANG_S)
+        finally:
+            for process in (self.process, self._drain):
+                process.kill()
+                process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
         return code
+
+    def end(self) -> None:
+        """At the end of a test, whatever has happened to it meanwhile."""
+        if self.process.poll() is None:
+            self.stop()
 
 
 class World:
@@ -73,6 +92,14 @@ class World:
         self.day = 0
         self.start = datetime.now(UTC) - timedelta(minutes=5) - first_day * DAY
         self.env = dict(os.environ)
+        self.sandbox: Server
+        self.service: Server
+        with ExitStack() as held:
+            held.callback(self._end)
+            self._begin(residents)
+            held.pop_all()
+
+    def _begin(self, residents: int) -> None:
         self.sandbox = self._start_sandbox(residents, port=0)
         self.env |= {
             "JPKI_MODE": "sandbox",
@@ -88,7 +115,7 @@ class World:
             "institution", "create", "--name", "Test Bank", "--service", "test-accounts"
         )
         self.key = self.institution["api_key"]
-        self._wait_ready()
+        wait_for(lambda: call("GET", f"{self.api}/readyz")[0] == 200)
 
     def _start_sandbox(self, residents: int, port: int) -> Server:
         arguments = ["sandbox", "--folder", str(self.folder / "sandbox"), "--port", str(port)]
@@ -99,9 +126,14 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server in (self.service, self.sandbox):
-            if server.process.poll() is None:
-                server.stop()
+        self._end()
+
+    def _end(self) -> None:
+        """Those that were started, and each of them though another one does not end well."""
+        with ExitStack() as held:
+            for name in ("sandbox", "service"):
+                if (server := getattr(self, name, None)) is not None:
+                    held.callback(server.end)
 
     @property
     def jlis(self) -> str:
@@ -110,12 +142,6 @@ class World:
     @property
     def api(self) -> str:
         return f"http://127.0.0.1:{self.service.port}"
-
-    def _wait_ready(self) -> None:
-        deadline = time.monotonic() + READY_S
-        while call("GET", f"{self.api}/readyz")[0] != 200:
-            assert time.monotonic() < deadline, "the service did not get ready"
-            time.sleep(0.1)
 
     # -- acts --------------------------------------------------------------------------------------
 
@@ -132,7 +158,7 @@ class World:
         """One ``jpki nightly --json``: exit code and its last line."""
         done = subprocess.run(
             [*JPKI, "nightly", "--data", str(self.data), "--json"],
-            env=self.env, capture_output=True, text=True, timeout=120, check=False,
+            env=self.env, capture_output=True, text=True, timeout=HANG_S, check=False,
         )  # fmt: skip
         lines = done.stdout.strip().splitlines()
         assert lines, done.stderr
@@ -141,7 +167,7 @@ class World:
     def run_json(self, *arguments: str) -> dict[str, Any]:
         done = subprocess.run(
             [*JPKI, *arguments, "--data", str(self.data), "--json"],
-            env=self.env, capture_output=True, text=True, timeout=120, check=False,
+            env=self.env, capture_output=True, text=True, timeout=HANG_S, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -153,7 +179,7 @@ class World:
 
     def heal(self) -> None:
         request = urllib.request.Request(f"{self.jlis}/sandbox/v1/faults", method="DELETE")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=HANG_S) as response:
             assert response.status in (200, 204)
 
     def act(self, resident_id: str, verb: str, **given: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from revocation.exits import Exit
+from tests.base.crew import wait_for
 from tests.night.live import JPKI, World
 
 #: fault of one list → the code the night must report for it
@@ -136,13 +136,12 @@ def test_sigkill_in_a_night_costs_nothing(
     registration = world.register(resident, resident["resident_id"])
     world.act(resident["resident_id"], "lose")
     world.publish()
-    night = subprocess.Popen(
+    with subprocess.Popen(
         [*JPKI, "nightly", "--data", str(world.data), "--json"],
         env=world.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    time.sleep(night_s * share)
-    night.send_signal(signal.SIGKILL)
-    night.wait(10)
+    ) as night:  # fmt: skip
+        time.sleep(night_s * share)
+        night.kill()
 
     exit_code, again = world.night()
     assert exit_code in (Exit.DONE, Exit.NOTHING_NEW)
@@ -157,10 +156,12 @@ def test_sigkill_in_a_night_costs_nothing(
 
 def _status_in_set(world: World, registration: str, set_seq: int) -> str:
     """The status as soon as the service answers from that set (it looks for a new one every 0.2 s)."""
-    deadline = time.monotonic() + 20
-    while True:
-        found = world.status_of(registration)
-        if found["evidence"] is not None and found["evidence"]["set_seq"] >= set_seq:
-            return str(found["status"])
-        assert time.monotonic() < deadline, "the service did not take the new set up"
-        time.sleep(0.1)
+    found: list[dict[str, Any]] = []
+
+    def taken_up() -> bool:
+        found.append(world.status_of(registration))
+        evidence = found[-1]["evidence"]
+        return evidence is not None and evidence["set_seq"] >= set_seq
+
+    wait_for(taken_up)
+    return str(found[-1]["status"])
