@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import ocsp
 
-from tests.base.crew import ROOT, Client, Publisher, command, crew, lives, request_for, wait_for
+from tests.base.crew import (
+    ROOT,
+    Client,
+    Publisher,
+    command,
+    crew,
+    lives,
+    port_of_nobody,
+    request_for,
+    wait_for,
+)
 from tests.base.eventually import HANG_S
 
 _SUCCESSFUL = ocsp.OCSPResponseStatus.SUCCESSFUL
@@ -81,14 +91,14 @@ def test_sigterm_loses_nobody(publisher: Publisher, tmp_path: Path) -> None:
 
 def test_a_killed_supervisor_leaves_nobody(publisher: Publisher, tmp_path: Path) -> None:
     """SIGKILL of the supervisor: its workers go with it, the port is free, and the next start works."""
-    with crew(publisher.folder, tmp_path / "log") as running:
+    port = str(port_of_nobody())
+    with crew(publisher.folder, tmp_path / "log", "--port", port) as running:
         workers = running.workers()
         assert len(workers) == 2
         running.process.kill()
         running.process.wait()
         wait_for(lambda: not any(lives(pid) for pid in workers))
         wait_for(lambda: _refused(running.port))
-        port = str(running.port)
     with crew(publisher.folder, tmp_path / "log2", "--port", port) as again:
         assert again.port == int(port)
         refused = subprocess.run(
