@@ -10,21 +10,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey
 
 from revocation.exits import Exit
+from tests.base.eventually import HANG_S
 from tests.features.delivering import ALGORITHMS, public
 from tests.night.live import JPKI, World, call
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def refresh(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
         [*JPKI, "refresh", "--data", str(world.data), "--json", *arguments],
-        env=world.env, capture_output=True, text=True, timeout=120, check=False,
+        env=world.env, capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
     assert done.stdout.strip(), done.stderr
     return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
@@ -108,7 +106,7 @@ def _worker(world: World) -> None:
         env=world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert worker.stdout is not None
-    killer = threading.Timer(60, worker.kill)
+    killer = threading.Timer(HANG_S, worker.kill)
     killer.start()
     try:
         passes = [json.loads(worker.stdout.readline()) for _ in range(2)]
@@ -116,10 +114,12 @@ def _worker(world: World) -> None:
         code, refused = refresh(world)
         assert (code, refused["error"]) == (Exit.REFUSED, "REFRESH_RUNNING")
         worker.send_signal(signal.SIGTERM)
-        _, err = worker.communicate(timeout=30)
+        _, err = worker.communicate(timeout=HANG_S)
         assert (worker.returncode, err) == (0, "")
     finally:
         killer.cancel()
+        worker.kill()
+        worker.communicate()
 
 
 def test_a_renewal_is_linked_by_the_sandbox(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_help_says_how_and_what_the_exit_codes_mean() -> None:
     """Both commands: an example, and each exit code."""
     for command in ("refresh", "worker"):
         done = subprocess.run(
-            [*JPKI, command, "--help"], capture_output=True, text=True, timeout=60, check=True
+            [*JPKI, command, "--help"], capture_output=True, text=True, timeout=HANG_S, check=True
         )
         assert f"jpki {command} --data" in done.stdout
         assert "xit code" in done.stdout
