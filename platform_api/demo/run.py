@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import aiohttp
 
 from platform_api.demo import openssl_check
 from platform_api.demo.commands import Try, commands_to_try
 from platform_api.demo.export import export
+from platform_api.demo.folder import empty, locked
 from platform_api.demo.lifelog import GOOD, REVOKED, CertificateKey, LifeLog
 from platform_api.demo.openssl_check import Responder
 from platform_api.demo.report import build, clean, published_sets
@@ -66,15 +64,13 @@ class Demo:
         self.state = DemoState(options.folder)
         self.report: dict[str, Any] = {}
         self.tries: list[Try] = []
-        #: True when the play was finished by an earlier start: days may have passed since its last night.
-        self._went_on = False
 
     async def run(self, on_report: Callable[[dict[str, Any], list[Try]], None]) -> Exit:
         """Returns DONE when everything received was true and complete, OWN_FAULT when it was not."""
         began = time.monotonic()
         if not self._options.folder.exists():
             self._require_ports()  # nothing is made for a start that cannot be
-        folder_lock = await asyncio.to_thread(_lock, self._options.folder)
+        folder_lock = await asyncio.to_thread(locked, self._options.folder)
         world: World | None = None
         task = asyncio.current_task()
         if task is not None:  # in order, children last; also where a shell without jobs had SIGINT ignored
@@ -93,10 +89,12 @@ class Demo:
                 self._tell.progress("starting the sandbox J-LIS")
                 await world.sandbox.start()
                 scenario = Scenario(self.state, world, session, self._tell, began=began)
+                if await scenario.overslept():
+                    await self._start_anew(world)
                 await self._play(scenario, world)
                 on_report(self.report, self.tries)
                 if not self._options.once:
-                    await self._serve_on(scenario.sandbox, world)
+                    await self._serve_on(scenario, world)
         finally:
             if world is not None:
                 await asyncio.shield(world.stop())
@@ -107,7 +105,6 @@ class Demo:
         if self.state.finished:
             await scenario.open_service()
             self.report = self.state.data["report"]
-            self._went_on = True
             await self._export(await scenario.sandbox.life_log())
             await self._prepare_tries(scenario, world)
             return
@@ -223,7 +220,8 @@ class Demo:
             for c in self.state.read("customers")
             if (c["institution"], c["service"], c["kind"]) == (0, 0, "card-sign")
         ]
-        lucky = next(c for c in customers if _in_force(log, c, last))
+        now = await scenario.sandbox.now()
+        lucky = next(c for c in customers if _in_force(log, c, last, now))
         revoked = min(
             key
             for key in log.revoked_certificates(last.this_update)
@@ -243,16 +241,16 @@ class Demo:
             jpki=str(Path(sys.argv[0]).parent / "jpki") if sys.argv[0].endswith("jpki") else "jpki",
         )
 
-    async def _serve_on(self, sandbox: SandboxClient, world: World) -> None:
+    async def _serve_on(self, scenario: Scenario, world: World) -> None:
         """A list and a night every real 24 hours, until SIGINT or SIGTERM or a server ends."""
-        await sandbox.play_by_itself()
+        await scenario.sandbox.play_by_itself()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         waiting = [
             asyncio.create_task(stop.wait()),
-            asyncio.create_task(self._nights(world)),
+            asyncio.create_task(self._nights(world, at_once=scenario.behind)),
             asyncio.create_task(world.service.ended()),
             asyncio.create_task(world.sandbox.ended()),
         ]
@@ -263,9 +261,9 @@ class Demo:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _nights(self, world: World) -> None:
+    async def _nights(self, world: World, *, at_once: bool) -> None:
         """The demo's own timer. A night that fails says so and is tried again; what is served stays."""
-        due = self._clock.now() + (timedelta(0) if self._went_on else NIGHT_AFTER)
+        due = self._clock.now() + (timedelta(0) if at_once else NIGHT_AFTER)
         while True:
             if self._clock.now() >= due:
                 try:
@@ -293,8 +291,23 @@ class Demo:
                 self._require_same_plan()
                 if not (options.once and state.finished):
                     return
-            _empty(options.folder)
-        state.create(
+            empty(options.folder)
+        self._create_state()
+
+    async def _start_anew(self, world: World) -> None:
+        """What was played so far cannot be gone on with, and is played again."""
+        self._tell.said(
+            "this play was stopped for most of a day or longer: the lists of its next simulated day would be "
+            "older than what befalls people now. It starts anew; let a play run to its report to keep it"
+        )
+        await world.sandbox.stop()
+        await asyncio.to_thread(empty, self._options.folder)
+        await asyncio.to_thread(self._create_state)
+        await world.sandbox.start()
+
+    def _create_state(self) -> None:
+        options = self._options
+        self.state.create(
             seed=options.seed,
             days=options.days,
             residents=options.residents,
@@ -319,10 +332,10 @@ class Demo:
             )
 
 
-def _in_force(log: LifeLog, customer: dict[str, Any], last: PublishedSet) -> bool:
+def _in_force(log: LifeLog, customer: dict[str, Any], last: PublishedSet, now: datetime) -> bool:
     """The customer's card is in force, and the set says so too: with a carried list they may differ."""
     key = CertificateKey(customer["issuer_key"], customer["serial_number"])
-    return log.state(key, last.this_update) == last.state(log, key) == GOOD
+    return log.state(key, now) == last.state(log, key) == GOOD
 
 
 def write_issuers(world: World) -> tuple[dict[str, Path], int]:
@@ -340,41 +353,3 @@ def write_issuers(world: World) -> tuple[dict[str, Path], int]:
         everyone += pem
     (world.data / "issuers.pem").write_bytes(everyone)
     return issuers, authority.serial_ceiling or 0
-
-
-def _lock(folder: Path) -> IO[bytes]:
-    """One demo per folder; the lock goes with the process, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "demo.lock").open("ab")
-    except OSError as error:
-        raise InputRefused(
-            "FOLDER_NOT_WRITABLE",
-            expected="a folder that this user may write to",
-            got=os.strerror(error.errno or 0),
-            remedy="name another folder with --data",
-        ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise InputRefused(
-            "SECOND_INSTANCE",
-            expected="no other demo on this folder",
-            got="one that is running",
-            remedy="stop it, or name another folder with --data (and other ports)",
-        ) from None
-    return lock
-
-
-#: What a run makes in its folder; anything else there is somebody else's and is left alone.
-OWN: Final = ("demo.json", "demo.tmp", "received", "sandbox", "sandbox.log", "service", "serve.log")
-
-
-def _empty(folder: Path) -> None:
-    """A new world in the same folder. Synthetic data only: nothing of value is lost."""
-    for entry in (folder / name for name in OWN):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink(missing_ok=True)

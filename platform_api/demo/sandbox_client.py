@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 
+from platform_api.demo.lifelog import moment
 from revocation.errors import OutsideFailed
 
 TIMEOUT = aiohttp.ClientTimeout(total=120)
@@ -59,9 +60,18 @@ class SandboxClient:
         """From now on a list every real 24 hours, so that nothing served ever expires."""
         return await self._call("POST", "/days:auto", {"enabled": True})
 
+    async def caught_up(self) -> bool:
+        """Are the newest lists less than a day old? Missed days come one after the other."""
+        facts = await self.health()
+        return moment(facts["now"]) - moment(facts["published_at"]) < timedelta(hours=24)
+
+    async def health(self) -> dict[str, Any]:
+        """Its day (None before the first), when that was published, and what time it is there."""
+        return await self._call("GET", "/health")
+
     async def now(self) -> datetime:
         answer = await self._call("GET", "/clock")
-        return datetime.fromisoformat(answer["now"].replace("Z", "+00:00"))
+        return moment(answer["now"])
 
     async def residents(self, wanted: int) -> list[dict[str, Any]]:
         """The first so many residents, as the sandbox lists them, with the certificate on the card."""

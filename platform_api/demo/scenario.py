@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -26,10 +26,13 @@ from platform_api.demo.sandbox_client import SandboxClient, rfc3339
 from platform_api.demo.state import DemoState
 from platform_api.demo.taking import Taking
 from platform_api.demo.world import World
-from revocation.errors import OutsideFailed
+from revocation.errors import OutsideFailed, RevocationError
 
 CLOCK_WITHIN_S: Final = 30.0
 READY_WITHIN_S: Final = 60.0
+CAUGHT_UP_WITHIN_S: Final = 600.0
+#: Longer than any simulated day takes: what is begun later than this before the day's lists would miss them.
+A_DAY_TAKES: Final = timedelta(hours=1)
 
 
 class Teller(Protocol):
@@ -61,11 +64,23 @@ class Scenario:
         self.sandbox = SandboxClient(session, world.addresses.sandbox)
         self.institutions: list[Institution] = []
         self._began = began
+        #: A finished play was opened again, and its night could not be made up for: it is still due.
+        self.behind = False
 
     def this_update(self, day: int) -> datetime:
         """The last simulated night's thisUpdate is the start minus five minutes; no clock runs ahead."""
         days: int = self._state.data["days"]
         return self._state.start - LAST_NIGHT_BEFORE_START - (days - day) * DAY
+
+    async def overslept(self) -> bool:
+        """An unfinished play was stopped for so long that what it plays next would miss its day's lists.
+
+        The sandbox's clock runs on while nothing runs, and the days of the plan stay where they are.
+        """
+        facts = await self.sandbox.health()
+        if self._state.finished or facts["day"] is None:
+            return False
+        return moment(facts["now"]) > self.this_update(facts["day"] + 1) - A_DAY_TAKES
 
     async def play(self) -> None:
         """From wherever the last start left off to the last night's fetches."""
@@ -81,6 +96,8 @@ class Scenario:
         The service is started first, so that the database is its child and not the short-lived night's.
         """
         first = len(self._state.data["sets"]) == 0
+        if self._state.finished:
+            await self._lists_of_missed_days()
         if first:
             self._tell.progress("the sandbox J-LIS signs the lists of day 0")
             await self.sandbox.play(self.this_update(0))
@@ -89,6 +106,8 @@ class Scenario:
         async with asyncio.TaskGroup() as group:
             if first:
                 group.create_task(self._first_night())
+            if self._state.finished:
+                group.create_task(self._night_of_missed_days())
             if not self._state.data["institutions"]:
                 group.create_task(self._make_institutions())
         await self._until_ready()
@@ -106,6 +125,33 @@ class Scenario:
             f"day 0: {night['lists']} signed lists, {night['entries']} revoked certificates, "
             f"set {night['set_seq']} published"
         )
+
+    async def _lists_of_missed_days(self) -> None:
+        """Days may have passed since a finished play was stopped: its lists live for two."""
+        await self.sandbox.play_by_itself()
+        try:
+            async with asyncio.timeout(CAUGHT_UP_WITHIN_S):
+                while not await self.sandbox.caught_up():
+                    self._tell.progress("the sandbox J-LIS signs the lists of the days that passed")
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise OutsideFailed(
+                "SANDBOX_BEHIND",
+                expected=f"the lists of the days that passed within {CAUGHT_UP_WITHIN_S:.0f} s",
+                got="lists older than a day",
+                remedy="see sandbox.log in the demo's folder, or start anew with --fresh",
+            ) from None
+
+    async def _night_of_missed_days(self) -> None:
+        """Before the service is waited for: with expired lists alone it is never ready."""
+        self._tell.progress("the night of the days that passed: fetch, publish, detect")
+        try:
+            night = await self._world.night()
+        except RevocationError as error:
+            self._tell.said(f"a night failed: {error.remedy}")
+            self.behind = True
+        else:
+            self._tell.said(f"night: {night['outcome']}, set {night['set_seq']}")
 
     async def _make_institutions(self) -> None:
         self._state.data["institutions"] = await create_institutions(self._world)

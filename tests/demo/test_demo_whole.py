@@ -5,35 +5,34 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from platform_api.demo.state import DemoState
+from platform_api.sandbox.settings import Chosen
+from platform_api.sandbox.world import World
+from revocation.clock import FixedClock
 from revocation.exits import Exit
+from tests.demo.ports import free_port
 from tests.night.live import call
 
-SMALL = ["--days", "2", "--residents", "300", "--customers", "24", "--seed", "4"]
+PLAN = {"days": 1, "residents": 300, "customers": 24, "seed": 4}
+SMALL = [argument for name, value in PLAN.items() for argument in (f"--{name}", str(value))]
 PATIENCE_S = 150
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 class Demo:
     """One `jpki demo` as a child, with everything it printed so far."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        self.port, self.sandbox_port = free_ports()
+        self.port, self.sandbox_port = free_port(), free_port()
         jpki = Path(sys.executable).parent / "jpki"
         self.process = subprocess.Popen(
             [
@@ -69,7 +68,16 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "run"
+    """A play was begun in it three days ago: its day 0 was published, and then it was stopped."""
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+    DemoState(folder).create(start=start, **PLAN)
+    (folder / "sandbox").mkdir()
+    chosen = Chosen(seed=PLAN["seed"], residents=PLAN["residents"])
+    world = World.open(folder / "sandbox", chosen, base=FixedClock(start))
+    world.play(start - timedelta(days=1, minutes=5))
+    world.close()
+    return folder
 
 
 def servers_of(folder: Path) -> list[str]:
@@ -93,8 +101,11 @@ def wait_for_no_servers(folder: Path) -> None:
 
 
 def test_interrupted_it_leaves_nothing_running(folder: Path) -> None:
-    """Ctrl-C in the middle of on-boarding: exit 130 and no process of ours is left."""
+    """A play that was stopped for days says why it starts anew, and does. Ctrl-C amid on-boarding: exit
+    130 and no process of ours is left.
+    """
     demo = Demo(folder)
+    demo.until("starts anew")
     demo.until("first answer")
     assert demo.end(signal.SIGINT) == Exit.INTERRUPTED
     wait_for_no_servers(folder)
@@ -150,7 +161,7 @@ def test_a_taken_port_is_refused_before_anything_is_made(serving: Demo, tmp_path
     jpki = Path(sys.executable).parent / "jpki"
     done = subprocess.run(
         [str(jpki), "demo", *SMALL, "--data", str(tmp_path / "other"), "--port", str(serving.port),
-         "--sandbox-port", str(free_ports()[0])],
+         "--sandbox-port", str(free_port())],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == Exit.REFUSED
