@@ -66,7 +66,8 @@ def demo(
 ) -> None:
     """Play days of real life against the service and compare what institutions received with the truth.
 
-    Stopped at any moment (Ctrl-C), the next start goes on. Example: jpki demo --days 3 --seed 7 --once --json
+    Stopped at any moment (Ctrl-C), the next start goes on; an unfinished play that was stopped for most of a
+    day or longer starts anew, and says so. Example: jpki demo --days 3 --seed 7 --once --json
     """
     from platform_api.demo.run import Demo, DemoOptions
     from revocation.clock import SystemClock
