@@ -119,9 +119,11 @@ async def take_delivery(request: web.Request) -> TakenDelivery:
         found = await store.find(connection, delivery_id, now)
     if found is None:
         raise _gone()
-    async with tenant(request.config_dict[POOL], institution_id) as connection:
-        if not await _signer_taken(connection, found[0], now):
-            raise _gone()
+    if found[0].invitation_id is not None:
+        # Of its own: the first one holds rows of the queue.
+        async with tenant(request.config_dict[POOL], institution_id) as connection:
+            if not await _signer_taken(connection, found[0], now):
+                raise _gone()
     return TakenDelivery(delivery=_body(found[0]), jwe=found[1].decode("ascii"))
 
 
