@@ -8,9 +8,11 @@ from typing import Any
 from aiohttp import web
 
 from platform_api.bodies import parse_body, parse_query, read_body, require_json
+from platform_api.failures_told import problem_of
 from platform_api.idempotency import IdempotentWrites, Outcome, ids_in
 from platform_api.institutions.authentication import authenticate
 from platform_api.keys import CALLERS, CLOCK, KEY_HASHER, POOL, PRINCIPAL, QUERY, SEALER, SETTINGS
+from platform_api.middlewares import log_failure
 from platform_api.operations import Answer, Operation, Written, principal_of
 from platform_api.problems import Problem, forbidden
 
@@ -103,7 +105,11 @@ async def _once(
         return outcome
 
     app = request.app
-    writes = IdempotentWrites(app[POOL], app[SEALER], app[KEY_HASHER], app[CLOCK])
+
+    def not_kept(failure: Exception) -> None:
+        log_failure(request, failure, problem_of(failure))
+
+    writes = IdempotentWrites(app[POOL], app[SEALER], app[KEY_HASHER], app[CLOCK], not_kept)
     outcome = await writes.run(
         principal_of(request).institution_id,
         key,

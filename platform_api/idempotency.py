@@ -3,7 +3,8 @@
 The record is inserted, in a transaction of its own, before the handler runs; its unique key makes a second
 request of the same key wait for nothing: it finds the record and is told 409 while the first runs. A record
 whose server died is taken over after a lease. Kept for 24 h. 2xx and final 4xx answers are kept, 5xx are not:
-a failure that may pass is worth a real second attempt.
+a failure that may pass is worth a real second attempt. An answer that the database fails to keep is given all
+the same: what was done is done, and may have been paid for; the key is free again after the lease.
 
 A body that must not be kept (four items) is not: only the ids in it, and the replay answers 410 with them.
 """
@@ -21,8 +22,10 @@ from uuid import UUID, uuid4
 import orjson
 from pydantic import BaseModel
 
+from platform_api.db.failures import DATABASE_AWAY
 from platform_api.db.transactions import tenant
 from platform_api.problems import Problem
+from revocation.errors import OutsideFailed
 
 if TYPE_CHECKING:
     from platform_api.db.transactions import Connection, Pool
@@ -66,6 +69,8 @@ class IdempotentWrites:
     sealer: Sealer
     hasher: KeyHasher
     clock: Clock
+    #: Told that an answer was given and not kept.
+    not_kept: Callable[[Exception], None]
 
     async def run(
         self,
@@ -106,9 +111,12 @@ class IdempotentWrites:
         if outcome.status >= 500 or outcome.status in _NOT_FINAL:
             await self._release(institution_id, record_id)
         else:
-            await self._keep(
-                institution_id, record_id, outcome, keep_body=keep_body or outcome.problem is not None
-            )
+            try:
+                await self._keep(
+                    institution_id, record_id, outcome, keep_body=keep_body or outcome.problem is not None
+                )
+            except (OutsideFailed, *DATABASE_AWAY) as failure:
+                self.not_kept(failure)
         return outcome
 
     async def _keep(

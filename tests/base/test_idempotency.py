@@ -134,6 +134,29 @@ async def test_a_failure_that_may_pass_is_tried_again(
     assert service.app[COUNTER] == ["a", "a"]
 
 
+@pytest.mark.parametrize("path", ["/test/writes", "/test/transient"])
+async def test_an_answer_that_cannot_be_kept_is_given(
+    service: RunningApp, database: TestDatabase, institution: TestInstitution, path: str
+) -> None:
+    """The database fails after the write: the answer, which may have been paid for, is not lost with its
+    record; the same key is told that the first runs, until the lease ends."""
+    async with database.superuser() as superuser:
+        await superuser.execute(
+            """
+            CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'as injected' USING ERRCODE = '40P01'; END $$;
+            CREATE TRIGGER fails BEFORE UPDATE ON idempotency FOR EACH ROW EXECUTE FUNCTION fails();
+            """
+        )
+    first = await _post(service, institution, "k1", {"text": "a"}, path)
+    assert (first[0], first[1]["text"]) == (201, "a")
+    failed = [line for line in service.events() if line["event"] == "request.failed"]
+    assert [(line["code"], line["sqlstate"]) for line in failed] == [("DATABASE_UNAVAILABLE", "40P01")]
+    status, document, _ = await _post(service, institution, "k1", {"text": "a"}, path)
+    assert (status, document["code"]) == (409, "IDEMPOTENCY_IN_FLIGHT")
+    assert service.app[COUNTER] == ["a"]
+
+
 async def test_a_transient_answer_is_not_kept_but_its_ids_are(
     service: RunningApp, database: TestDatabase, institution: TestInstitution
 ) -> None:
