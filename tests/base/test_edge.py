@@ -16,6 +16,7 @@ from platform_api.db.failures import CONNECTION_LOST
 from platform_api.failures_told import problem_of
 from tests.base import sample_operations
 from tests.base.application import RunningApp, running, settings_for
+from tests.base.eventually import HANG_S
 from tests.base.postgres import TestDatabase, TestInstitution, make_institution
 
 CANARY = "山田太郎一郎丸"
@@ -124,7 +125,7 @@ async def test_a_stalled_body_ends_in_408(service: RunningApp) -> None:
         b"POST /test/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Content-Length: 50\r\n\r\n{"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         answer = await reader.readuntil(b"\r\n\r\n")
         answer += await reader.read(1000)
     writer.close()

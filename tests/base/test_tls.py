@@ -31,7 +31,7 @@ from platform_api.logs import make_log
 from platform_api.peers import certificate_sha256, connected_address
 from platform_api.tls import ReloadingContext, TlsFiles, following_tls
 from tests import pki
-from tests.base.eventually import eventually
+from tests.base.eventually import HANG_S, eventually
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -132,7 +132,7 @@ class Connection:
 
     async def told(self) -> dict[str, Any]:
         self.writer.write(b"who\n")
-        line = await asyncio.wait_for(self.reader.readline(), 10)
+        line = await asyncio.wait_for(self.reader.readline(), HANG_S)
         if not line:
             raise ConnectionResetError
         return orjson.loads(line)
@@ -212,7 +212,7 @@ async def test_a_connection_does_not_outlive_its_certificate(files: TlsFiles, tm
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=await context_of(files))
     port = server.sockets[0].getsockname()[1]
     async with server, connected(Server(port), trusting(SERVER, client=await written(CLIENT, tmp_path))):
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), HANG_S)
     expected = bytes.fromhex(fingerprint_of(CLIENT))
     assert seen == [expected, expected, None, None]
 

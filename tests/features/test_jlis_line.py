@@ -131,7 +131,8 @@ async def test_t41_an_answer_that_comes_twice_answers_no_other_question() -> Non
     async with chaos(NONE) as here, line(here) as gateway:
         here.tricks = [chaos_jlis.twice_late(chaos_jlis.orjson.dumps(other))]
         first = await gateway.query_four_information(QUERY)
-        await asyncio.sleep(0.2)  # the second one has come
+        for _ in range(20):  # the second one has come, also where the loop stalls for a while
+            await asyncio.sleep(0.01)
         here.say(DATA)
         second = await gateway.query_four_information(QUERY)
     assert first == FourInformationAnswer(QueryOutcome.NO_NEW_CERTIFICATE)

@@ -17,7 +17,7 @@ from platform_api.ocsp.signing_share import SigningShare
 from platform_api.ocsp.signing_threads import SigningThreads
 from platform_api.workers.counts import Count
 from revocation.errors import OutsideFailed, OwnFault
-from tests.base.eventually import eventually
+from tests.base.eventually import HANG_S, eventually
 from tests.features.edge_sockets import Answer, asked, wire
 from tests.features.ocsp_face import FAST, ROUTES, Faces
 from tests.features.ocsp_routes import ERRORS, ScriptedKey, alike, post
@@ -86,7 +86,7 @@ def test_a_share_that_is_none(share: float) -> None:
 
 def _after(held: threading.Event, number: int = 0) -> int:
     """The number, once a test lets go."""
-    assert held.wait(10)
+    assert held.wait(HANG_S)
     return number
 
 
@@ -131,7 +131,7 @@ async def test_nobody_waits_for_what_was_cancelled(threads: SigningThreads) -> N
     """A cancelled one gives its place back, and is not made anything of."""
     held = threading.Event()
     made: list[bool] = []
-    futures = [threads.submit(lambda: held.wait(10), made.append) for _ in range(3)]
+    futures = [threads.submit(lambda: held.wait(HANG_S), made.append) for _ in range(3)]
     assert futures[0] is not None
     futures[0].cancel()
     held.set()

@@ -17,6 +17,7 @@ import pytest
 from revocation.authorities import ListScope
 from revocation.crl.archive import StoredList
 from revocation.crl.fetch import Failed, Fetched, FetchLimits, FetchResult, HttpSource, NotModified
+from tests.base.eventually import HANG_S
 from tests.revocation.fetching import ONE_TRY, QUICK, code, fetch, retries, scope
 from tests.revocation.list_server import ListServer, list_server
 
@@ -193,7 +194,7 @@ async def test_ctrl_c_among_many(server: ListServer, tmp_path: Path) -> None:
     server.delay_s = 0.01
     source = HttpSource(addresses(server, 100), limits=ONE_TRY)
     task = asyncio.create_task(fetch(source, tmp_path))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while len(server.requests) < 20:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.005)
     task.cancel()

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from revocation.wanted_later import WantedLater
+from tests.base.eventually import HANG_S
 
 
 def fails() -> int:
@@ -19,7 +20,7 @@ async def test_it_goes_on_beside_its_caller() -> None:
     told = threading.Event()
 
     def work() -> int:
-        return 7 if told.wait(10) else 0
+        return 7 if told.wait(HANG_S) else 0
 
     async with WantedLater[int]() as later:
         later.begin(work)
@@ -51,7 +52,7 @@ async def test_one_thread_at_a_time() -> None:
     order: list[str] = []
 
     def first() -> int:
-        told.wait(10)
+        told.wait(HANG_S)
         order.append("first")
         return 1
 
@@ -73,7 +74,7 @@ async def test_whoever_leaves_waits_for_the_thread() -> None:
     told = threading.Event()
 
     def work() -> int:
-        told.wait(10)
+        told.wait(HANG_S)
         ended.append(1)
         raise ValueError("of the work")
 
@@ -112,7 +113,7 @@ async def test_whoever_leaves_waits_for_all_that_was_begun() -> None:
     told = threading.Event()
 
     def work(number: int) -> None:
-        told.wait(10)
+        told.wait(HANG_S)
         ended.append(number)
 
     async with WantedLater[None]() as later:

@@ -18,6 +18,7 @@ from platform_api.sandbox.main import _bound, _serve
 from platform_api.sandbox.refusals import RequestRefused
 from platform_api.sandbox.world import World
 from revocation.clock import FixedClock
+from tests.base.eventually import HANG_S
 from tests.sandbox.worlds import DAY, NOW, open_world
 
 
@@ -32,7 +33,7 @@ async def publishing(sandbox: Sandbox) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def day_is(world: World, day: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while world.day != day:  # noqa: ASYNC110 - the day comes from another thread
             await asyncio.sleep(0.02)
 
@@ -75,11 +76,11 @@ async def test_a_day_played_by_hand_meanwhile_is_not_played_again(tmp_path: Path
 
         def by_hand() -> None:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(HANG_S)
             world.play(base.now())
 
         hand = asyncio.create_task(app[SANDBOX].ask(by_hand))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, HANG_S)
         async with publishing(app[SANDBOX]) as task:
             await asyncio.sleep(0.05)  # it has looked whether a day is due
             go_on.set()
@@ -109,7 +110,7 @@ async def test_a_day_that_is_refused_is_said_and_tried_again(
     world.play = once  # type: ignore[method-assign]
     app = make_app(world)
     async with TestClient(TestServer(app)), publishing(app[SANDBOX]):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while "NOT_NOW" not in capsys.readouterr().err:  # noqa: ASYNC110 - a stream is only read
                 await asyncio.sleep(0.02)
         app[SANDBOX].auto_changed.set()
@@ -127,5 +128,5 @@ async def test_an_error_that_nobody_foresaw_ends_the_sandbox(tmp_path: Path) -> 
     world.play = broken  # type: ignore[method-assign]
     listener = await asyncio.to_thread(_bound, "127.0.0.1", 0)
     with pytest.raises(ArithmeticError, match="unforeseen"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await _serve(world, listener, lambda _: None)
