@@ -30,8 +30,8 @@ def refresh(data: Data = DEFAULT_DATA, institution: Institution = None, as_json:
     those that are due, hands over those whose time is over. Safe to run again at any time; what cannot be
     done now waits. For running it again and again see jpki worker. Exit code 0: done; 3: nothing to do;
     4: some must wait (a cap, a missing key, withdrawals not read for a day, a withdrawal or a consent that
-    J-LIS has not got); 6: J-LIS could not be asked, or the database; 130: told to stop, and stopped between
-    two customers.
+    J-LIS has not got, a night that holds its locks, a refusal of J-LIS's or a row of ours for you to mend);
+    6: J-LIS could not be asked, or the database; 130: told to stop, and stopped between two customers.
     Example: jpki refresh --data jpki-data --json
     """
     from platform_api.config import load_settings

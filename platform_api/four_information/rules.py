@@ -23,7 +23,8 @@ class FourInformationFields(BaseModel):
         default=100_000,
         ge=1,
         le=100_000_000,
-        description="Most answers with four items for one service in one Japanese day.",
+        description="Most answers with four items for one service in one Japanese day, those included that "
+        "were thrown away or could not be kept.",
     )
 
 
@@ -33,7 +34,7 @@ class FetchRules:
 
     #: Discard an answer whose certificate does not end on the holder's birthday.
     person_check: bool = True
-    #: DATA answers of one service in one Japanese day; more are refused.
+    #: Answers with items of one service in one Japanese day, whatever became of them; more are refused.
     daily_cap: int = 100_000
 
     @classmethod

@@ -20,7 +20,7 @@ class PassOutcome(StrEnum):
     DONE = "DONE"
     NOTHING_NEW = "NOTHING_NEW"
     #: A cap was reached, a key is missing, withdrawals were not polled, or J-LIS has not got what a holder
-    #: signed: some must wait.
+    #: signed, a night held its locks, or somebody must mend something: some must wait.
     PARTIAL = "PARTIAL"
     #: J-LIS could not be asked.
     JLIS_AWAY = "JLIS_AWAY"

@@ -78,7 +78,8 @@ async def test_stopped_by_the_institution_while_queued(refresher: Refresher) -> 
 
 
 async def test_withdrawn_between_question_and_answer(refresher: Refresher) -> None:
-    """The answer is thrown away, nothing is queued, the task is blocked and J-LIS is not asked again."""
+    """The answer is thrown away and counted, nothing is queued, the task is blocked and J-LIS is not asked
+    again."""
     await refresher.begin()
     (one,) = await refresher.customers(1)
     await refresher.move([one])
@@ -92,6 +93,7 @@ async def test_withdrawn_between_question_and_answer(refresher: Refresher) -> No
     report = await refresher.run()
     assert (report.delivered, await refresher.deliveries(), await refresher.told()) == (0, [], [])
     assert (await refresher.task())["state"] == "BLOCKED_BY_CONSENT"
+    assert (await refresher.policy())["today"]["data"] == 1
     refresher.jlis.meanwhile = None
     for _ in range(3):
         refresher.clock.advance(timedelta(hours=2))
