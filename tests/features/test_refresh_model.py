@@ -156,6 +156,9 @@ class Refreshing(RuleBasedStateMachine):
                 one.not_before = self.now
             if not one.consented:
                 assert one.task.state is not TaskState.WAITING, "would be asked without a consent"
+            if one.task.state is TaskState.BLOCKED_BY_CONSENT:
+                # A consent that comes is a new fact: asked at once, whatever was answered before.
+                one.not_before = min(one.not_before, self.now)
 
     @rule(
         how=st.sampled_from(["data", "nothing", "away", "mend", "closed", "dies", "refused"]), nothing=NOTHING
@@ -317,6 +320,19 @@ def test_our_own_refusal_is_not_looked_at_again_at_once() -> None:
     soon = START + BLOCKED_RETRY - timedelta(seconds=1)
     assert looked_at(blocked, facts, POLICY, soon).task is blocked
     assert looked_at(blocked, facts, POLICY, START + BLOCKED_RETRY).task.state is TaskState.WAITING
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("later", [timedelta(0), DAY])
+def test_what_is_gone_is_told_where_nobody_asks_again(enabled: bool, later: timedelta) -> None:
+    """Lost or run out: fetched again, so nothing is said; while the policy is switched off, it is."""
+    waiting = delivered(
+        task(), query_id=uuid4(), consent_id=uuid4(), delivery_id=uuid4(), until=START + DAY, now=START
+    )
+    facts = Facts(waiting.certificate_id, None, consented=True, delivery_permitted=True)
+    found = looked_at(waiting, facts, replace(POLICY, enabled=enabled), START + later)
+    assert (found.task.state, found.withdraw_data) == (TaskState.WAITING, True)
+    assert found.tell_unavailable is not enabled
 
 
 def test_what_the_institution_fetched_itself_is_not_fetched_again() -> None:
