@@ -1,7 +1,7 @@
 """Many at once: a few at a time, within a deadline, and none stops another.
 
 What was not begun when the deadline passed is not asked. What was begun ends in its own time, which the
-gateway bounds once a line is free: an answer of J-LIS that is under way is not thrown away. Whatever happens
+gateway bounds: an answer of J-LIS that is under way is not thrown away. Whatever happens
 to one is told of that one alone, a mistake of ours too: the others' answers are given here or nowhere, and
 each was paid for.
 """

@@ -2,7 +2,8 @@
 
 Interactive callers and batches have separate shares of the lines: a nightly batch holds ``batch_concurrency``
 of them at most, so a customer at a counter finds one free. The deadline of a call counts its waiting for a
-line; that of a batch's call begins when its share has room, so that a long queue is no failure of J-LIS.
+line; that of a batch's call begins when its share has room, so that a long queue is no failure of J-LIS; but
+not of a batch that a request waits for, which ends before the lease of its Idempotency-Key.
 """
 
 from __future__ import annotations
@@ -79,25 +80,38 @@ class Guard:
     def state_of(self, kind: Kind) -> State:
         return self._breakers[kind].state
 
-    async def call(self, call: Call, attempt: Callable[[], Awaitable[Answer]], *, batch: bool) -> Answer:
-        """The answer, or how it failed, within the deadline."""
+    async def call(
+        self, call: Call, attempt: Callable[[], Awaitable[Answer]], *, batch: bool, awaited: bool = False
+    ) -> Answer:
+        """The answer, or how it failed, within the deadline; ``awaited``: of a batch, too, from now on."""
         began = self._monotonic()
         ended: BaseException | None = None
         try:
             async with AsyncExitStack() as held:
                 self._require_open(call)
+                deadline = asyncio.get_running_loop().time() + self._settings.call_timeout_s
                 if batch:
-                    await held.enter_async_context(self._batches)
-                return await self._within_deadline(call, attempt)
+                    await self._share(held, deadline if awaited else None)
+                if batch and not awaited:
+                    deadline = asyncio.get_running_loop().time() + self._settings.call_timeout_s
+                return await self._within_deadline(call, attempt, deadline)
         except BaseException as error:
             ended = error
             raise
         finally:
             self._observer.call_ended(call, ended, self._monotonic() - began)
 
-    async def _within_deadline(self, call: Call, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _share(self, held: AsyncExitStack, deadline: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await held.enter_async_context(self._batches)
+        except TimeoutError:
+            raise no_turn() from None
+
+    async def _within_deadline(
+        self, call: Call, attempt: Callable[[], Awaitable[Answer]], deadline: float
+    ) -> Answer:
         settings = self._settings
-        deadline = asyncio.get_running_loop().time() + settings.call_timeout_s
         failed: OutsideFailed | None = None
         rests = False
 

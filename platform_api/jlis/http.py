@@ -41,11 +41,20 @@ Answer = TypeVar("Answer")
 class HttpCalls:
     """``Gateway`` over a line that somebody else opens and closes."""
 
-    def __init__(self, settings: GatewaySettings, exchange: Exchange, guard: Guard, *, batch: bool) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        exchange: Exchange,
+        guard: Guard,
+        *,
+        batch: bool,
+        awaited: bool = False,
+    ) -> None:
         self._settings: Final = settings
         self._exchange: Final = exchange
         self._guard: Final = guard
         self._batch: Final = batch
+        self._awaited: Final = awaited
 
     def state_of(self, kind: Kind) -> State:
         """Of the breaker of these calls."""
@@ -123,7 +132,7 @@ class HttpCalls:
         async def attempt() -> Answer:
             return read(await self._exchange.send(call, data, of))
 
-        return await self._guard.call(call, attempt, batch=self._batch)
+        return await self._guard.call(call, attempt, batch=self._batch, awaited=self._awaited)
 
 
 class HttpGateway(HttpCalls):
@@ -142,6 +151,8 @@ class HttpGateway(HttpCalls):
         super().__init__(settings, exchange, guard, batch=False)
         #: The same line for work that nobody waits for.
         self.batches: Final = HttpCalls(settings, exchange, guard, batch=True)
+        #: And for a request about many: the same share, and its waiting is bounded.
+        self.awaited_batches: Final = HttpCalls(settings, exchange, guard, batch=True, awaited=True)
 
     @property
     def tls(self) -> ssl.SSLContext | None:

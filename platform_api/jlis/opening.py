@@ -31,6 +31,11 @@ async def open_gateway(
         yield gateway
 
 
+def for_awaited_batches(gateway: Gateway) -> Gateway:
+    """The same gateway for a request that asks about many: the share of batches, within a call's deadline."""
+    return gateway.awaited_batches if isinstance(gateway, HttpGateway) else gateway
+
+
 def for_batches(gateway: Gateway) -> Gateway:
     """The same gateway for work that nobody waits for: it leaves lines to interactive callers."""
     return gateway.batches if isinstance(gateway, HttpGateway) else gateway

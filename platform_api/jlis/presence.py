@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from platform_api.jlis.gateway import Gateway
-from platform_api.jlis.opening import for_batches
+from platform_api.jlis.opening import for_awaited_batches
 from platform_api.keys import JLIS
 from platform_api.problems import Problem
 
@@ -25,4 +25,4 @@ def gateway_of(request: web.Request) -> Gateway:
 
 def batch_gateway_of(request: web.Request) -> Gateway:
     """For a request that asks about many: it gets the batches' share of the lines."""
-    return for_batches(gateway_of(request))
+    return for_awaited_batches(gateway_of(request))

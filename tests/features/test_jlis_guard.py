@@ -234,6 +234,32 @@ async def test_a_long_batch_queue_is_no_failure() -> None:
 
 
 @in_virtual_time
+async def test_a_batch_that_somebody_waits_for_ends_in_time() -> None:
+    """Its calls wait for the share no longer than a call may take; what has no turn then was not sent, is no
+    news for the breaker, and holds no line."""
+    here = guard(concurrency=2, batch_concurrency=1, attempt_timeout_s=0.2, call_timeout_s=0.2)
+    sent = 0
+
+    async def slow() -> str:
+        nonlocal sent
+        sent += 1
+        await asyncio.sleep(0.09)
+        return "answer"
+
+    async with asyncio.timeout(0.3):
+        found = await asyncio.gather(
+            *(here.call(calls.QUERY_FOUR_INFORMATION, slow, batch=True, awaited=True) for _ in range(30)),
+            return_exceptions=True,
+        )
+    assert found[:2] == ["answer"] * 2
+    codes = [one.code for one in found if isinstance(one, OutsideFailed)]
+    assert codes[1:] == ["JLIS_NO_TURN"] * 27
+    assert sent == 3
+    assert here.state_of(Kind.FOUR_INFORMATION) is State.CLOSED
+    assert await here.call(calls.QUERY_FOUR_INFORMATION, slow, batch=True) == "answer"
+
+
+@in_virtual_time
 async def test_no_line_within_the_deadline() -> None:
     """A caller waits for a line as long as its deadline, and is told that by a code of its own; J-LIS, which
     was not asked, is not to blame."""
