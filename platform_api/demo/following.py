@@ -68,9 +68,10 @@ def follow(
     steps += [(moment(n["refreshed_at"]), n, False) for n in nights]
     for at, record, asked in sorted(steps, key=lambda step: step[0]):
         set_seq = record["set_seq"]
+        published = by_number[set_seq]
         if not asked:
             for registration_id in agreed:
-                key = _linked(log, people[registration_id], current[registration_id], by_number[set_seq], at)
+                key = _linked(log, people[registration_id], current[registration_id], published)
                 if key is not None:
                     found.links.add((registration_id, set_seq))
                     moves_on(registration_id, key, set_seq)
@@ -83,24 +84,26 @@ def follow(
                 resident_id=resident_id,
                 asked_for=current[registration_id],
                 at=at,
+                lived_until=published.this_update,
                 consent=given.get(registration_id),
                 outcome=record["outcome"],
                 items=record["items"],
             )
         )
         if record["outcome"] == "DATA":
-            newest = log.newest_certificate(resident_id, at)
+            newest = log.newest_certificate(resident_id, published.this_update)
             if newest is not None and newest != current[registration_id]:
                 moves_on(registration_id, newest, set_seq)
     return found
 
 
 def _linked(
-    log: LifeLog, customer: dict[str, Any], key: CertificateKey, published: PublishedSet, at: datetime
+    log: LifeLog, customer: dict[str, Any], key: CertificateKey, published: PublishedSet
 ) -> CertificateKey | None:
     """The successor that J-LIS names, where the list says "renewed" and it is still the newest."""
     renewed = log.reason(key, published.spoken_at(log, key)) == CRLReason.superseded
     if not renewed or published.state(log, key) != REVOKED:
         return None
     successor = log.successor(key)
-    return successor if successor == log.newest_certificate(customer["resident_id"], at) else None
+    newest = log.newest_certificate(customer["resident_id"], published.this_update)
+    return successor if successor == newest else None

@@ -32,8 +32,9 @@ def never_asked(
     asked = list(fetches)
     refreshed = {n["set_seq"]: moment(n["refreshed_at"]) for n in nights}
     people = {c["registration_id"]: c for c in customers if c["institution"] == IS_DELIVERED_TO}
-    at_once = _at_once(log, people, given, asked, refreshed, changes)
-    return len(at_once | _again(log, people, given, asked, refreshed, sets, watches))
+    played = [one for one in sets if one.set_seq in refreshed]
+    at_once = _at_once(log, people, given, asked, refreshed, played, changes)
+    return len(at_once | _again(log, people, given, asked, refreshed, played, watches))
 
 
 def _at_once(
@@ -42,21 +43,21 @@ def _at_once(
     given: Mapping[str, GivenConsent],
     fetches: list[dict[str, Any]],
     refreshed: Mapping[int, datetime],
+    played: list[PublishedSet],
     changes: Iterable[Change],
 ) -> set[_Missed]:
     """Whose new items were to be had in the very night of the change."""
     asked = {(f["registration_id"], f["set_seq"]) for f in fetches}
     missed: set[_Missed] = set()
+    by_number = {one.set_seq: one for one in played}
     for change in changes:
-        at = refreshed.get(change.set_seq)
-        if (
-            at is None
-            or change.registration_id not in people
-            or (change.registration_id, change.set_seq) in asked
-        ):
+        published = by_number.get(change.set_seq)
+        named = (change.registration_id, change.set_seq)
+        if published is None or change.registration_id not in people or named in asked:
             continue
         moved = change.transition == REVOKED and change.reason == CRLReason.affiliation_changed
-        if moved and _to_be_had(log, people, given, change.registration_id, at):
+        at = refreshed[change.set_seq]
+        if moved and _to_be_had(log, people, given, change.registration_id, published, at):
             missed.add((change.registration_id, change.key))
     return missed
 
@@ -67,7 +68,7 @@ def _again(
     given: Mapping[str, GivenConsent],
     fetches: list[dict[str, Any]],
     refreshed: Mapping[int, datetime],
-    sets: list[PublishedSet],
+    played: list[PublishedSet],
     watches: list[Watch],
 ) -> set[_Missed]:
     """Who waits since an earlier night, is not asked about in the last one, and was not in the one before.
@@ -75,7 +76,6 @@ def _again(
     The back-off is one day from the answer: a night that runs some seconds earlier in its day than the one
     before it comes too soon for whom that one asked about, and only for those.
     """
-    played = [one for one in sets if one.set_seq in refreshed]
     if len(played) < 2:
         return set()
     before, last = played[-2], played[-1]
@@ -90,7 +90,7 @@ def _again(
         if not waits or not moved or (asked is not None and asked > before.this_update):
             continue
         moments = (last.this_update, refreshed[last.set_seq])
-        if all(_to_be_had(log, people, given, registration_id, at) for at in moments):
+        if all(_to_be_had(log, people, given, registration_id, last, at) for at in moments):
             missed.add((registration_id, key))
     return missed
 
@@ -104,8 +104,10 @@ def _to_be_had(
     people: Mapping[str, dict[str, Any]],
     given: Mapping[str, GivenConsent],
     registration_id: str,
+    published: PublishedSet,
     at: datetime,
 ) -> bool:
     """A new certificate is there, and the consent allows the question."""
-    there = log.newest_certificate(people[registration_id]["resident_id"], at) is not None
+    resident_id = people[registration_id]["resident_id"]
+    there = log.newest_certificate(resident_id, published.this_update) is not None
     return there and refused(given.get(registration_id), at) is None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from platform_api.demo.cast import IS_DELIVERED_TO
 from platform_api.demo.following import Link
-from platform_api.demo.lifelog import REVOKED, LifeLog, moment
+from platform_api.demo.lifelog import REVOKED, LifeLog
 from platform_api.demo.truth import RELEASED, Change, PublishedSet
 from revocation.reasons import CRLReason
 
@@ -43,13 +43,13 @@ def occurred(
     log: LifeLog,
     customers: Iterable[dict[str, Any]],
     sets: list[PublishedSet],
-    nights: Iterable[dict[str, Any]],
     changes: set[Change],
     links: set[Link],
     fetches: Iterable[dict[str, Any]],
 ) -> dict[str, int]:
     """Counts of what befell registered customers, from the life log and what was answered."""
     asked = list(fetches)
+    by_number = {one.set_seq: one for one in sets}
     people = {c["registration_id"]: c for c in customers}
     residents = {c["resident_id"] for c in people.values()}
     found: Counter[str] = Counter()
@@ -60,7 +60,7 @@ def occurred(
         if change.reason in REASONS and change.transition != RELEASED:
             found[f"reason_{change.reason}"] += 1
     found["linked"] = len(links)
-    found["delivered_later"] = delivered_later(log, people, nights, changes, asked)
+    found["delivered_later"] = delivered_later(log, people, by_number, changes, asked)
     for before, after in itertools.pairwise(sets):
         for resident_id in residents:
             moves = [
@@ -86,19 +86,17 @@ def occurred(
 def delivered_later(
     log: LifeLog,
     people: Mapping[str, dict[str, Any]],
-    nights: Iterable[dict[str, Any]],
+    sets: Mapping[int, PublishedSet],
     changes: Iterable[Change],
     fetches: Iterable[dict[str, Any]],
 ) -> int:
     """Whose new card was not there yet in the night of the change, and who was asked about once more."""
-    refreshed = {n["set_seq"]: moment(n["refreshed_at"]) for n in nights}
     data = {(f["registration_id"], f["set_seq"]) for f in fetches if f["outcome"] == "DATA"}
     waited = {
         (c.registration_id, c.set_seq)
         for c in changes
         if (c.transition, c.reason) == (REVOKED, CRLReason.affiliation_changed)
         and people[c.registration_id]["institution"] == IS_DELIVERED_TO
-        and c.set_seq in refreshed
-        and not log.newest_certificate(people[c.registration_id]["resident_id"], refreshed[c.set_seq])
+        and not log.newest_certificate(people[c.registration_id]["resident_id"], sets[c.set_seq].this_update)
     }
     return sum(any(one == other and later > at for other, later in data) for one, at in waited)

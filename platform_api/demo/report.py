@@ -89,7 +89,7 @@ def build(
             "by_way": ways(fetches),
             "surprises": dict(sorted(four.surprises.items())),
         },
-        "occurred": occurred(log, customers, published, nights, changes, walk.links, fetches),
+        "occurred": occurred(log, customers, published, changes, walk.links, fetches),
         "openssl": openssl,
         "retention": retention,
     }

@@ -71,6 +71,9 @@ class Fetch:
     resident_id: str
     asked_for: CertificateKey
     at: datetime
+    #: Up to here people had lived by then: the thisUpdate of the day. What the log dates later came later,
+    #: even where the night ran on past that moment.
+    lived_until: datetime
     consent: GivenConsent | None
     outcome: str
     items: dict[str, Any] | None
@@ -116,12 +119,12 @@ def expected_outcome(log: LifeLog, fetch: Fetch) -> tuple[str, dict[str, Any] | 
     refusal = refused(fetch.consent, fetch.at)
     if refusal is not None or fetch.consent is None:
         return refusal or "CONSENT_MISSING", None
-    newest = log.newest_certificate(fetch.resident_id, fetch.at)
+    newest = log.newest_certificate(fetch.resident_id, fetch.lived_until)
     if newest is None:
         return "NO_NEW_CERTIFICATE", None
     if newest == fetch.asked_for:
         return "NO_NEWER_INFORMATION", None
-    items = log.items(fetch.resident_id, fetch.at) or {}
+    items = log.items(fetch.resident_id, fetch.lived_until) or {}
     return "DATA", {name: items[name] for name in sorted(with_companions(fetch.consent.items, items))}
 
 

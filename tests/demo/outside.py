@@ -130,11 +130,14 @@ def walked(
     steps = [(at(f["at"]), f) for f in lines(folder / "fetches.jsonl")]
     steps += [(at(n["refreshed_at"]), n) for n in lines(folder / "nights.jsonl")]
     for when, step in sorted(steps, key=lambda s: s[0]):
+        lived = at(
+            sets[step["set_seq"]]["this_update"]
+        )  # the next day is lived when it is played, not before
         if "refreshed_at" in step:
             for registration, person in people.items():
                 if person["linkage_agreed"] and person["institution"] == 1:
                     one_set = sets[step["set_seq"]]
-                    next_one = world.successor(current[registration], one_set, person["resident_id"], when)
+                    next_one = world.successor(current[registration], one_set, person["resident_id"], lived)
                     if next_one is not None:
                         current[registration] = next_one
                         watched.append((registration, next_one, step["set_seq"]))
@@ -142,7 +145,7 @@ def walked(
             continue
         registration = step["registration_id"]
         who = people[registration]["resident_id"]
-        newest = world.card(who, when)
+        newest = world.card(who, lived)
         allowed = allows(consents.get(registration), when)
         due = allowed and newest not in (None, current[registration])
         count["due"] += due and step["outcome"] != "UNASKED"
@@ -150,7 +153,7 @@ def walked(
             count["delivered"] += 1
             count["without_consent"] += not allowed
             count["wrong_items"] += not due or not right(
-                step["items"], world.register(who, when), consents[registration]["items"]
+                step["items"], world.register(who, lived), consents[registration]["items"]
             )
         if step["outcome"] == "DATA" and newest is not None and newest != current[registration]:
             current[registration] = newest

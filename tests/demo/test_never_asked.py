@@ -96,6 +96,18 @@ def test_who_waits_must_be_asked_about_again() -> None:
     assert not true(found)
 
 
+def test_what_the_next_day_brings_was_not_to_be_had_in_the_night() -> None:
+    """A card dated seconds after the lists is lived with the next day: a night that ran on past that moment
+    asked in vain and rightly, and the next one gets it.
+    """
+    soon = T0 + DAY + timedelta(milliseconds=500)
+    life = [LATE[0], LATE[1] | {"at": z(soon)}]
+    asked_twice = [asked(2, "NO_NEW_CERTIFICATE"), asked(3, "DATA", ITEMS)]
+    found = report(**THREE_DAYS | {"life_log": life}, fetches=asked_twice)
+    assert found["occurred"]["delivered_later"] == 1
+    assert true(found)
+
+
 def test_who_may_not_be_asked_about_is_not_missed() -> None:
     """No card yet, or a consent that was withdrawn meanwhile: nobody asks again, and that is right."""
     in_vain = asked(2, "NO_NEW_CERTIFICATE")
