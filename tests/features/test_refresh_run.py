@@ -12,6 +12,7 @@ import pytest
 from platform_api.config import Settings, load_settings
 from platform_api.jlis.gateway import WithdrawalPage
 from platform_api.key_set import KeySet, open_keys
+from platform_api.refresh.published import PublishedSets
 from platform_api.refresh.report import RefreshReport
 from platform_api.refresh.run import Refreshing
 from tests.base.postgres import TestInstitution
@@ -38,7 +39,8 @@ async def whole_pass(world: World, jlis: FakeJlis, folder: Path, **settings: Any
     """What `jpki refresh` runs, once everything is open."""
     made, keys = await asyncio.to_thread(prepared, world, folder, settings)
     database = world.database.database
-    opened = Refreshing(made, keys, database, jlis, world.clock, world.store, world.snapshots)
+    published = PublishedSets(world.store, made.authorities_file, world.clock)
+    opened = Refreshing(made, keys, database, jlis, world.clock, published)
     return await opened.run(progress=lambda _: None)
 
 
