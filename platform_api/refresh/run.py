@@ -27,6 +27,7 @@ from platform_api.jlis.opening import for_batches, open_gateway
 from platform_api.key_fingerprints import require_known_keys
 from platform_api.key_set import open_keys
 from platform_api.provisioning import prepare
+from platform_api.refresh.model import DATABASE_BUSY
 from platform_api.refresh.passing import Passing, purge_deliveries
 from platform_api.refresh.published import PublishedSets
 from platform_api.refresh.question import BUSY
@@ -86,7 +87,7 @@ class Refreshing:
             watcher = await self._watcher()
             passing = passing or self._passing(pool, watcher, stopped)
             passing.watcher = watcher
-            await passing.institution(part.institution_id, part)
+            await _part(passing, part)
         report.institutions = parts
         report.away = None if passing is None else passing.reach.unreached
         report.interrupted = stopped()
@@ -125,6 +126,14 @@ class Refreshing:
         await self.published.look()
         sealer = Sealer(self.keys.key_provider)
         return Watcher(self.published.authorities, self.published, sealer, self.keys.tagger, self.clock)
+
+
+async def _part(passing: Passing, part: InstitutionReport) -> None:
+    """A night that holds its locks costs this institution the rest of its turn, and no other."""
+    try:
+        await passing.institution(part.institution_id, part)
+    except* BUSY:
+        part.problem(DATABASE_BUSY)
 
 
 @contextmanager

@@ -3,14 +3,18 @@ the operator mends."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from platform_api.config import Settings
 from platform_api.consents import store as consents
 from platform_api.db.transactions import tenant
 from platform_api.four_information.model import permission
@@ -18,6 +22,12 @@ from platform_api.four_information.rules import FetchRules
 from platform_api.institutions.administration import create_service
 from platform_api.jlis.gateway import GatewayRefused
 from platform_api.refresh import task_store
+from platform_api.refresh.passing import Passing
+from platform_api.refresh.published import PublishedSets
+from platform_api.refresh.report import PassOutcome
+from platform_api.refresh.run import Refreshing
+from platform_api.sealing import FileKeyProvider
+from tests.base.postgres import TestInstitution
 from tests.features.consenting import consent, next_day
 from tests.features.gateways import FakeJlis
 from tests.features.hooked_pool import HookedPool
@@ -27,6 +37,7 @@ from tests.features.test_refresh_consents import agree, renewal
 __all__ = ["refresher"]
 pytestmark = pytest.mark.timeout(120)
 HOUR = timedelta(hours=1)
+SETTINGS = Settings(mode="sandbox")
 
 
 async def moved(refresher: Refresher, count: int, **policy: Any) -> list[Customer]:
@@ -148,6 +159,39 @@ async def test_a_refusal_of_one_customer_stops_nobody_else(refresher: Refresher)
             asked.append(hour)
     assert 5 <= len(asked) <= 9
     assert asked[-1] - asked[-2] >= 21
+
+
+class Disturbed(Refreshing):
+    """A night holds its locks at the first look at tasks, once."""
+
+    def _passing(self, pool: Any, watcher: Any, stopped: Any) -> Passing:
+        async def held() -> None:
+            hooked.words = "none any more"
+            raise asyncpg.LockNotAvailableError("held")
+
+        hooked = HookedPool(pool, "FROM refresh_task", held)
+        return super()._passing(hooked, watcher, stopped)  # type: ignore[arg-type]
+
+
+async def test_a_lock_held_costs_one_institution_its_turn(
+    refresher: Refresher, other_institution: TestInstitution, tmp_path: Path
+) -> None:
+    """The one is told to wait, the other has its items in the same pass."""
+    first = refresher.institution
+    for one in (first, other_institution):
+        refresher.institution = one
+        await moved(refresher, 1)
+    world = refresher.service.world
+    await asyncio.to_thread(world.authorities.dump, tmp_path / "authorities.json")
+    published = PublishedSets(world.store, tmp_path / "authorities.json", world.clock)
+    keys: Any = SimpleNamespace(
+        key_provider=FileKeyProvider({"kek-1": bytes(range(32))}, "kek-1"), tagger=world.tagger
+    )
+    opened = Disturbed(SETTINGS, keys, world.database.database, refresher.jlis, world.clock, published)
+    report = await opened.run(progress=lambda _: None)
+    assert sorted(one.delivered for one in report.institutions) == [0, 1]
+    assert sorted(one.problems for one in report.institutions) == [[], ["DATABASE_BUSY"]]
+    assert report.outcome is PassOutcome.PARTIAL
 
 
 async def test_a_newer_narrower_consent_decides_alone(refresher: Refresher) -> None:
