@@ -112,8 +112,6 @@ def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: boo
         ("changes that the institutions were told", truth["detected"]),
         ("missed", truth["missed"]),
         ("false alarms", truth["false_alarms"]),
-        ("numbers missing in the feeds, or given twice", truth["gaps"]),
-        ("events in another institution's feed", truth["misplaced"]),
         ("four items due / delivered", f"{four['due']} / {four['delivered']}"),
         ("wrong items", four["wrong_items"]),
         ("delivered without consent", four["without_consent"]),
@@ -126,6 +124,12 @@ def show(out: Console, report: dict[str, Any], tries: list[Try], *, serving: boo
         out.print("[yellow]no customer was due new items: play more --days or more --customers[/yellow]")
     for name in missing(report):
         out.print(f"[red]did not occur: {name}; play --fresh with more --customers or --days[/red]")
+    for name, count in (
+        ("numbers missing in a feed, or given twice", truth["gaps"]),
+        ("events in another institution's feed", truth["misplaced"]),
+    ):
+        if count:
+            out.print(f"[red]{count} x {name}[/red]")
     for surprise, count in four["surprises"].items():
         out.print(f"[red]{count} x {surprise}[/red]")
     if serving:
