@@ -146,12 +146,14 @@ async def test_a_cancelled_wait_for_the_threads_waits_on() -> None:
     end = threading.Event()
     step = threads.submit(end.wait, HANG_S)
     waiting = asyncio.create_task(threads.settle(HANG_S))
-    for _ in range(3):
+    try:
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            waiting.cancel()
         await asyncio.sleep(0.05)
-        waiting.cancel()
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
-    end.set()
+        assert not waiting.done()
+    finally:
+        end.set()
     await asyncio.gather(waiting, return_exceptions=True)
     assert waiting.cancelled()
     assert step.done()
@@ -169,12 +171,14 @@ async def test_a_cancelled_step_ends_before_its_caller_goes_on() -> None:
         raise OSError("nobody hears this: the cancellation says enough")
 
     task = asyncio.create_task(to_the_end(step))
-    await eventually(begun.is_set)
-    for _ in range(2):
-        task.cancel()
-        await asyncio.sleep(0.05)
-        assert not task.done()
-    end.set()
+    try:
+        await eventually(begun.is_set)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.05)
+            assert not task.done()
+    finally:
+        end.set()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     assert ended == [True]
