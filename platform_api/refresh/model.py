@@ -49,6 +49,9 @@ _REFUSED_BEFORE: Final = frozenset(("REFUSED_BY_US", "CONSENT_OF_FORMER_HOLDER")
 NOTHING_SENT: Final = LINE_CLOSED | _REFUSED_BEFORE
 #: Refused by us though a consent seemed effective: looked at again after this.
 BLOCKED_RETRY: Final = timedelta(hours=1)
+#: A pause of days ends so much earlier: of two passes at the same hour the later one may come a little sooner
+#: in its day, and would leave the customer out until the next.
+PASS_MARGIN: Final = timedelta(hours=1)
 #: Deliveries of one task that may run out untaken before it is the institution's turn.
 MOST_UNTAKEN: Final = 3
 
@@ -241,7 +244,7 @@ def after_answer(task: Task, answer: Answer, policy: Policy, now: datetime) -> T
         return replace(waiting, state=TaskState.BLOCKED_BY_CONSENT, unreached=0, next_at=now + BLOCKED_RETRY)
     # Nothing new, a refusal of J-LIS's that is the customer's, or an answer that cannot be: the same question
     # brings the same today.
-    days = policy.back_off[min(task.step, len(policy.back_off) - 1)]
+    days = policy.back_off[min(task.step, len(policy.back_off) - 1)] - PASS_MARGIN
     return replace(waiting, unreached=0, step=task.step + 1, next_at=now + days)
 
 

@@ -60,6 +60,18 @@ async def test_no_current_certificate_is_asked_by_schedule(refresher: Refresher)
     assert await refresher.state(one) == "CHANGED_AWAITING_REISSUE"
 
 
+async def test_a_pass_a_little_earlier_in_its_day_leaves_nobody_out(refresher: Refresher) -> None:
+    """Nightly passes differ by minutes: a pause of a day is over for the next one; asked once a night."""
+    await refresher.begin()
+    (one,) = await refresher.customers(1)
+    await refresher.move([one])
+    assert (await refresher.run()).asked == 1
+    refresher.clock.advance(timedelta(hours=6))
+    assert (await refresher.run()).asked == 0
+    refresher.clock.advance(timedelta(hours=17, minutes=10))
+    assert (await refresher.run()).asked == 1
+
+
 async def test_without_an_effective_consent_nothing_is_asked(refresher: Refresher) -> None:
     """Blocked, J-LIS not asked, nothing logged as asked; a consent that becomes effective lets it go on."""
     await refresher.begin()

@@ -212,7 +212,8 @@ class Refreshing(RuleBasedStateMachine):
             days = [1, 3, 7, 14, 30][min(one.answers, 4)]
             one.answers += 1
             one.failures = 0
-            one.not_before = self.now + days * DAY
+            # Nightly passes are not to the second.
+            one.not_before = self.now + days * DAY - timedelta(hours=1)
             one.task = after_answer(one.task, nothing, POLICY, self.now)
         elif how in ("away", "mend"):
             minutes = min(5 * 2**one.failures, 240 if how == "away" else 24 * 60)
