@@ -5,17 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,16 +180,6 @@ def wait_for(condition: Callable[[], object], *, seconds: float = HANG_S) -> Non
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
         time.sleep(0.02)
-
-
-def port_of_nobody() -> int:
-    """Free, and not one of those that the kernel gives away by itself: it is free a while later too."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.SystemRandom().randrange(max(1024, first - 10_000), first)
-        with socket.socket() as trial, suppress(OSError):
-            trial.bind(("127.0.0.1", port))
-            return port
 
 
 def command(folder: Path, *words: str) -> tuple[str, ...]:

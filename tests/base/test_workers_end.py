@@ -19,11 +19,11 @@ from tests.base.crew import (
     command,
     crew,
     lives,
-    port_of_nobody,
     request_for,
     wait_for,
 )
 from tests.base.eventually import HANG_S
+from tests.base.ports import free_port
 
 _SUCCESSFUL = ocsp.OCSPResponseStatus.SUCCESSFUL
 
@@ -91,7 +91,7 @@ def test_sigterm_loses_nobody(publisher: Publisher, tmp_path: Path) -> None:
 
 def test_a_killed_supervisor_leaves_nobody(publisher: Publisher, tmp_path: Path) -> None:
     """SIGKILL of the supervisor: its workers go with it, the port is free, and the next start works."""
-    port = str(port_of_nobody())
+    port = str(free_port())
     with crew(publisher.folder, tmp_path / "log", "--port", port) as running:
         workers = running.workers()
         assert len(workers) == 2

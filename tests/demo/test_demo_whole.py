@@ -20,7 +20,7 @@ from platform_api.sandbox.settings import Chosen
 from platform_api.sandbox.world import World
 from revocation.clock import FixedClock
 from revocation.exits import Exit
-from tests.demo.ports import free_port
+from tests.base.ports import free_port
 from tests.night.live import call
 
 PLAN = {"days": 1, "residents": 300, "customers": 24, "seed": 4}

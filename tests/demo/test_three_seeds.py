@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from platform_api.demo.occurrences import must_occur
-from tests.demo.ports import free_port
+from tests.base.ports import free_port
 
 OUTSIDER = Path(__file__).with_name("outside.py")
 COUNTED = ("changed", "detected", "missed", "false_alarms", "gaps", "misplaced")
