@@ -29,6 +29,7 @@ _NUMERALS_IN_BLOCK: Final = re.compile(f"(?:{_AFTER_NUMBER}|{_AFTER_JOINT})[{NUM
 _NAME_AFTER_NUMBER: Final = re.compile(
     f"{_AFTER_NUMBER}(?=[{NUMERALS}]++(?!{table.UNIT.pattern}|[のノ -]|$))"
 )
+_BETWEEN_NUMBERS: Final = re.compile("(?<=[0-9]) +(?=[0-9])")
 _SPACED_HYPHEN: Final = re.compile(" *- *")
 _ROOM: Final = re.compile(r"(?:^|(?<=[^0-9A-Z-]))([A-Z]?[0-9]+(?:-[0-9]+)*)$")
 
@@ -150,7 +151,8 @@ def _chain(text: str, number: re.Match[str]) -> tuple[tuple[str, ...], int, bool
 
 def _building(text: str) -> tuple[str, tuple[str, ...]]:
     """Its name without spaces, and the room."""
-    text = text.replace(" ", "").upper().lstrip("-")
+    # Two numbers side by side stay two: block 12 and room 101 are not room 12101.
+    text = _BETWEEN_NUMBERS.sub("-", text).replace(" ", "").upper().lstrip("-")
     for pattern, to in table.BUILDINGS:
         text = pattern.sub(to, text)
     room = _ROOM.search(text)

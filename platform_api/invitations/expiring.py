@@ -9,6 +9,7 @@ from uuid import UUID
 from platform_api.changes.model import Action, NoticeType
 from platform_api.changes.store import Notice, announce
 from platform_api.db.transactions import tenant
+from platform_api.deliveries.store import delete_expired
 from platform_api.invitations import signer_store, store
 from platform_api.invitations.ending import answered, consents_of, end_all, forget_signer
 from platform_api.invitations.model import InvitationState
@@ -26,6 +27,8 @@ async def expire(connection: Connection, institution_id: UUID, now: datetime) ->
     One of whose signer the institution can never learn opens again, if there is time for another signature.
     """
     found = await store.due(connection, now, _PAGE)
+    # All at once, in the order of everybody who purges: one by one they would wait for each other.
+    await delete_expired(connection, now)
     consents = await consents_of(connection, found)
     over, lost = [], []
     for invitation in found:

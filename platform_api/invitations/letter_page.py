@@ -58,7 +58,8 @@ async def show(request: web.Request) -> web.StreamResponse:
         end = await _end_of(request, letter)
         if end is None:
             return view.refused(letter.asking, letter.path, letter.language)
-        return view.ended(end, letter.asking, letter.path, letter.language)
+        signed = letter.invitation.consent_id is not None
+        return view.ended(end, letter.asking, letter.path, letter.language, signed=signed)
     if letter.invitation.state is InvitationState.CREATED:
         async with tenant(request.config_dict[POOL], letter.institution_id) as connection:
             await store.mark_opened(connection, letter.invitation.invitation_id, letter.now)

@@ -197,6 +197,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "ご案内を送付した事業者が取り消したため、手続きは不要です。",
         "The company that sent the letter cancelled it. You need not do anything.",
     ),
+    "text_stopped": (
+        "先に署名いただいた同意は、この事業者では使用しません。署名がJ-LISに届いていた場合、J-LISに同意の記録が残っていることが"
+        "あります。その取消しについては、J-LISまたはご案内を送付した事業者にお問い合わせください。",
+        "The consent that you signed before is not used. If it had reached J-LIS, a record of it may remain"
+        " there; to withdraw that too, please contact J-LIS or the company that sent the letter.",
+    ),
     "title_closed": ("ただいま受け付けていません", "Not available"),
     "text_closed": (
         "このご案内への回答は、現在受け付けていません。ご案内を送付した事業者にお問い合わせください。",

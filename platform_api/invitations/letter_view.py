@@ -79,6 +79,9 @@ _ENDS: Final[dict[InvitationState, tuple[str, int]]] = {
     InvitationState.EXPIRED: ("expired", 410),
     InvitationState.CANCELLED: ("cancelled", 410),
 }
+_ENDS_WITHOUT_CONSENT: Final = frozenset(
+    (InvitationState.DECLINED, InvitationState.EXPIRED, InvitationState.CANCELLED)
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -136,10 +139,17 @@ def ask(
     )
 
 
-def ended(state: InvitationState, asking: Asking, path: str, language: str) -> web.Response:
-    """A calm page about a letter that asks nothing any more."""
+def ended(
+    state: InvitationState, asking: Asking, path: str, language: str, *, signed: bool = False
+) -> web.Response:
+    """A calm page about a letter that asks nothing any more.
+
+    ``signed``: it was signed before it ended; J-LIS may have that consent, which we do not use.
+    """
     name, status = _ENDS[state]
-    return _calm(name, language, status, path=path, asking=asking)
+    return _calm(
+        name, language, status, path=path, asking=asking, stopped=signed and state in _ENDS_WITHOUT_CONSENT
+    )
 
 
 def refused(asking: Asking, path: str, language: str) -> web.Response:
@@ -157,13 +167,16 @@ def nothing(name: str, language: str, status: int) -> web.Response:
     return _calm(name, language, status, path=None, asking=None)
 
 
-def _calm(name: str, language: str, status: int, *, path: str | None, asking: Asking | None) -> web.Response:
+def _calm(
+    name: str, language: str, status: int, *, path: str | None, asking: Asking | None, stopped: bool = False
+) -> web.Response:
     texts = TEXTS[language]
     return _response(
         _files().calm.render(
             **_frame(language, path, None if asking is None else asking.institution_name),
             title=texts[f"title_{name}"],
             text=texts[f"text_{name}"],
+            more=texts["text_stopped"] if stopped else None,
             service=None if asking is None else asking.service_name,
         ),
         language,

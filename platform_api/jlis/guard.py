@@ -91,7 +91,9 @@ class Guard:
                 self._require_open(call)
                 deadline = asyncio.get_running_loop().time() + self._settings.call_timeout_s
                 if batch:
-                    await self._share(held, deadline if awaited else None)
+                    # What is sent has the time of an attempt left: cut off it would be paid for, and would
+                    # tell the breaker of a J-LIS that is slow, though we were.
+                    await self._share(held, deadline - self._settings.attempt_timeout_s if awaited else None)
                 if batch and not awaited:
                     deadline = asyncio.get_running_loop().time() + self._settings.call_timeout_s
                 return await self._within_deadline(call, attempt, deadline)

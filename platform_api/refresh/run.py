@@ -78,7 +78,8 @@ class Refreshing:
         for part in parts:
             if stopped():
                 break
-            await purge_deliveries(pool, part, self.clock)
+            with _costs_its_turn(part):
+                await purge_deliveries(pool, part, self.clock)
         passing: Passing | None = None
         for number, part in enumerate(parts, 1):
             if stopped():
@@ -87,7 +88,8 @@ class Refreshing:
             watcher = await self._watcher()
             passing = passing or self._passing(pool, watcher, stopped)
             passing.watcher = watcher
-            await _part(passing, part)
+            with _costs_its_turn(part):
+                await passing.institution(part.institution_id, part)
         report.institutions = parts
         report.away = None if passing is None else passing.reach.unreached
         report.interrupted = stopped()
@@ -128,10 +130,11 @@ class Refreshing:
         return Watcher(self.published.authorities, self.published, sealer, self.keys.tagger, self.clock)
 
 
-async def _part(passing: Passing, part: InstitutionReport) -> None:
+@contextmanager
+def _costs_its_turn(part: InstitutionReport) -> Iterator[None]:
     """A night that holds its locks costs this institution the rest of its turn, and no other."""
     try:
-        await passing.institution(part.institution_id, part)
+        yield
     except* BUSY:
         part.problem(DATABASE_BUSY)
 

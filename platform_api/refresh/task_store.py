@@ -160,16 +160,23 @@ async def claimable(
     connection: Connection, service_id: UUID, limit: int, now: datetime
 ) -> list[tuple[Task, bool]]:
     """Due tasks, locked until the commit, with the customer's agreement to linkage; those that another pass
-    holds are passed over."""
-    rows = await connection.fetch(
-        f"SELECT {_COLUMNS}, r.linkage_agreed FROM refresh_task AS t"  # noqa: S608
-        " JOIN registration AS r ON r.registration_id = t.registration_id"
-        " WHERE t.service_id = $1 AND t.state IN ('WAITING', 'ASKING') AND t.next_at <= $2"
-        " ORDER BY t.next_at LIMIT $3 FOR UPDATE OF t SKIP LOCKED",
-        service_id,
-        now,
-        limit,
-    )
+    holds are passed over.
+
+    First those of which the last question, if there was one, was answered: a few customers whom J-LIS refuses
+    again and again must not be all that a pass comes to.
+    """
+    rows: list[asyncpg.Record] = []
+    for failed in ("t.unreached = 0", "t.unreached > 0"):
+        if len(rows) < limit:
+            rows += await connection.fetch(
+                f"SELECT {_COLUMNS}, r.linkage_agreed FROM refresh_task AS t"  # noqa: S608
+                " JOIN registration AS r ON r.registration_id = t.registration_id"
+                " WHERE t.service_id = $1 AND t.state IN ('WAITING', 'ASKING') AND t.next_at <= $2"
+                f" AND {failed} ORDER BY t.next_at LIMIT $3 FOR UPDATE OF t SKIP LOCKED",
+                service_id,
+                now,
+                limit - len(rows),
+            )
     return [(_task(row), row["linkage_agreed"]) for row in rows]
 
 

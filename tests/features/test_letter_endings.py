@@ -85,6 +85,7 @@ async def test_over_after_the_signature(
         page = await visitor.get(made.path)
         title, state, events = "title_cancelled", "CANCELLED", ["consent.stopped"]
     assert page.title == JA[title]
+    assert JA["text_stopped"] in page.text
     shows = await shown(service, institution, made.invitation_id)
     consent_id = await only_consent(service)
     assert (shows["state"], shows["consent_id"]) == (state, consent_id)

@@ -161,6 +161,21 @@ async def test_a_refusal_of_one_customer_stops_nobody_else(refresher: Refresher)
     assert asked[-1] - asked[-2] >= 21
 
 
+async def test_customers_who_are_always_refused_come_last(refresher: Refresher) -> None:
+    """Three whom J-LIS never answers end a pass, but only after everybody else; day after day."""
+    await refresher.begin(keep_hours=72)
+    everybody = await refresher.customers(9)
+    refused = {refresher.service.world.known(one.card).identity for one in everybody[:3]}
+    refusing(refresher.jlis, "JLIS_REFUSED", refused)
+    refresher.reissue(everybody)
+    await refresher.move(everybody[:3])
+    assert (await refresher.run()).by_outcome == {"TEMPORARY": 3}
+    for count in (5, 7, 9):
+        await refresher.move(everybody[:count])
+        report = await refresher.run()
+        assert (report.delivered, report.problems) == (2, ["JLIS_REFUSED"])
+
+
 class Disturbed(Refreshing):
     """A night holds its locks at the first look at tasks, once."""
 
