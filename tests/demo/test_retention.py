@@ -83,7 +83,9 @@ async def test_a_row_of_the_database_is_found(
             await connection.execute("INSERT INTO planted VALUES ($1)", value)
         await connection.execute("DELETE FROM planted")
         await connection.execute("CHECKPOINT")
-    found = await asyncio.to_thread(search, [cluster.folder.cluster], Needles([name]))
+        number = await connection.fetchval("SELECT oid FROM pg_database WHERE datname = current_database()")
+    files = cluster.folder.cluster / "base" / str(number)
+    found = await asyncio.to_thread(search, [files], Needles([name]))
     assert found.hits["utf-8"]
     assert found.hits["json escapes"]
     assert found.hits["base64"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from platform_api.db import database as databases
+from platform_api.db.addresses import APP
 from platform_api.institutions.model import Entitlement
 from tests import pki
 from tests.base.postgres import TestInstitution, make_institution
@@ -272,27 +275,32 @@ async def test_registering_needs_its_purpose_by_either_way(service: Service) -> 
 
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
 async def test_waiting_for_the_night_too_long_is_503(
-    service: Service, institution: TestInstitution, limit: str
+    world: World, institution: TestInstitution, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A registration that waits for detection longer than the database's limit is told to come back, under
     an Idempotency-Key too, and does once detection is over."""
-    database = service.world.database
     card = make_card(sets.ca())
     path = f"/v1/services/{institution.service_id}/registrations/a"
     body = {"certificate": b64(card.der), "customer_ref": "c"}
-    # As at a session's start: asyncpg resets settings between uses of a connection to the role's own.
-    async with database.superuser() as other:
-        await other.execute(f"ALTER ROLE jpki_app IN DATABASE \"{database.name}\" SET {limit} = '100ms'")
-        async with other.transaction():
-            await other.execute("SELECT set_seq FROM detection_cursor FOR UPDATE")
-            async with service.client.put(
-                path, json=body, headers=institution.headers | {"Idempotency-Key": "k"}
-            ) as response:
-                answer = await response.json(content_type=None)
-                assert (response.status, answer["code"]) == (503, "DATABASE_UNAVAILABLE")
-                assert int(response.headers["Retry-After"]) >= 1
-    again = await service.call(institution, "PUT", path, body, headers={"Idempotency-Key": "k"})
-    assert again["state"] == "WATCHED"
+    # What every session begins with, but much less patient.
+    monkeypatch.setattr(databases, "_SESSION", databases._SESSION | {limit: "100ms"})
+    opened = databases.Database({APP: world.database.app_address}, None)
+    world.database = replace(world.database, app_pool=await opened.app_pool(4))
+    await world.day()
+    try:
+        async with serving(world) as service, world.database.superuser() as other:
+            async with other.transaction():
+                await other.execute("SELECT set_seq FROM detection_cursor FOR UPDATE")
+                async with service.client.put(
+                    path, json=body, headers=institution.headers | {"Idempotency-Key": "k"}
+                ) as response:
+                    answer = await response.json(content_type=None)
+                    assert (response.status, answer["code"]) == (503, "DATABASE_UNAVAILABLE")
+                    assert int(response.headers["Retry-After"]) >= 1
+            again = await service.call(institution, "PUT", path, body, headers={"Idempotency-Key": "k"})
+            assert again["state"] == "WATCHED"
+    finally:
+        await opened.close()
 
 
 async def test_authentication_card_detects_no_move(service: Service, institution: TestInstitution) -> None:
