@@ -213,17 +213,7 @@ class Fetcher:
                 notices = await withdrawn_at_jlis(connection, self.institution_id, consent, now, now)
             state = state_after(outcome, registration.state)
             await registrations.set_state(connection, registration_id, state, now)
-            await self._log(
-                connection,
-                query_id,
-                registration_id,
-                question.consent.consent_id,
-                question.items,
-                now,
-                outcome,
-                code,
-                with_items=with_items,
-            )
+            await self._log_answer(connection, query_id, question, now, outcome, code, with_items=with_items)
             registration = await registrations.find(connection, registration_id) or registration
             await announce(connection, self.institution_id, notices, now)
         return Fetched(query_id, outcome, None, registration, code)
@@ -238,17 +228,8 @@ class Fetcher:
             registration_id, now = question.registration.registration_id, self.watcher.clock.now()
             async with tenant(self.pool, self.institution_id) as connection:
                 if await registrations.find(connection, registration_id) is not None:
-                    await self._log(
-                        connection,
-                        query_id,
-                        registration_id,
-                        question.consent.consent_id,
-                        question.items,
-                        now,
-                        Outcome.TEMPORARY,
-                        "ANSWER_NOT_KEPT",
-                        with_items=True,
-                    )
+                    not_kept = (Outcome.TEMPORARY, "ANSWER_NOT_KEPT")
+                    await self._log_answer(connection, query_id, question, now, *not_kept, with_items=True)
             raise
 
     async def _data(
@@ -287,16 +268,8 @@ class Fetcher:
                 await registrations.set_state(
                     work.connection, registration_id, RegistrationState.CHANGED_DATA_AVAILABLE, work.now
                 )
-            await self._log(
-                work.connection,
-                query_id,
-                registration_id,
-                consent.consent_id,
-                question.items,
-                work.now,
-                outcome,
-                detail,
-                with_items=True,
+            await self._log_answer(
+                work.connection, query_id, question, work.now, outcome, detail, with_items=True
             )
             registration = await registrations.find(work.connection, registration_id) or registration
             if passed is None:
@@ -335,6 +308,30 @@ class Fetcher:
             WatchedIdentity(new.identity, new.validity, None),
             successor_of=current,
             query_id=query_id,
+        )
+
+    async def _log_answer(
+        self,
+        connection: Connection,
+        query_id: UUID,
+        question: _Question,
+        at: datetime,
+        outcome: Outcome,
+        detail_code: str | None,
+        *,
+        with_items: bool,
+    ) -> None:
+        """What J-LIS was asked, and how that ended."""
+        await self._log(
+            connection,
+            query_id,
+            question.registration.registration_id,
+            question.consent.consent_id,
+            question.items,
+            at,
+            outcome,
+            detail_code,
+            with_items=with_items,
         )
 
     async def _log(

@@ -10,18 +10,14 @@ import pytest
 
 from platform_api.consents.history_store import history
 from platform_api.consents.maintenance import maintain
-from platform_api.db.addresses import APP, OWNER
-from platform_api.db.database import Database
-from platform_api.db.migrate import migrate, migrations
-from platform_api.db.roles import ensure_database
 from platform_api.db.transactions import tenant
 from revocation.clock import FixedClock
 from tests.base.postgres import MADE_AT, TestDatabase
+from tests.features.upgrading import upgraded
 
 pytestmark = pytest.mark.timeout(60)
 
 _RECEIVED = datetime(2026, 11, 1, 3, tzinfo=UTC)
-FILES = migrations()
 
 
 async def _filled(superuser: Any, institution_id: UUID) -> dict[str, UUID]:
@@ -71,18 +67,8 @@ async def _filled(superuser: Any, institution_id: UUID) -> dict[str, UUID]:
 
 async def test_an_upgrade_loses_no_history_and_no_event(database: TestDatabase) -> None:
     """Migrated with consents in it: each has its states; the one in force is told of at the first pass."""
-    name, institution_id = f"{database.name}_before", uuid4()
-    async with database.superuser("postgres") as admin:
-        await ensure_database(admin, name)
-    addresses = {OWNER: database.owner_address, APP: database.app_address}
-    opened = Database({role: one.with_database(name) for role, one in addresses.items()}, None)
-    try:
-        async with opened.owner() as owner:
-            await migrate(owner, now=MADE_AT, files=FILES[:6])
-            async with database.superuser(name) as superuser:
-                ids = await _filled(superuser, institution_id)
-            assert await migrate(owner, now=MADE_AT, files=FILES) == len(FILES) - 6
-        pool = await opened.app_pool(2)
+    institution_id = uuid4()
+    async with upgraded(database, 6, lambda superuser: _filled(superuser, institution_id)) as (pool, ids):
         report = await maintain(pool, institution_id, FixedClock(_RECEIVED + timedelta(days=2)))
         assert (report.turned, report.told) == (1, 1)
         async with tenant(pool, institution_id) as connection:
@@ -91,10 +77,6 @@ async def test_an_upgrade_loses_no_history_and_no_event(database: TestDatabase) 
                 for state, consent_id in ids.items()
             }
             events = await connection.fetch("SELECT type, consent_id FROM event")
-    finally:
-        await opened.close()
-        async with database.superuser("postgres") as admin:
-            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     assert found == {
         "SENT": ["RECEIVED", "SENT"],
         "REFUSED": ["RECEIVED", "SENT", "REFUSED"],

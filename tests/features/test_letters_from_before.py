@@ -8,20 +8,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from platform_api.db.addresses import APP, OWNER
-from platform_api.db.database import Database
-from platform_api.db.migrate import migrate, migrations
-from platform_api.db.roles import ensure_database
 from platform_api.db.transactions import tenant
 from platform_api.invitations import store
 from platform_api.invitations.expiring import expire_all
 from platform_api.invitations.model import CONFIRM_WITHIN, InvitationState
 from tests.base.postgres import MADE_AT, TestDatabase
+from tests.features.upgrading import upgraded
 
 pytestmark = pytest.mark.timeout(60)
 
 _SIGNED = datetime(2026, 11, 1, 3, tzinfo=UTC)
-FILES = migrations()
 
 
 async def _filled(superuser: Any, institution_id: UUID) -> UUID:
@@ -58,26 +54,12 @@ async def _filled(superuser: Any, institution_id: UUID) -> UUID:
 
 async def test_an_upgrade_takes_no_signature_away(database: TestDatabase) -> None:
     """It waits for its institution's confirmation for the 14 days that it was told, and then expires."""
-    name, institution_id = f"{database.name}_letters", uuid4()
-    async with database.superuser("postgres") as admin:
-        await ensure_database(admin, name)
-    addresses = {OWNER: database.owner_address, APP: database.app_address}
-    opened = Database({role: one.with_database(name) for role, one in addresses.items()}, None)
-    states = []
-    try:
-        async with opened.owner() as owner:
-            await migrate(owner, now=MADE_AT, files=FILES[:12])
-            async with database.superuser(name) as superuser:
-                invitation_id = await _filled(superuser, institution_id)
-            assert await migrate(owner, now=MADE_AT, files=FILES) == len(FILES) - 12
-        pool = await opened.app_pool(2)
+    institution_id, states = uuid4(), []
+    async with upgraded(database, 12, lambda superuser: _filled(superuser, institution_id)) as made:
+        pool, invitation_id = made
         for days in (13, 14):
             await expire_all(pool, institution_id, _SIGNED + timedelta(days=days))
             async with tenant(pool, institution_id) as connection:
                 found = await store.find(connection, invitation_id)
             states.append(None if found is None else found.state)
-    finally:
-        await opened.close()
-        async with database.superuser("postgres") as admin:
-            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     assert states == [InvitationState.PENDING, InvitationState.EXPIRED]
