@@ -223,7 +223,7 @@ cdef bint ahead_fits(Check check, LinesAhead ahead) noexcept:
     ):
         return False
     if ahead.octets == 2:
-        for code in range(TWO_OCTETS):
+        for code in range(<uint64_t>TWO_OCTETS):
             if wide_count(ahead, code) and (code >= s.row_count or not check.declared[code]):
                 return False
     return True

@@ -197,7 +197,7 @@ cdef int merge_lines(Differences d) noexcept nogil:
             break
         if old_left and new_left and p == 0 and q == 0 and d.same_codes:
             same = same_pieces(
-                a.lines + i * LINE, b.lines + j * LINE, min(min(a.line_count - i, b.line_count - j), STRETCH)
+                a.lines + i * LINE, b.lines + j * LINE, min(min(a.line_count - i, b.line_count - j), <uint64_t>STRETCH)
             )
             if same:
                 i += same
@@ -254,7 +254,7 @@ cdef int merge_runs(Differences d, const Run *a, const Run *b, int64_t old_from,
             order = -1
         else:
             if may_be_same and d.same_codes:
-                same = min(min(a.count - i, b.count - j), STRETCH) * a.stride // PIECE
+                same = min(min(a.count - i, b.count - j), <uint64_t>STRETCH) * a.stride // PIECE
                 same = same_pieces(x, y, same) * PIECE // a.stride
                 may_be_same = same > 0
                 i += same
