@@ -81,10 +81,13 @@ preflight:
 # build would fetch unpinned tools. So: pinned build tools first, then the pinned set, then ourselves.
 $(RUN_OK): requirements-build.lock requirements.lock pyproject.toml setup.py $(CORE) | preflight
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing (once; about half a minute) ..."
+	@echo "installing (once; a minute or two) ..."
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-build.lock
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@# pip compiles what it copies, but we stay where we are; and where PYTHONDONTWRITEBYTECODE is set, each
+	@# start of a process would compile 400 modules anew.
+	@$(BIN)/python -m compileall -q revocation platform_api
 	@touch $@
 
 # Neighbours that the core is measured against; the tests of the benchmarks need them too.

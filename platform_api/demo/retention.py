@@ -1,10 +1,8 @@
 """Is anything of what was handed over still lying about? Every file is read, in every spelling we know.
 
-Needles are names and addresses that really were delivered. A haystack of a gigabyte and thousands of needles
-are too much for one search each, so a file is first cut down to what could be Japanese text in an encoding
-(runs of octets that look like it), and only those runs are searched. Looked for: UTF-8, UTF-16 in both
-orders, CP932, EUC-JP, JSON escapes, hexadecimal, base64 at every offset, each of them inside gzip and zlib.
-Not seen: PostgreSQL's own compression of values over 2 kB, swap, memory.
+Needles are names and addresses that really were delivered. Looked for: UTF-8, UTF-16 in both orders, CP932,
+EUC-JP, JSON escapes, hexadecimal, base64 at every offset, each of them inside gzip and zlib. Not seen:
+PostgreSQL's own compression of values over 2 kB, swap, memory.
 """
 
 from __future__ import annotations
@@ -19,27 +17,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-#: Shorter texts are found everywhere by chance.
-SHORTEST: Final = 4
-#: Of a long needle its end alone counts too: a page boundary may have cut it; the house number is there.
-_TAIL: Final = 9
+from platform_api.demo.needles import SEPARATOR, SHORTEST, Needles, as_encoded
+
 _LARGEST_STREAM: Final = 32 * 1024 * 1024
 _DEEPEST: Final = 3
-_SEPARATOR: Final = b"\x00" * 4
 
-_UTF8 = re.compile(rb"[\x80-\xf4]{12,}")
-_ESCAPED = re.compile(rb"(?:\\+u[0-9A-Fa-f]{4}){4,}")
+_ESCAPED = re.compile(rb"(?:\\+u[0-9A-Fa-f]{4})+")
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}(?:(?:\\n|\r?\n)[A-Za-z0-9+/_-]{4,})*")
-#: The high octet of CJK, kana and full-width forms in UTF-16, of which five in a row stand at one parity.
-_HIGH_OCTETS = re.compile(rb"[\x30\x4e-\x9f\xd8-\xdf\xf9-\xff]{4,}")
-#: The lead octet of two-octet characters in CP932 and EUC-JP.
-_LEAD_OCTETS = re.compile(rb"[\x81-\x9f\xa1-\xfe]{4,}")
+_LINE_END = re.compile(rb"\\n|\r?\n")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+#: Decodes to three zero octets.
+_BETWEEN_BASE64: Final = b"AAAA"
 #: Most of a database's pages and of a log made ahead is nothing.
-_ZEROS = re.compile(rb"\0{16,}")
+_NOTHING: Final = bytes(16)
 _STREAMS = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
-
-Search = Callable[[bytes], bytes]
 
 
 @dataclass(slots=True)
@@ -54,38 +46,6 @@ class Found:
     @property
     def total(self) -> int:
         return sum(self.hits.values())
-
-
-class Needles:
-    """Texts to look for, in the octets of every encoding."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        whole = {text for text in texts if len(text) >= SHORTEST}
-        tails = {text[-_TAIL:] for text in whole if len(text) > _TAIL + 3}
-        self._spelled: dict[str, tuple[bytes, ...]] = {
-            encoding: tuple(_spelled(whole | tails, encoding))
-            for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc_jp")
-        }
-
-    def count(self, runs: bytes, encoding: str) -> int:
-        if len(runs) < 2 * SHORTEST:
-            return 0
-        return sum(1 for spelling in self._spelled[encoding] if spelling in runs)
-
-
-def as_encoded(text: str, encoding: str) -> bytes:
-    """EUC-JP knows the full-width hyphen and tilde under other code points than Windows does."""
-    if encoding == "euc_jp":
-        text = text.translate({0xFF0D: 0x2212, 0xFF5E: 0x301C})
-    return text.encode(encoding)
-
-
-def _spelled(texts: Iterable[str], encoding: str) -> Iterator[bytes]:
-    for text in sorted(texts):
-        try:
-            yield as_encoded(text, encoding)
-        except UnicodeEncodeError:
-            continue  # a character that the encoding lacks cannot lie about in it
 
 
 def search(
@@ -110,7 +70,7 @@ def search(
         if digest in seen:  # a database's templates are copies of one another
             continue
         seen.add(digest)
-        hits = hits_in(_ZEROS.sub(_SEPARATOR, octets), needles)
+        hits = hits_in(SEPARATOR.join(filter(None, octets.split(_NOTHING))), needles)
         if hits:
             found.hits.update(hits)
             found.places.add(path.name)
@@ -127,75 +87,48 @@ def _files(folders: Iterable[Path], leave_out: frozenset[Path]) -> Iterator[Path
 
 def hits_in(octets: bytes, needles: Needles, depth: int = 0) -> Counter[str]:
     """Needles found in these octets, by encoding; compressed streams, base64 and hexadecimal are opened."""
-    hits = _plain(octets, needles)
-    hits["json escapes"] += needles.count(_unescaped(octets), "utf-8")
-    hits["hexadecimal"] += _plain(_from_hexadecimal(octets), needles).total()
-    hits["base64"] += _plain(_from_base64(octets), needles).total()
+    hits = needles.found_in(octets)
+    if b"\\u" in octets:
+        hits["json escapes"] += needles.in_utf8(_ESCAPED.sub(_unescaped, octets))
+    hits["hexadecimal"] += needles.found_in(_from_hexadecimal(octets)).total()
+    hits["base64"] += needles.found_in(_from_base64(octets)).total()
     if depth < _DEEPEST:
         for stream in _streams(octets):
             hits["compressed"] += hits_in(stream, needles, depth + 1).total()
     return +hits
 
 
-def _plain(octets: bytes, needles: Needles) -> Counter[str]:
-    """As they stand, in each encoding; those of two octets at either parity."""
-    hits: Counter[str] = Counter()
-    hits["utf-8"] += needles.count(_runs(_UTF8, octets), "utf-8")
-    for parity in (0, 1):
-        at = octets[parity:]
-        hits["utf-16-le"] += needles.count(_paired(_HIGH_OCTETS, at, 1), "utf-16-le")
-        hits["utf-16-be"] += needles.count(_paired(_HIGH_OCTETS, at, 0), "utf-16-be")
-        two_octets = _paired(_LEAD_OCTETS, at, 0)
-        hits["cp932"] += needles.count(two_octets, "cp932")
-        hits["euc-jp"] += needles.count(two_octets, "euc_jp")
-    return +hits
-
-
-def _runs(pattern: re.Pattern[bytes], octets: bytes) -> bytes:
-    return _SEPARATOR.join(pattern.findall(octets))
-
-
-def _paired(pattern: re.Pattern[bytes], octets: bytes, high: int) -> bytes:
-    """Where every other octet, from ``high`` on, looks like a high or lead octet: those pairs, and one more
-    on either side."""
-    return _SEPARATOR.join(
-        octets[max(0, 2 * run.start() - 2) : 2 * run.end() + 2] for run in pattern.finditer(octets[high::2])
-    )
-
-
-def _unescaped(octets: bytes) -> bytes:
+def _unescaped(run: re.Match[bytes]) -> bytes:
     """``\\u6771\\u4eac`` as UTF-8, surrogate pairs joined."""
-    if b"\\u" not in octets:
-        return b""
-    units = re.sub(rb"\\+u", b"", _runs(_ESCAPED, octets).replace(_SEPARATOR, b"\\u0000"))
-    return bytes.fromhex(units.decode("ascii")).decode("utf-16-be", "ignore").encode("utf-8", "ignore")
+    units = run[0].replace(b"\\", b"").replace(b"u", b"").decode("ascii")
+    return bytes.fromhex(units).decode("utf-16-be", "ignore").encode("utf-8", "ignore")
 
 
 def _from_hexadecimal(octets: bytes) -> bytes:
+    """Each run from its first and from its second digit on: one of them is aligned."""
     runs = [run.decode("ascii") for run in _HEX.findall(octets)]
-    return _SEPARATOR.join(
-        bytes.fromhex(run[first : first + (len(run) - first) // 2 * 2]) for run in runs for first in (0, 1)
+    return bytes.fromhex(
+        SEPARATOR.hex().join(run[at : at + (len(run) - at) // 2 * 2] for at in (0, 1) for run in runs)
     )
 
 
 def _from_base64(octets: bytes) -> bytes:
-    """Each run decoded from each of its first four characters on: one of them is aligned."""
-    decoded = []
-    for run in _BASE64.findall(octets):
-        plain = re.sub(rb"\\n|\r?\n", b"", run).translate(bytes.maketrans(b"-_", b"+/"))
-        for first in range(4):
-            part = plain[first:]
-            decoded.append(base64.b64decode(part[: len(part) // 4 * 4]))
-            if len(part) % 4 > 1:  # the last, short group
-                decoded.append(base64.b64decode(part + b"=" * (-len(part) % 4)))
-    return _SEPARATOR.join(decoded)
+    """Each run from each of its first four characters on: one of them is aligned. A short last group is
+    filled up with zeros.
+    """
+    runs = [
+        _LINE_END.sub(b"", run) if b"\n" in run or b"\\n" in run else run for run in _BASE64.findall(octets)
+    ]
+    parts = (part + b"A" * (-len(part) % 4) for at in range(4) for part in (run[at:] for run in runs))
+    return base64.b64decode(_BETWEEN_BASE64.join(parts).translate(_URL_SAFE))
 
 
 def _streams(octets: bytes) -> Iterator[bytes]:
+    view = memoryview(octets)
     for magic in _STREAMS.finditer(octets):
         opened = zlib.decompressobj(31 if magic[0][:1] == b"\x1f" else 15)
         try:
-            plain = opened.decompress(octets[magic.start() :], _LARGEST_STREAM)
+            plain = opened.decompress(view[magic.start() :], _LARGEST_STREAM)
         except zlib.error:
             continue
         if len(plain) >= 2 * SHORTEST:
@@ -211,7 +144,7 @@ CONTROLS: Final[dict[str, Callable[[str], bytes]]] = {
     "utf-16-be at an odd offset": lambda text: b"\x01" + text.encode("utf-16-be"),
     "cp932": lambda text: text.encode("cp932"),
     "cp932 at an odd offset": lambda text: b"\x01" + text.encode("cp932"),
-    "euc-jp": lambda text: as_encoded(text, "euc_jp"),
+    "euc-jp": lambda text: as_encoded(text, "euc-jp"),
     "json escapes": lambda text: "".join(f"\\u{ord(c):04x}" for c in text).encode(),
     "json escapes in upper case": lambda text: "".join(f"\\u{ord(c):04X}" for c in text).encode(),
     "json escapes in json": lambda text: "".join(f"\\\\u{ord(c):04x}" for c in text).encode(),

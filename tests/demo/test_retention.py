@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_api.db.embedded import EmbeddedPostgres
-from platform_api.demo.retention import CONTROLS, Needles, controls_missed, hits_in, search
+from platform_api.demo.needles import Needles, as_encoded
+from platform_api.demo.retention import CONTROLS, controls_missed, hits_in, search
 from tests.base.postgres import TestDatabase
 
 ADDRESS = "東京都清瀬市観布子南１２－７－２０２"
@@ -33,6 +35,37 @@ def test_each_spelling_is_found(way: str, text: str, before: bytes, after: bytes
     Around base64, hexadecimal and escapes stands something that does not continue them."""
     octets = before + b"\x00 " + CONTROLS[way](text) + b" \x00" + after
     assert hits_in(octets, Needles([text]))
+
+
+#: Of one, two and three octets in the encodings, and of two units in UTF-16.
+mixed = st.text("A -é佐藤鈴１－丂ｱ𠮷", min_size=4, max_size=14)
+
+
+@settings(max_examples=300)
+@given(
+    sought=st.lists(mixed, min_size=1, max_size=4),
+    there=st.lists(mixed, max_size=3),
+    before=st.binary(max_size=5),
+    encoding=st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "cp932", "euc-jp"]),
+)
+def test_cutting_down_loses_and_invents_nothing(
+    sought: list[str], there: list[str], before: bytes, encoding: str
+) -> None:
+    """Whatever is sought, and whatever stands at any offset: as many are found as when each one, and the end
+    of each long one, is looked for in all octets.
+    """
+    octets = before
+    for text in [*there, *sought[:1]]:
+        with contextlib.suppress(UnicodeEncodeError):
+            octets += b"\x01" + as_encoded(text, encoding)
+    expected = {}
+    for each in ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc-jp"):
+        spelled = set()
+        for text in {*sought, *(text[-9:] for text in sought if len(text) > 12)}:
+            with contextlib.suppress(UnicodeEncodeError):
+                spelled.add((text, as_encoded(text, each)))
+        expected[each] = sum(1 for _, one in spelled if one in octets)
+    assert Needles(sought).found_in(octets) == {name: hits for name, hits in expected.items() if hits}
 
 
 @settings(max_examples=60, deadline=None)
