@@ -168,10 +168,19 @@ def command_of(pid: int) -> bytes:
 
 
 def lives(pid: int) -> bool:
-    """A process that nobody has waited for yet lives no more."""
+    """A process that nobody has waited for yet lives no more; one does of which any thread is left: a killed
+    one's first thread may end before the last of them has closed the files, and with them the sockets."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
+        return False
+    return any(_runs(thread) for thread in threads)
+
+
+def _runs(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:  # gone meanwhile
         return False
 
 
