@@ -86,7 +86,7 @@ $(RUN_OK): requirements-build.lock requirements.lock pyproject.toml setup.py $(C
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@# pip compiles what it copies, but we stay where we are; and where PYTHONDONTWRITEBYTECODE is set, each
-	@# start of a process would compile 400 modules anew.
+	@# start of a process would compile the 200 and more that it imports anew.
 	@$(BIN)/python -m compileall -q revocation platform_api
 	@touch $@
 

@@ -3,7 +3,7 @@
 Metadata lives in pyproject.toml; this file exists only because of Cython.
 No ``-march=native``: one build serves every x86-64 and every aarch64 machine.
 
-What Cython itself needs for typed memoryviews is one module of its own, ``SHARED``, and not 16,000 lines of C
+What Cython itself needs for typed memoryviews is one module of its own, ``SHARED``, and not 20,000 lines of C
 in each of ours; and as many modules are compiled at once as there are processors. Together: 44 s, not the
 160 s of a newcomer's first command (2 cores).
 """

@@ -1,8 +1,9 @@
 """Is anything of what was handed over still lying about? Every file is read, in every spelling we know.
 
 Needles are names and addresses that really were delivered. Looked for: UTF-8, UTF-16 in both orders, CP932,
-EUC-JP, JSON escapes, hexadecimal, base64 at every offset, each of them inside gzip and zlib. Not seen:
-PostgreSQL's own compression of values over 2 kB, swap, memory.
+EUC-JP, JSON escapes, hexadecimal, base64 at every offset, each of them inside gzip and zlib. Not seen: texts
+of fewer than eight octets in hexadecimal or base64, PostgreSQL's own compression of values over 2 kB, swap,
+memory.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ _LARGEST_STREAM: Final = 32 * 1024 * 1024
 _DEEPEST: Final = 3
 
 _ESCAPED = re.compile(rb"(?:\\+u[0-9A-Fa-f]{4})+")
-_HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
+_HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}(?:(?:\\n|\r?\n)[A-Za-z0-9+/_-]{4,})*")
 _LINE_END = re.compile(rb"\\n|\r?\n")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 #: Decodes to three zero octets.
 _BETWEEN_BASE64: Final = b"AAAA"
+#: Blanks what is not ASCII: no part of an escape, and found as it stands already.
+_ASCII_ONLY: Final = bytes(octet if octet < 0x80 else 0 for octet in range(256))
 #: Most of a database's pages and of a log made ahead is nothing.
 _NOTHING: Final = bytes(16)
 _STREAMS = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
@@ -70,7 +73,7 @@ def search(
         if digest in seen:  # a database's templates are copies of one another
             continue
         seen.add(digest)
-        hits = hits_in(SEPARATOR.join(filter(None, octets.split(_NOTHING))), needles)
+        hits = hits_in(_without_nothing(octets), needles)
         if hits:
             found.hits.update(hits)
             found.places.add(path.name)
@@ -85,11 +88,16 @@ def _files(folders: Iterable[Path], leave_out: frozenset[Path]) -> Iterator[Path
                 yield path
 
 
+def _without_nothing(octets: bytes) -> bytes:
+    """Long zeros cut short, at both ends too: the first or last octet of a UTF-16 text may be one of them."""
+    return SEPARATOR.join((b"", *filter(None, octets.split(_NOTHING)), b""))
+
+
 def hits_in(octets: bytes, needles: Needles, depth: int = 0) -> Counter[str]:
     """Needles found in these octets, by encoding; compressed streams, base64 and hexadecimal are opened."""
     hits = needles.found_in(octets)
     if b"\\u" in octets:
-        hits["json escapes"] += needles.in_utf8(_ESCAPED.sub(_unescaped, octets))
+        hits["json escapes"] += needles.in_utf8(_ESCAPED.sub(_unescaped, octets.translate(_ASCII_ONLY)))
     hits["hexadecimal"] += needles.found_in(_from_hexadecimal(octets)).total()
     hits["base64"] += needles.found_in(_from_base64(octets)).total()
     if depth < _DEEPEST:

@@ -197,7 +197,9 @@ cdef int merge_lines(Differences d) noexcept nogil:
             break
         if old_left and new_left and p == 0 and q == 0 and d.same_codes:
             same = same_pieces(
-                a.lines + i * LINE, b.lines + j * LINE, min(min(a.line_count - i, b.line_count - j), <uint64_t>STRETCH)
+                a.lines + i * LINE,
+                b.lines + j * LINE,
+                min(min(a.line_count - i, b.line_count - j), <uint64_t>STRETCH),
             )
             if same:
                 i += same

@@ -28,9 +28,13 @@ def test_a_busy_callback_fails_its_test_and_a_waiting_one_does_not(tmp_path: Pat
         capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    assert {case.get("name") for case in cases} == {
+        "test_quiet", "test_busy", "test_asleep", "test_from_another_thread",
+    }  # fmt: skip
     ended = {
         (str(case.get("name")), outcome.tag, "".join(outcome.itertext()))
-        for case in ElementTree.parse(report).iter("testcase")
+        for case in cases
         for outcome in case
     }
     assert {(name, how) for name, how, _ in ended} == {

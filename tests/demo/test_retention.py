@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 from pathlib import Path
@@ -66,6 +67,33 @@ def test_cutting_down_loses_and_invents_nothing(
                 spelled.add((text, as_encoded(text, each)))
         expected[each] = sum(1 for _, one in spelled if one in octets)
     assert Needles(sought).found_in(octets) == {name: hits for name, hits in expected.items() if hits}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", [0, 15, 16, 17, 64])
+@pytest.mark.parametrize("after", [0, 14, 15, 16, 17, 64])
+def test_zeros_around_a_text_cost_none_of_its_own(
+    tmp_path: Path, encoding: str, before: int, after: int
+) -> None:
+    """A file that begins and ends with zeros, of a text whose own first or last octet is one, in UTF-16."""
+    text = "A佐藤大B"
+    (tmp_path / "page").write_bytes(bytes(before) + text.encode(encoding) + bytes(after))
+    assert search([tmp_path], Needles([text])).hits[encoding] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "cp932", "euc-jp"])
+def test_the_shortest_name_in_hexadecimal_and_base64(encoding: str) -> None:
+    """Four characters of two octets and more, alone."""
+    octets = as_encoded("佐藤大翔", encoding)
+    assert hits_in(b" " + octets.hex().encode() + b" ", Needles(["佐藤大翔"])) == {"hexadecimal": 1}
+    assert hits_in(b" " + base64.b64encode(octets) + b" ", Needles(["佐藤大翔"])) == {"base64": 1}
+
+
+def test_what_stands_plainly_is_no_escape() -> None:
+    """A name in UTF-8 beside an escape of something else is one finding, and the same in escapes another."""
+    escaped = CONTROLS["json escapes"]
+    assert hits_in(NAME.encode() + escaped("あいうえ"), Needles([NAME])) == {"utf-8": 1}
+    assert hits_in(NAME.encode() + escaped(NAME), Needles([NAME])) == {"utf-8": 1, "json escapes": 1}
 
 
 @settings(max_examples=60, deadline=None)

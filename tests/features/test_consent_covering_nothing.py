@@ -10,6 +10,7 @@ import pytest
 from tests import pki
 from tests.base.postgres import TestInstitution
 from tests.features.cards import Card, make_card
+from tests.features.consent_passes import passes
 from tests.features.consenting import (
     consent_events,
     fetch,
@@ -22,7 +23,6 @@ from tests.features.consenting import (
 )
 from tests.features.gateways import ONE_DAY, FakeJlis
 from tests.features.service import Service
-from tests.features.test_consent_maintenance import passes
 from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)

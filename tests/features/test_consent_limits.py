@@ -11,10 +11,10 @@ from platform_api.institutions.administration import create_service
 from tests import pki
 from tests.base.postgres import MADE_AT, TestInstitution
 from tests.features.cards import make_card
+from tests.features.consent_passes import at, passes
 from tests.features.consenting import consent, fetch, next_day, onboard, withdraw, withdrawal
 from tests.features.gateways import FakeJlis, successor
 from tests.features.service import Service, b64
-from tests.features.test_consent_maintenance import at, passes
 from tests.features.world import World
 from tests.revocation import sets
 

@@ -13,13 +13,13 @@ from platform_api.db.transactions import tenant
 from platform_api.page_tokens import page_token
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
+from tests.features.consent_passes import at, given, passes
 from tests.features.consenting import (
     next_day,
     onboard,
     put,
 )
 from tests.features.service import Service
-from tests.features.test_consent_maintenance import at, given, passes
 from tests.revocation import sets
 
 pytestmark = pytest.mark.timeout(60)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
-from platform_api.consents.maintenance import MaintenanceReport, maintain
 from platform_api.consents.model import JST
 from platform_api.consents.polling import poll
 from tests import pki
 from tests.base.postgres import TestInstitution
 from tests.features.cards import make_card
+from tests.features.consent_passes import at, given, passes
 from tests.features.consenting import (
     consent,
     consent_events,
@@ -33,29 +33,6 @@ pytestmark = pytest.mark.timeout(60)
 
 #: What a service is told of a consent that nobody ends, reminders aside.
 WHOLE_LIFE = ["consent.effective", "consent.expiring", "consent.expired"]
-
-
-async def passes(
-    service: Service, institution: TestInstitution, jlis: Any = None, pool: Any = None, **more: Any
-) -> MaintenanceReport:
-    world = service.world
-    return await maintain(
-        pool or world.database.app_pool, institution.institution_id, world.clock, gateway=jlis, **more
-    )
-
-
-async def given(service: Service, institution: TestInstitution, count: int = 1) -> list[str]:
-    """Consents of as many customers, reflected today."""
-    found = []
-    for number in range(count):
-        card = make_card(sets.ca(), not_after=pki.T0 + timedelta(days=5000))
-        registration_id = await onboard(service, institution, card, f"r-{number}")
-        found.append((await consent(service, institution, card, registration_id))["consent_id"])
-    return found
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text + "+09:00")
 
 
 async def test_ten_years_day_by_day(service: Service, institution: TestInstitution) -> None:
